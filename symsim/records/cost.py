@@ -1,0 +1,57 @@
+"""A cost model: the ordered list of named formulas that answers every question about a plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from sympy import Expr
+
+Scope = Literal["run", "stage"]
+"""``stage``: the formula depends on the pipeline stage ``i``; ``run``: it does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """``name = expression``, with what it means and its unit.
+
+    The expression is over input symbols (``tp``, ``hbm.bandwidth`` …) and the names of definitions
+    that stand before it in the cost model, as sympy symbols made by :func:`symsim.symbols.symbol`.
+    A definition of scope ``run`` uses those of scope ``stage`` only inside ``stage_sum``,
+    ``stage_max`` and ``stage_pick``.
+    """
+
+    name: str
+    expression: Expr
+    meaning: str
+    unit: str
+    scope: Scope
+    part: str
+    """The question it belongs to: sizes, params, memory, flops, communication or time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A condition a legal plan meets: ``amount`` must be 0 (``kind`` divides) or not negative."""
+
+    amount: Expr
+    kind: Literal["zero", "not_negative"]
+    message: str
+    names: tuple[str, ...]
+    """The strategy and model names that appear, for the hint about the nearest legal values."""
+
+
+@dataclass(frozen=True, slots=True)
+class CostModel:
+    """Everything compiled from one model and one set of structural choices.
+
+    ``definitions`` are in an order in which each can be computed from those before it.
+    ``inputs`` are the free names left: sizes of a strategy and properties of a machine.
+    """
+
+    title: str
+    definitions: tuple[Definition, ...]
+    rules: tuple[Rule, ...]
+    inputs: tuple[str, ...]
+    assumptions: tuple[str, ...] = ()
