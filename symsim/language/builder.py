@@ -1,0 +1,289 @@
+"""Lark's raw parse, made into the nodes of :mod:`symsim.language.tree`: one method a rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lark import Token, Tree
+
+from symsim.diagnostics import Place, Source, error
+from symsim.language import tree
+from symsim.language.parser import MAX_DEPTH, read_number, read_quantity
+
+_PUNCTUATION = frozenset({"EQUAL", "COMMA", "LPAR", "RPAR", "LBRACE", "RBRACE", "LSQB", "RSQB", "RANGE", "IF"})
+
+
+class Builder:
+    """Builds the nodes of one source. ``build`` is the only entry."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._depth = 0
+
+    def build(self, raw: Tree[Token]) -> Any:
+        self._depth += 1
+        if self._depth > 4 * MAX_DEPTH:
+            raise error("E104", "this expression is too long or too deep", self._place(raw))
+        children = [c for c in raw.children if not (isinstance(c, Token) and c.type in _PUNCTUATION)]
+        node = getattr(self, f"_{raw.data.rstrip('_')}")(raw, children)
+        self._depth -= 1
+        return node
+
+    def _place(self, raw: Tree[Token] | Token) -> Place:
+        at = raw if isinstance(raw, Token) else raw.meta
+        line, column = getattr(at, "line", None) or 1, getattr(at, "column", None) or 1
+        end = getattr(at, "end_column", None) or column + 1
+        width = end - column if (getattr(at, "end_line", line) or line) == line else 1
+        return Place(self._source, line, column, max(1, width))
+
+    def _all(self, children: list[Any]) -> tuple[Any, ...]:
+        return tuple(self.build(c) for c in children if isinstance(c, Tree))
+
+    # expressions
+
+    def _number(self, raw: Any, children: list[Any]) -> tree.Number:
+        place = self._place(raw)
+        return tree.Number(read_number(children[0], place), place)
+
+    def _quantity(self, raw: Any, children: list[Any]) -> tree.Number:
+        value, unit = read_quantity(children[0], children[1], self._place(children[1]))
+        return tree.Number(value, self._place(raw), unit)
+
+    def _range(self, raw: Any, children: list[Any]) -> tree.Range:
+        place = self._place(raw)
+        first, last = (read_number(c, place) for c in children)
+        if not isinstance(first, int) or not isinstance(last, int):
+            raise error("E109", "a range runs from one integer to another", place)
+        return tree.Range(first, last, place)
+
+    def _text(self, raw: Any, children: list[Any]) -> tree.Text:
+        return tree.Text(_unquote(children[0]), self._place(raw))
+
+    def _name(self, raw: Any, children: list[Any]) -> tree.Name:
+        return tree.Name(str(children[0]), self._place(raw))
+
+    def _apply(self, raw: Any, children: list[Any]) -> tree.Apply:
+        return tree.Apply(str(children[0]), self._all(children[1:]), self._place(raw))
+
+    def _set(self, raw: Any, children: list[Any]) -> tree.SetOf:
+        return tree.SetOf(self._all(children), self._place(raw))
+
+    def _group(self, raw: Any, children: list[Any]) -> tree.Expression:
+        return self.build(children[0])  # type: ignore[no-any-return]
+
+    def _unary(self, raw: Any, children: list[Any]) -> tree.Unary:
+        return tree.Unary(str(children[0]), self.build(children[1]), self._place(raw))
+
+    def _binary(self, raw: Any, children: list[Any]) -> tree.Binary:
+        left, operator, right = children
+        symbol = "**" if operator == "^" else str(operator)
+        return tree.Binary(symbol, self.build(left), self.build(right), self._place(raw))
+
+    def _choose(self, raw: Any, children: list[Any]) -> tree.Choose:
+        then, condition, other = self._all(children)
+        return tree.Choose(then, condition, other, self._place(raw))
+
+    # model files
+
+    def _start(self, raw: Any, children: list[Any]) -> Any:
+        parts = self._all(children)
+        header = parts[0] if parts and isinstance(parts[0], tree.Header) else None
+        if header is not None and all(isinstance(p, tree.SystemEntry) for p in parts[1:]) and len(parts) > 1:
+            return tree.SystemFile(header, parts[1:])
+        if header is not None or any(isinstance(p, tree.Assign | tree.Require | tree.Objective) for p in parts):
+            return tree.StrategyFile(header, parts[1:] if header else parts)
+        return parts
+
+    def _model(self, raw: Any, children: list[Any]) -> tree.ModelItem:
+        title = _unquote(children[1]) if isinstance(children[1], Token) else None
+        return tree.ModelItem(str(children[0]), title, self.build(children[-1]), self._place(children[0]))
+
+    def _family(self, raw: Any, children: list[Any]) -> tree.FamilyItem:
+        title = next((_unquote(c) for c in children if isinstance(c, Token) and c.type == "STRING"), None)
+        *parameters, body = self._all(children)
+        return tree.FamilyItem(str(children[0]), tuple(parameters), title, body, self._place(children[0]))
+
+    def _layer(self, raw: Any, children: list[Any]) -> tree.BlockItem:
+        return self._block(raw, children, is_layer=True)
+
+    def _block(self, raw: Any, children: list[Any], is_layer: bool = False) -> tree.BlockItem:
+        words = [c for c in children if isinstance(c, Token)]
+        names = [str(w) for w in words if w.type == "NAME"]
+        kinds = {w.type for w in words}
+        *parameters, body = self._all(children)
+        region = names[1] if len(names) > 1 else None
+        return tree.BlockItem(
+            names[0], tuple(parameters), "WITH_BODY" in kinds, region, "DISCARD" in kinds, is_layer, body,
+            self._place(children[0]),
+        )  # fmt: skip
+
+    def _define(self, raw: Any, children: list[Any]) -> tree.DefineItem:
+        return tree.DefineItem(
+            str(children[0]), self.build(children[1]), _unquote(children[2]), self._place(children[0])
+        )
+
+    def _parameter(self, raw: Any, children: list[Any]) -> tree.Parameter:
+        default = self.build(children[1]) if len(children) > 1 else None
+        return tree.Parameter(str(children[0]), default, self._place(raw))
+
+    def _body(self, raw: Any, children: list[Any]) -> tree.Body:
+        return tree.Body(self._all(children), self._place(raw))
+
+    def _bind(self, raw: Any, children: list[Any]) -> tree.Bind:
+        return tree.Bind(tuple(str(c) for c in children[:-1]), self.build(children[-1]), self._place(raw))
+
+    def _invoke(self, raw: Any, children: list[Any]) -> tree.Call:
+        return self.build(children[0])  # type: ignore[no-any-return]
+
+    def _call(self, raw: Any, children: list[Any]) -> tree.Call:
+        parts = self._all(children)
+        body = parts[-1] if parts and isinstance(parts[-1], tree.Body) else None
+        arguments = parts[:-1] if body is not None else parts
+        return tree.Call(str(children[0]), arguments, body, self._place(children[0]))
+
+    def _argument(self, raw: Any, children: list[Any]) -> tree.Argument:
+        keyword = str(children[0]) if isinstance(children[0], Token) else None
+        return tree.Argument(keyword, self.build(children[-1]), self._place(raw))
+
+    def _repeat(self, raw: Any, children: list[Any], unrolled: bool = False) -> tree.Repeat:
+        return tree.Repeat(self.build(children[0]), self.build(children[1]), unrolled, self._place(raw))
+
+    def _unroll(self, raw: Any, children: list[Any]) -> tree.Repeat:
+        return self._repeat(raw, children, unrolled=True)
+
+    def _region(self, raw: Any, children: list[Any]) -> tree.Region:
+        discard = any(isinstance(c, Token) and c.type == "DISCARD" for c in children)
+        return tree.Region(str(children[0]), discard, self.build(children[-1]), self._place(raw))
+
+    def _if(self, raw: Any, children: list[Any]) -> tree.If:
+        condition, then, *other = (self.build(c) for c in children)
+        return tree.If(condition, _statements(then), _statements(other[0]) if other else (), self._place(raw))
+
+    _operator_if = _phase_if = _if
+
+    def _optimizer_if(self, raw: Any, children: list[Any]) -> tree.If:
+        return tree.If(self.build(children[0]), self._all(children[1:]), (), self._place(raw))
+
+    def _let(self, raw: Any, children: list[Any]) -> tree.Let:
+        return tree.Let(str(children[0]), self.build(children[1]), self._place(raw))
+
+    def _require(self, raw: Any, children: list[Any]) -> tree.Require:
+        message = _unquote(children[1]) if len(children) > 1 else None
+        return tree.Require(self.build(children[0]), message, self._place(raw))
+
+    # operators
+
+    def _operator(self, raw: Any, children: list[Any]) -> tree.OperatorItem:
+        *given, outputs, items = (self.build(c) for c in children[1:])
+        inputs = tuple(g for g in given if isinstance(g, tree.TensorShape))
+        parameters = tuple(g for g in given if isinstance(g, tree.Parameter))
+        return tree.OperatorItem(str(children[0]), inputs, parameters, outputs, items, self._place(children[0]))
+
+    def _many(self, raw: Any, children: list[Any]) -> tuple[Any, ...]:
+        return self._all(children)
+
+    _outputs = _operator_body = _phase_body = _many
+
+    def _tensor(self, raw: Any, children: list[Any]) -> tree.TensorShape:
+        element = str(children[-1]) if isinstance(children[-1], Token) and len(children) > 1 else None
+        return tree.TensorShape(str(children[0]), self._all(children[1:]), element, self._place(raw))
+
+    def _weight(self, raw: Any, children: list[Any]) -> tree.Weight:
+        tensor, *traits = (self.build(c) for c in children)
+        active = next((t for t in traits if not isinstance(t, str)), None)
+        return tree.Weight(tensor, "expert" in traits, "tied" in traits, active, self._place(raw))
+
+    def _weight_trait(self, raw: Any, children: list[Any]) -> str:
+        return str(children[0])
+
+    def _inner(self, raw: Any, children: list[Any]) -> Any:
+        return self.build(children[0])
+
+    _active = _inner
+
+    def _exchange(self, raw: Any, children: list[Any]) -> tree.Exchange:
+        result, kind, operand, axis = children
+        return tree.Exchange(self.build(result), str(kind), str(operand), str(axis), self._place(kind))
+
+    def _saves(self, raw: Any, children: list[Any]) -> tree.Saves:
+        return tree.Saves(self._all(children), self._place(raw))
+
+    def _phase(self, raw: Any, children: list[Any]) -> tree.Phase:
+        return tree.Phase(str(children[0]), self.build(children[1]), self._place(raw))
+
+    def _matmul(self, raw: Any, children: list[Any]) -> tree.Compute:
+        """``matmul(m, k, n)``: 2·m·k·n FLOPs, rated by its three sizes."""
+        place = self._place(raw)
+        m, k, n = self._all(children)
+        flops: tree.Expression = tree.Number(2, place)
+        for size in (m, k, n):
+            flops = tree.Binary("*", flops, size, place)
+        return tree.Compute(flops, "matmul", (m, k, n), None, None, place)
+
+    def _compute(self, raw: Any, children: list[Any]) -> tree.Compute:
+        traits = {c.data: self.build(c) for c in children if isinstance(c, Tree) and c.data in ("recomputing", "causal")}
+        flops, *shape = (
+            self.build(c) for c in children if isinstance(c, Tree) and c.data not in ("recomputing", "causal")
+        )
+        rate = next(str(c) for c in children if isinstance(c, Token))
+        return tree.Compute(
+            flops, rate, tuple(shape), traits.get("recomputing"), traits.get("causal"), self._place(raw)
+        )
+
+    _recomputing = _causal = _inner
+
+    def _traffic(self, raw: Any, children: list[Any]) -> tree.Traffic:
+        rate = str(children[1]) if len(children) > 1 else "hbm"
+        return tree.Traffic(self.build(children[0]), rate, self._place(raw))
+
+    def _workspace(self, raw: Any, children: list[Any]) -> tree.Workspace:
+        return tree.Workspace(self.build(children[0]), self._place(raw))
+
+    def _message(self, raw: Any, children: list[Any]) -> tree.Message:
+        return tree.Message(str(children[0]), self.build(children[1]), str(children[2]), self._place(raw))
+
+    def _optimizer(self, raw: Any, children: list[Any]) -> tree.OptimizerItem:
+        title = next((_unquote(c) for c in children if isinstance(c, Token) and c.type == "STRING"), None)
+        return tree.OptimizerItem(str(children[0]), title, self._all(children), self._place(children[0]))
+
+    def _state(self, raw: Any, children: list[Any]) -> tree.State:
+        return tree.State(str(children[0]), str(children[1]), self._place(raw))
+
+    def _step(self, raw: Any, children: list[Any]) -> tree.Traffic:
+        return tree.Traffic(self.build(children[0]), "hbm", self._place(raw))
+
+    # strategies and systems
+
+    def _header(self, raw: Any, children: list[Any]) -> tree.Header:
+        title = _unquote(children[1]) if len(children) > 1 else None
+        return tree.Header(str(children[0]), title, self._place(children[0]))
+
+    def _assign(self, raw: Any, children: list[Any]) -> tree.Assign:
+        return tree.Assign(str(children[0]), self.build(children[1]), False, self._place(children[0]))
+
+    def _among(self, raw: Any, children: list[Any]) -> tree.Assign:
+        return tree.Assign(str(children[0]), self.build(children[-1]), True, self._place(children[0]))
+
+    def _objective(self, raw: Any, children: list[Any]) -> tree.Objective:
+        return tree.Objective(str(children[0]), self.build(children[1]), self._place(raw))
+
+    def _figure(self, raw: Any, children: list[Any]) -> tree.FigureEntry:
+        source = _unquote(children[2]) if len(children) > 2 else None
+        return tree.FigureEntry(str(children[0]), self.build(children[1]), source, self._place(children[0]))
+
+    # ``group`` in a system file is a named group; in an expression it is a parenthesis.
+    def _named_group(self, raw: Any, children: list[Any]) -> tree.Group:
+        return tree.Group(str(children[0]), self._all(children), self._place(children[0]))
+
+    def _source_entry(self, raw: Any, children: list[Any]) -> tree.SourceEntry:
+        return tree.SourceEntry(_unquote(children[0]), self._place(raw))
+
+
+def _statements(node: Any) -> tuple[tree.Node, ...]:
+    if isinstance(node, tree.Body):
+        return node.statements
+    return node if isinstance(node, tuple) else (node,)
+
+
+def _unquote(token: Any) -> str:
+    return str(token)[1:-1]
