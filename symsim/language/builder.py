@@ -8,9 +8,12 @@ from lark import Token, Tree
 
 from symsim.diagnostics import Place, Source, error
 from symsim.language import tree
-from symsim.language.parser import MAX_DEPTH, read_number, read_quantity
+from symsim.language.parser import read_number, read_quantity
 
-_PUNCTUATION = frozenset({"EQUAL", "COMMA", "LPAR", "RPAR", "LBRACE", "RBRACE", "LSQB", "RSQB", "RANGE", "IF"})
+MAX_TREE_DEPTH = 200
+"""Deepest tree that is built; bounds the recursion of every later walk over it."""
+
+_PUNCTUATION = frozenset({"EQUAL", "COMMA", "LPAR", "RPAR", "LBRACE", "RBRACE", "LSQB", "RSQB", "RANGE", "IF", "ARROW"})
 
 
 class Builder:
@@ -22,7 +25,7 @@ class Builder:
 
     def build(self, raw: Tree[Token]) -> Any:
         self._depth += 1
-        if self._depth > 4 * MAX_DEPTH:
+        if self._depth > MAX_TREE_DEPTH:
             raise error("E104", "this expression is too long or too deep", self._place(raw))
         children = [c for c in raw.children if not (isinstance(c, Token) and c.type in _PUNCTUATION)]
         node = getattr(self, f"_{raw.data.rstrip('_')}")(raw, children)
@@ -124,7 +127,10 @@ class Builder:
 
     def _parameter(self, raw: Any, children: list[Any]) -> tree.Parameter:
         default = self.build(children[1]) if len(children) > 1 else None
-        return tree.Parameter(str(children[0]), default, self._place(raw))
+        return tree.Parameter(str(children[0]), default, False, self._place(raw))
+
+    def _tensor_parameter(self, raw: Any, children: list[Any]) -> tree.Parameter:
+        return tree.Parameter(str(children[0]), None, True, self._place(raw))
 
     def _body(self, raw: Any, children: list[Any]) -> tree.Body:
         return tree.Body(self._all(children), self._place(raw))
@@ -184,6 +190,10 @@ class Builder:
 
     _outputs = _operator_body = _phase_body = _many
 
+    def _output(self, raw: Any, children: list[Any]) -> tree.Output:
+        view = str(children[1]) if len(children) > 1 else None
+        return tree.Output(self.build(children[0]), view, self._place(raw))
+
     def _tensor(self, raw: Any, children: list[Any]) -> tree.TensorShape:
         element = str(children[-1]) if isinstance(children[-1], Token) and len(children) > 1 else None
         return tree.TensorShape(str(children[0]), self._all(children[1:]), element, self._place(raw))
@@ -201,9 +211,12 @@ class Builder:
 
     _active = _inner
 
+    def _local(self, raw: Any, children: list[Any]) -> tree.Local:
+        return tree.Local(self.build(children[0]), self._place(raw))
+
     def _exchange(self, raw: Any, children: list[Any]) -> tree.Exchange:
         result, kind, operand, axis = children
-        return tree.Exchange(self.build(result), str(kind), str(operand), str(axis), self._place(kind))
+        return tree.Exchange(str(result), str(kind), str(operand), str(axis), self._place(kind))
 
     def _saves(self, raw: Any, children: list[Any]) -> tree.Saves:
         return tree.Saves(self._all(children), self._place(raw))

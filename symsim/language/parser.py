@@ -89,7 +89,7 @@ class _Separators:
     always_accept = ("_SEP",)
     _OPEN = frozenset({"LPAR", "LSQB"})
     _CLOSE = frozenset({"RPAR", "RSQB"})
-    _UNFINISHED = frozenset({"COMMA", "PLUS", "MINUS", "STAR", "SLASH", "PERCENT", "POWER", "EQUAL", "OR", "AND", "NOT"})
+    _UNFINISHED = frozenset({"COMMA", "PLUS", "MINUS", "STAR", "SLASH", "PERCENT", "POWER", "EQUAL", "OR", "AND", "NOT", "ARROW"})
 
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
         depth = 0

@@ -87,8 +87,11 @@ Expression = Number | Text | Name | Unary | Binary | Choose | Apply | SetOf | Ra
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
+    """A parameter; ``is_tensor`` ones (written ``q[]``) are given tensors, the others values."""
+
     name: str
     default: Expression | None
+    is_tensor: bool
     place: Place
 
 
@@ -178,6 +181,15 @@ class TensorShape:
 
 
 @dataclass(frozen=True, slots=True)
+class Output:
+    """What an operator gives; a ``view`` shares the storage of one of its inputs."""
+
+    tensor: TensorShape
+    view: str | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Weight:
     tensor: TensorShape
     expert: bool
@@ -187,10 +199,18 @@ class Weight:
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
-    """``xs[…] = gather(x) over tp``: a communication whose transpose is known."""
+class Local:
+    """``tensor partial[rows, m]``: a tensor that exists while the operator runs."""
 
-    result: TensorShape
+    tensor: TensorShape
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """``all = gather(x) over tp``: a communication whose transpose is known."""
+
+    result: str
     kind: str
     operand: str
     axis: str
@@ -261,6 +281,7 @@ Node = (
     | Let
     | Require
     | Weight
+    | Local
     | Exchange
     | Saves
     | Phase
@@ -311,7 +332,7 @@ class OperatorItem:
     name: str
     inputs: tuple[TensorShape, ...]
     parameters: tuple[Parameter, ...]
-    outputs: tuple[TensorShape, ...]
+    outputs: tuple[Output, ...]
     items: tuple[Node, ...]
     place: Place
 

@@ -1,0 +1,386 @@
+"""Pass 1, model → graph: the family's text unfolded into operators, once per kind of layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import sympy
+
+from symsim.compiler.operators import OperatorCall, as_words
+from symsim.compiler.rules import rule_of
+from symsim.compiler.scope import BlockScope, Surroundings
+from symsim.diagnostics import Place, error, nearest
+from symsim.elements import element_bytes
+from symsim.language import tree
+from symsim.language.expressions import Value, evaluate, number, truth
+from symsim.records.cost import Rule
+from symsim.records.graph import Graph, Operator, Region, Slot, Tensor, Unit
+from symsim.records.model import Library, Model
+from symsim.records.strategy import Structure
+from symsim.symbols import symbol
+
+MAX_OPERATORS = 2000
+"""Most operators of one unit; a transformer layer has about twenty."""
+MAX_CALLS = 40
+"""Deepest chain of blocks calling blocks."""
+MAX_PATTERN = 512
+"""Longest pattern of layers that may repeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """Named sub-expressions that the library defines, in the order in which they were met."""
+
+    entries: Mapping[str, tuple[sympy.Expr, str]]
+
+
+def expand(
+    model: Model, structure: Structure, kept: frozenset[str] = frozenset()
+) -> tuple[Graph, Definitions, tuple[Rule, ...]]:
+    """Unfold a model under structural choices.
+
+    Dimensions in ``kept`` stay symbols; every other dimension is its number.
+
+    Raises:
+        InputError: the library or the model's own blocks do not fit together.
+    """
+    surroundings = _surroundings(model, structure, kept)
+    walk = _Walk(model.library, surroundings)
+    graph = walk.family(model.library.families[model.family])
+    entries = {name: surroundings.defined[name] for name in surroundings.defined}
+    return graph, Definitions(entries), tuple(walk.rules.values())
+
+
+def _surroundings(model: Model, structure: Structure, kept: frozenset[str]) -> Surroundings:
+    values: dict[str, Value] = {}
+    known: dict[sympy.Symbol, int] = {}
+    for name in ("tp", "cp", "ep", "etp", "mbs", "seq"):
+        values[name] = symbol(name)
+    for name, given in (*structure.words, *structure.fixed):
+        if given is not None:
+            values[name] = given
+    values |= {name: symbol(name) for name in structure.symbols}
+    values.setdefault("moe_capacity", 0)
+    values["sp"] = symbol("tp") if structure["sequence_parallel"] else 1
+    values["te_version"] = version_number(structure["te_version"])
+    for name, dimension in model.dimensions.items():
+        if name in kept and isinstance(dimension, int) and not isinstance(dimension, bool):
+            values[name] = symbol(name)
+            known[symbol(name)] = dimension
+        else:
+            values[name] = dimension
+    surroundings = Surroundings(values, known, element_bytes(str(structure["grad_dtype"]), "bf16"))
+    for item in model.library.defines.values():
+        scope = BlockScope(surroundings, {})
+        if all(scope.lookup(n) is not None for n in _names(item.value)):
+            expression = number(evaluate(item.value, scope), item.place, scope)
+            surroundings.defined[item.name] = (sympy.sympify(expression), item.meaning)
+            values[item.name] = symbol(item.name)
+    return surroundings
+
+
+def version_number(text: Value | None) -> int:
+    """``2.11.0`` → 2011000, so that versions compare as numbers; unset is 0."""
+    if not isinstance(text, str):
+        return 0
+    parts = [int(p) if p.isdigit() else 0 for p in text.split(".")[:3]]
+    major, minor, patch = (parts + [0, 0, 0])[:3]
+    return (major * 1000 + minor) * 1000 + patch
+
+
+def _names(node: tree.Expression) -> set[str]:
+    match node:
+        case tree.Name(name=name):
+            return {name} - {"true", "false"}
+        case tree.Unary(operand=operand):
+            return _names(operand)
+        case tree.Binary(left=left, right=right):
+            return _names(left) | _names(right)
+        case tree.Choose(then=then, condition=condition, other=other):
+            return _names(then) | _names(condition) | _names(other)
+        case tree.Apply(arguments=arguments):
+            return set().union(*map(_names, arguments))
+    return set()
+
+
+@dataclass
+class _Frame:
+    """One block being unfolded: its values, its named tensors, and the stream through it."""
+
+    scope: BlockScope
+    tensors: dict[str, Tensor]
+    stream: Tensor
+    path: tuple[str, ...]
+    regions: tuple[Region, ...]
+    body: tuple[tree.Body, _Frame] | None = None
+
+
+@dataclass
+class _UnitBuilder:
+    name: str
+    input: Tensor | None
+    operators: list[Operator] = field(default_factory=list)
+    names: dict[str, int] = field(default_factory=dict)
+
+    def unit(self) -> Unit:
+        return Unit(self.name, tuple(self.operators), self.input)
+
+    def unique(self, name: str) -> str:
+        count = self.names[name] = self.names.get(name, 0) + 1
+        return name if count == 1 else f"{name}_{count}"
+
+
+class _Walk:
+    def __init__(self, library: Library, surroundings: Surroundings) -> None:
+        self.library = library
+        self.surroundings = surroundings
+        self.rules: dict[str, Rule] = {}
+        self._unit = _UnitBuilder("embedding", None)
+        self._slots: list[Slot] = []
+        self._layers: sympy.Expr = sympy.Integer(0)
+        self._kinds: dict[tuple[object, ...], tuple[Unit, Tensor]] = {}
+        self._region_count = 0
+        self._depth = 0
+
+    # the family
+
+    def family(self, item: tree.FamilyItem) -> Graph:
+        tokens = self.surroundings.values.get("T", symbol("mbs"))
+        ids = Tensor("tokens", (tokens,), "int64", tokens, 8 * tokens)
+        frame = _Frame(BlockScope(self.surroundings, {}), {"x": ids}, ids, (), ())
+        prologue: Unit | None = None
+        for statement in self._flat(item.body.statements, frame.scope):
+            if isinstance(statement, tree.Repeat) and not statement.unrolled:
+                if prologue is None:
+                    prologue = self._unit.unit()
+                frame.stream = self._pipeline(statement, frame)
+                frame.tensors["x"] = frame.stream
+                self._unit = _UnitBuilder("head", frame.stream)
+            else:
+                if prologue is not None and isinstance(statement, tree.Call) and self._is_layer(statement):
+                    raise error("E226", "a layer after the repeated layers", statement.place, "put it into a repeat")
+                self._statement(statement, frame)
+        if prologue is None:
+            raise error("E227", f"family '{item.name}' repeats no layers", item.place, "write: repeat layers { … }")
+        return Graph(prologue, tuple(self._slots), self._unit.unit(), self._layers)
+
+    def _flat(self, statements: tuple[tree.Node, ...], scope: BlockScope) -> list[tree.Node]:
+        """Statements with every ``if`` decided and ``let`` carried out where it stands."""
+        out: list[tree.Node] = []
+        for statement in statements:
+            if isinstance(statement, tree.If):
+                chosen = truth(evaluate(statement.condition, scope), statement.condition.place, scope)
+                out += self._flat(statement.then if chosen else statement.other, scope)
+            elif isinstance(statement, tree.Let):
+                scope.values[statement.name] = evaluate(statement.value, scope)
+            else:
+                out.append(statement)
+        return out
+
+    def _is_layer(self, call: tree.Call) -> bool:
+        item = self.library.blocks.get(call.callee)
+        return item is not None and item.is_layer
+
+    def _pipeline(self, repeat: tree.Repeat, frame: _Frame) -> Tensor:
+        """``repeat n { … }``: the pattern of layers inside, n times."""
+        if self._unit.name == "head" and self._unit.operators:
+            raise error("E226", "layers after the head", repeat.place)
+        count = sympy.sympify(number(evaluate(repeat.count, frame.scope), repeat.count.place, frame.scope))
+        start = self._layers
+        stream = frame.stream
+        pattern = self._pattern(repeat.body, frame, repeat.place)
+        for residue, call in enumerate(pattern):
+            unit, stream = self._layer(call, frame, stream)
+            if count != 0:
+                self._slots.append(Slot(unit, start, len(pattern), residue, count))
+        self._layers = self._layers + count * len(pattern)
+        return stream
+
+    def _pattern(self, body: tree.Body, frame: _Frame, place: Place) -> list[tree.Call | tree.Body]:
+        """The layers of one turn: calls of layers, or the whole body as one layer."""
+        statements = self._flat(body.statements, frame.scope)
+        if not any(isinstance(s, tree.Repeat) or (isinstance(s, tree.Call) and self._is_layer(s)) for s in statements):
+            return [body]
+        out: list[tree.Call | tree.Body] = []
+        for statement in statements:
+            if isinstance(statement, tree.Call) and self._is_layer(statement):
+                out.append(statement)
+            elif isinstance(statement, tree.Repeat):
+                count = frame.scope.settle(evaluate(statement.count, frame.scope), statement.count.place)
+                inner = self._pattern(statement.body, frame, statement.place)
+                if not isinstance(count, int) or not 0 <= count * len(inner) <= MAX_PATTERN:
+                    raise error("E228", f"a pattern repeats up to {MAX_PATTERN} layers", statement.count.place)
+                out += inner * count
+            else:
+                raise error("E229", "between layers only layers and repeats may stand", place)
+        return out
+
+    def _layer(self, layer: tree.Call | tree.Body, frame: _Frame, stream: Tensor) -> tuple[Unit, Tensor]:
+        """Unfold one kind of layer, or give what was unfolded for the same kind before."""
+        if isinstance(layer, tree.Call):
+            values = self._arguments(layer, self.library.blocks[layer.callee].parameters, frame)[1]
+            key: tuple[object, ...] = (layer.callee, *sorted(values.items(), key=str))
+            name = layer.callee
+        else:
+            key, name = (id(layer),), "layer"
+        if key not in self._kinds:
+            entering = Tensor("x", stream.shape, stream.element, stream.elements, stream.bytes)
+            outside, self._unit = self._unit, _UnitBuilder(self._kind_name(name), entering)
+            inner = _Frame(frame.scope, {**frame.tensors, "x": entering}, entering, (), ())
+            if isinstance(layer, tree.Call):
+                result = self._call(layer, inner)
+            else:
+                result = self._body(layer, inner)
+            self._kinds[key] = (self._unit.unit(), result)
+            self._unit = outside
+        return self._kinds[key]
+
+    def _kind_name(self, name: str) -> str:
+        taken = [unit.name for unit, _ in self._kinds.values()]
+        return name if name not in taken else f"{name}_{sum(t.startswith(name) for t in taken) + 1}"
+
+    # blocks
+
+    def _body(self, body: tree.Body, frame: _Frame) -> Tensor:
+        for statement in body.statements:
+            self._statement(statement, frame)
+        return frame.stream
+
+    def _statement(self, statement: tree.Node, frame: _Frame) -> None:
+        match statement:
+            case tree.Call():
+                frame.stream = self._call(statement, frame)
+            case tree.Bind(names=names, call=call, place=place):
+                label = f"{call.callee}_{names[0]}" if names[0] in frame.tensors else names[0]
+                results = self._results(call, frame, label if len(names) == 1 else None)
+                if len(results) != len(names):
+                    raise error("E230", f"'{call.callee}' gives {len(results)} tensors, not {len(names)}", place)
+                frame.tensors |= dict(zip(names, results, strict=True))
+                frame.stream = results[0]
+            case tree.Let(name=name, value=value):
+                frame.scope.values[name] = evaluate(value, frame.scope)
+            case tree.If(condition=condition, then=then, other=other):
+                chosen = truth(evaluate(condition, frame.scope), condition.place, frame.scope)
+                for inner in then if chosen else other:
+                    self._statement(inner, frame)
+            case tree.Repeat(unrolled=True, count=count, body=body):
+                times = frame.scope.settle(evaluate(count, frame.scope), count.place)
+                if not isinstance(times, int) or not 0 <= times <= 64:
+                    raise error("E228", "unroll takes a number from 0 to 64", count.place)
+                for _ in range(times):
+                    self._body(body, frame)
+            case tree.Region(name=name, discard=discard, body=body):
+                outside, frame.regions = frame.regions, (*frame.regions, self._region(name, discard))
+                self._body(body, frame)
+                frame.regions = outside
+            case tree.Require():
+                self._require(statement, frame.scope)
+            case tree.Repeat(place=place):
+                raise error("E231", "repeat stands in a family; inside a block write unroll", place)
+            case _:
+                raise AssertionError(statement)
+
+    def _require(self, statement: tree.Require, scope: BlockScope) -> None:
+        rule = rule_of(statement, scope)
+        if rule is not None:
+            self.rules.setdefault(f"{rule.message}: {rule.amount}", rule)
+
+    def _region(self, name: str, discard: bool) -> Region:
+        self._region_count += 1
+        return Region(self._region_count, name, discard)
+
+    def _call(self, call: tree.Call, frame: _Frame) -> Tensor:
+        return self._results(call, frame, None)[0]
+
+    def _results(self, call: tree.Call, frame: _Frame, label: str | None) -> tuple[Tensor, ...]:
+        self._depth += 1
+        if self._depth > MAX_CALLS:
+            raise error("E232", f"blocks call each other more than {MAX_CALLS} deep", call.place,
+                        f"does '{call.callee}' call itself?")  # fmt: skip
+        try:
+            if call.callee == "body" and frame.body is not None:
+                return (self._given_body(call, frame),)
+            if call.callee in self.library.operators:
+                return self._operator(call, frame, label)
+            if call.callee in self.library.blocks:
+                return (self._block(call, frame, label),)
+        finally:
+            self._depth -= 1
+        hint = nearest(call.callee, [*self.library.blocks, *self.library.operators])
+        raise error("E233", f"no block or operator is called '{call.callee}'", call.place, hint)
+
+    def _given_body(self, call: tree.Call, frame: _Frame) -> Tensor:
+        assert frame.body is not None
+        body, outer = frame.body
+        tensors, _ = self._arguments(call, (), frame)
+        stream = tensors[0] if tensors else frame.stream
+        inner = _Frame(outer.scope, {**outer.tensors, "x": stream}, stream, outer.path, frame.regions, outer.body)
+        return self._body(body, inner)
+
+    def _block(self, call: tree.Call, frame: _Frame, label: str | None) -> Tensor:
+        item = self.library.blocks[call.callee]
+        tensors, values = self._arguments(call, item.parameters, frame)
+        if (call.body is not None) is not item.takes_body:
+            wanted = "needs a body: { … }" if item.takes_body else "takes no body"
+            raise error("E234", f"'{item.name}' {wanted}", call.place)
+        stream = tensors[0] if tensors else frame.stream
+        path = frame.path if item.takes_body or item.is_layer else (*frame.path, label or item.name)
+        regions = frame.regions if item.region is None else (*frame.regions, self._region(item.region, item.discard))
+        wanted = [p.name for p in item.parameters if p.is_tensor]
+        if wanted and len(tensors) != len(wanted) or len(tensors) > max(1, len(wanted)):
+            raise error("E235", f"'{item.name}' takes {len(wanted)} tensors ({', '.join(wanted)})", call.place)
+        scope = BlockScope(self.surroundings, values)
+        body = (call.body, frame) if call.body is not None else None
+        inside = {"x": stream, **dict(zip(wanted, tensors, strict=False))}
+        return self._body(item.body, _Frame(scope, inside, stream, path, regions, body))
+
+    def _operator(self, call: tree.Call, frame: _Frame, label: str | None) -> tuple[Tensor, ...]:
+        item = self.library.operators[call.callee]
+        tensors, values = self._arguments(call, item.parameters, frame)
+        if not tensors and len(item.inputs) == 1:
+            tensors = (frame.stream,)
+        if len(tensors) != len(item.inputs):
+            wanted = ", ".join(t.name for t in item.inputs)
+            raise error("E235", f"'{item.name}' takes {len(item.inputs)} tensors ({wanted})", call.place)
+        if len(self._unit.operators) >= MAX_OPERATORS:
+            raise error("E236", f"more than {MAX_OPERATORS} operators in one layer", call.place)
+        name = self._unit.unique(".".join((*frame.path, label or item.name)))
+        made = OperatorCall(item, self.surroundings, values, name)
+        node = made.node(tensors, frame.regions, call.place)
+        for require, scope in made.requires:
+            self._require(require, scope)
+        self._unit.operators.append(node)
+        return node.outputs
+
+    def _arguments(
+        self, call: tree.Call, parameters: tuple[tree.Parameter, ...], frame: _Frame
+    ) -> tuple[tuple[Tensor, ...], dict[str, Value]]:
+        """Tensors first, then values by position or name; defaults may use earlier parameters."""
+        tensors: list[Tensor] = []
+        values: dict[str, Value] = {}
+        parameters = tuple(p for p in parameters if not p.is_tensor)
+        names = [p.name for p in parameters]
+        position = 0
+        for argument in call.arguments:
+            node = argument.value
+            if isinstance(node, tree.Name) and node.name in frame.tensors and argument.keyword is None:
+                tensors.append(frame.tensors[node.name])
+                continue
+            keyword = argument.keyword
+            if keyword is None:
+                if position >= len(names):
+                    raise error("E237", f"'{call.callee}' takes no further argument here", argument.place)
+                keyword, position = names[position], position + 1
+            if keyword not in names:
+                message = f"'{call.callee}' has no parameter '{keyword}'"
+                raise error("E238", message, argument.place, nearest(keyword, names))
+            values[keyword] = as_words(evaluate(node, frame.scope))
+        for parameter in parameters:
+            if parameter.name in values:
+                continue
+            if parameter.default is None:
+                raise error("E239", f"'{call.callee}' needs '{parameter.name}'", call.place)
+            scope = BlockScope(self.surroundings, values)
+            values[parameter.name] = as_words(evaluate(parameter.default, scope))
+        return tuple(tensors), values

@@ -1,0 +1,187 @@
+"""One call of an operator of the library, made into a node of the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import sympy
+
+from symsim.compiler.scope import OperatorScope, Surroundings
+from symsim.diagnostics import Place, error, nearest
+from symsim.elements import ELEMENT_NAMES, element_bytes
+from symsim.language import tree
+from symsim.language.expressions import Value, Word, evaluate, number, truth
+from symsim.records.graph import PHASES, Kernel, Message, Operator, PhaseName, Region, Tensor, Weight, Work
+
+TRANSPOSE = {"gather": "scatter", "scatter": "gather", "copy": "reduce", "reduce": "copy", "all_to_all": "all_to_all"}
+"""What an exchange does backward. ``copy`` sends nothing forward and sums gradients backward."""
+
+COLLECTIVE = {
+    "gather": "all_gather",
+    "scatter": "reduce_scatter",
+    "copy": None,
+    "reduce": "all_reduce",
+    "all_to_all": "all_to_all",
+}
+AXES = ("tp", "cp", "ep", "etp", "dp", "edp")
+
+
+class OperatorCall:
+    """Evaluates the items of one operator in order; ``node`` is what comes out."""
+
+    def __init__(
+        self, item: tree.OperatorItem, surroundings: Surroundings, values: Mapping[str, Value], name: str
+    ) -> None:
+        self.item = item
+        self.name = name
+        self.requires: list[tuple[tree.Require, OperatorScope]] = []
+        self._scope = OperatorScope(surroundings, values)
+        self._weights: list[Weight] = []
+        self._saves: list[Tensor] = []
+        self._exchanges: list[tuple[str, Tensor, Tensor, str]] = []
+        self._work: dict[PhaseName, _Phase] = {phase: _Phase() for phase in PHASES}
+
+    def node(self, inputs: tuple[Tensor, ...], regions: tuple[Region, ...], place: Place) -> Operator:
+        self._bind_inputs(inputs, place)
+        declared = self.item.items
+        self._run(i for i in declared if isinstance(i, tree.Let))
+        outputs = tuple(self._output(o) for o in self.item.outputs)
+        self._run(i for i in declared if not isinstance(i, tree.Let))
+        for kind, operand, result, axis in self._exchanges:
+            self._send("forward", kind, operand, result, axis)
+            self._send("input_grad", TRANSPOSE[kind], result, operand, axis)
+        work = {phase: collected.work() for phase, collected in self._work.items()}
+        saves = tuple(dict.fromkeys(self._saves))
+        return Operator(self.name, self.item.name, regions, inputs, outputs, saves, tuple(self._weights), work)
+
+    def _bind_inputs(self, inputs: tuple[Tensor, ...], place: Place) -> None:
+        for pattern, given in zip(self.item.inputs, inputs, strict=True):
+            if len(pattern.shape) != len(given.shape):
+                message = f"{self.item.name} takes '{pattern.name}' with {len(pattern.shape)} dimensions"
+                raise error("E221", f"{message}; '{given.name}' has {len(given.shape)}", place)
+            for dimension, size in zip(pattern.shape, given.shape, strict=True):
+                if isinstance(dimension, tree.Name):
+                    self._scope.values.setdefault(dimension.name, size)
+            self._scope.tensors[pattern.name] = given
+
+    def _run(self, items: Iterable[tree.Node]) -> None:
+        for item in items:
+            self._item(item)
+
+    def _item(self, item: tree.Node) -> None:
+        match item:
+            case tree.Let(name=name, value=value):
+                self._scope.values[name] = evaluate(value, self._scope)
+            case tree.If(condition=condition, then=then, other=other):
+                self._run(then if truth(evaluate(condition, self._scope), condition.place, self._scope) else other)
+            case tree.Require():
+                self.requires.append((item, self._scope))
+            case tree.Weight():
+                self._weight(item)
+            case tree.Local(tensor=tensor):
+                self._tensor(tensor)
+            case tree.Exchange():
+                self._exchange(item)
+            case tree.Saves(items=items):
+                self._saves += [self._saved(s) for s in items]
+            case tree.Phase(name=name, work=work):
+                for entry in work:
+                    self._entry(self._work[name], entry)  # type: ignore[index]
+            case _:
+                raise AssertionError(item)
+
+    def _amount(self, node: tree.Expression) -> sympy.Expr:
+        return sympy.sympify(number(evaluate(node, self._scope), node.place, self._scope))
+
+    def _tensor(self, declared: tree.TensorShape, default: str = "activation") -> Tensor:
+        element = declared.element or default
+        if element not in ELEMENT_NAMES:
+            raise error("E222", f"unknown element type '{element}'", declared.place, nearest(element, ELEMENT_NAMES))
+        shape = tuple(self._amount(d) for d in declared.shape)
+        elements = sympy.Mul(*shape)
+        size = element_bytes(element, str(self._scope.lookup("precision")))
+        tensor = Tensor(f"{self.name}.{declared.name}", shape, element, elements, elements * sympy.sympify(size))
+        self._scope.tensors[declared.name] = tensor
+        return tensor
+
+    def _output(self, declared: tree.Output) -> Tensor:
+        if declared.view is None:
+            return self._tensor(declared.tensor)
+        shared = self._held(declared.view, declared.place)
+        self._scope.tensors[declared.tensor.name] = shared
+        return shared
+
+    def _weight(self, item: tree.Weight) -> None:
+        tensor = self._tensor(item.tensor)
+        active = self._amount(item.active) if item.active is not None else sympy.Integer(1)
+        self._weights.append(Weight(tensor.name, tensor.elements, item.expert, item.tied, active))
+
+    def _saved(self, item: tree.TensorShape | tree.Name) -> Tensor:
+        if isinstance(item, tree.TensorShape):
+            return self._tensor(item)
+        return self._held(item.name, item.place)
+
+    def _held(self, name: str, place: Place) -> Tensor:
+        if name not in self._scope.tensors:
+            raise error("E223", f"no tensor is called '{name}' here", place, nearest(name, self._scope.tensors))
+        return self._scope.tensors[name]
+
+    def _exchange(self, item: tree.Exchange) -> None:
+        if item.kind not in TRANSPOSE:
+            raise error("E224", f"unknown exchange '{item.kind}'", item.place, nearest(item.kind, TRANSPOSE))
+        operand = self._held(item.operand, item.place)
+        self._axis(item.axis, item.place)
+        result = self._held(item.result, item.place)
+        self._exchanges.append((item.kind, operand, result, item.axis))
+
+    def _axis(self, axis: str, place: Place) -> None:
+        if axis not in AXES:
+            raise error("E225", f"'{axis}' is not a parallel axis", place, nearest(axis, AXES))
+
+    def _send(self, phase: PhaseName, kind: str, operand: Tensor, result: Tensor, axis: str) -> None:
+        """A gathered buffer is what an all-gather gives, what a reduce-scatter takes."""
+        collective = COLLECTIVE[kind]
+        if collective is not None:
+            full = operand if kind == "scatter" else result
+            self._work[phase].messages.append(Message(collective, full.bytes, axis))
+
+    def _entry(self, phase: _Phase, entry: tree.Node) -> None:
+        match entry:
+            case tree.Compute(flops=flops, rate=rate, shape=shape, recomputing=recomputing, causal=causal):
+                total = self._amount(flops)
+                again = self._amount(recomputing) if recomputing is not None else sympy.Integer(0)
+                masked = self._amount(causal) if causal is not None else total - again
+                sizes = tuple(self._amount(s) for s in shape)
+                phase.kernels.append(Kernel(total, rate, sizes, again, masked))
+            case tree.Traffic(amount=amount, rate=rate):
+                phase.traffic[rate] = phase.traffic.get(rate, sympy.Integer(0)) + self._amount(amount)
+            case tree.Workspace(amount=amount):
+                phase.workspace = phase.workspace + self._amount(amount)
+            case tree.Message(collective=collective, amount=amount, axis=axis, place=place):
+                self._axis(axis, place)
+                phase.messages.append(Message(collective, self._amount(amount), axis))
+            case tree.If(condition=condition, then=then, other=other):
+                chosen = truth(evaluate(condition, self._scope), condition.place, self._scope)
+                for inner in then if chosen else other:
+                    self._entry(phase, inner)
+            case _:
+                raise AssertionError(entry)
+
+
+class _Phase:
+    """The work of one phase while it is being collected."""
+
+    def __init__(self) -> None:
+        self.kernels: list[Kernel] = []
+        self.traffic: dict[str, Any] = {}
+        self.messages: list[Message] = []
+        self.workspace: Any = sympy.Integer(0)
+
+    def work(self) -> Work:
+        return Work(tuple(self.kernels), dict(self.traffic), tuple(self.messages), self.workspace)
+
+
+def as_words(value: Value) -> Value:
+    """A word given as an argument is a plain word from here on."""
+    return str(value) if isinstance(value, Word) else value

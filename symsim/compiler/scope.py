@@ -1,0 +1,97 @@
+"""What a name means inside a block or an operator while a model is expanded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sympy
+
+from symsim import functions
+from symsim.diagnostics import Place, error
+from symsim.language.expressions import FUNCTIONS, Plain, Value
+from symsim.records.graph import Tensor
+
+_SYMBOLIC: Mapping[str, Any] = {
+    "min": functions.minimum,
+    "max": functions.maximum,
+    "ceil": sympy.ceiling,
+    "floor": sympy.floor,
+    "remainder": functions.remainder,
+}
+
+
+@dataclass
+class Surroundings:
+    """What every block of one expansion sees: dimensions, choices, sizes, and named definitions.
+
+    ``known`` gives the value behind each dimension that is kept as a symbol, so that a condition on
+    it still selects one structure.
+    """
+
+    values: dict[str, Value]
+    known: Mapping[sympy.Symbol, int]
+    main_grad_bytes: Value
+    defined: dict[str, Any] = field(default_factory=dict)
+
+
+class BlockScope(Plain):
+    """Values of one block: its own over what surrounds it. Names of tensors stand beside them."""
+
+    def __init__(self, surroundings: Surroundings, values: Mapping[str, Value]) -> None:
+        super().__init__(dict(values))
+        self.surroundings = surroundings
+
+    def lookup(self, name: str) -> Value | None:
+        value = self.values.get(name)
+        return self.surroundings.values.get(name) if value is None else value
+
+    def names(self) -> Iterable[str]:
+        return [*self.values, *self.surroundings.values]
+
+    def apply(self, function: str, arguments: tuple[Value, ...], place: Place) -> Value:
+        symbolic = any(isinstance(a, sympy.Basic) for a in arguments)
+        if symbolic and function in _SYMBOLIC:
+            return _SYMBOLIC[function](*(sympy.sympify(a) for a in arguments))
+        if symbolic and function in FUNCTIONS:
+            raise error("E207", f"{function}() needs plain numbers", place)
+        return super().apply(function, arguments, place)
+
+    def settle(self, value: Value, place: Place) -> Value:
+        if not isinstance(value, sympy.Basic):
+            return value
+        settled = value.xreplace(dict(self.surroundings.known))
+        if not settled.is_Rational:
+            sizes = ", ".join(sorted(map(str, settled.free_symbols)))
+            raise error("E220", f"a size ({sizes}) cannot choose the structure", place,
+                        "sizes stay symbols; choose by a model's dimension or a structural choice")  # fmt: skip
+        return int(settled) if settled.is_Integer else settled
+
+
+class OperatorScope(BlockScope):
+    """In an operator a tensor's name is its bytes, and ``d`` before it the bytes of its gradient.
+
+    ``x.elements`` counts its elements; ``w.main_grad`` is the bytes of a weight's gradient buffer.
+    """
+
+    def __init__(self, surroundings: Surroundings, values: Mapping[str, Value]) -> None:
+        super().__init__(surroundings, values)
+        self.tensors: dict[str, Tensor] = {}
+
+    def lookup(self, name: str) -> Value | None:
+        base, _, attribute = name.partition(".")
+        tensor = self.tensors.get(base)
+        if tensor is not None and not attribute:
+            return tensor.bytes
+        if tensor is not None and attribute == "elements":
+            return tensor.elements
+        if tensor is not None and attribute == "main_grad":
+            return tensor.elements * self.surroundings.main_grad_bytes
+        value = super().lookup(name)
+        if value is None and name.startswith("d") and name[1:] in self.tensors:
+            return self.tensors[name[1:]].bytes
+        return value
+
+    def names(self) -> Iterable[str]:
+        return [*self.tensors, *super().names()]

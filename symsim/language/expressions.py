@@ -1,0 +1,255 @@
+"""Evaluate an expression of the language, exactly and with bounded work.
+
+One interpreter serves numbers and symbols: integers and fractions stay exact, and anything else
+that arithmetic works on (a sympy expression, a tensor's bytes) passes through. No text is ever
+handed to Python's ``eval``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from typing import Any, Protocol
+
+from symsim.diagnostics import InputError, Place, error, nearest
+from symsim.language import tree
+
+MAX_BITS = 2048
+"""Largest integer that may arise, in bits."""
+MAX_ITEMS = 100_000
+"""Most values that a set or a range may hold."""
+
+Value = Any
+"""int, Fraction, bool, str (a word), frozenset, or what a scope adds."""
+
+
+class Word(str):
+    """A name that nothing defines: a word such as ``rope``, or a mistake once arithmetic meets it."""
+
+    place: Place
+    __slots__ = ("place",)
+
+
+class Scope(Protocol):
+    """What names and functions mean where an expression stands."""
+
+    def lookup(self, name: str) -> Value | None: ...
+
+    def names(self) -> Iterable[str]: ...
+
+    def apply(self, function: str, arguments: tuple[Value, ...], place: Place) -> Value: ...
+
+    def settle(self, value: Value, place: Place) -> Value:
+        """A plain value for a comparison that selects structure."""
+        ...
+
+
+class Plain:
+    """A scope of plain values: what strategies, systems and the defaults of a family need."""
+
+    def __init__(self, values: Mapping[str, Value]) -> None:
+        self.values = values
+
+    def lookup(self, name: str) -> Value | None:
+        return self.values.get(name)
+
+    def names(self) -> Iterable[str]:
+        return self.values
+
+    def apply(self, function: str, arguments: tuple[Value, ...], place: Place) -> Value:
+        known = FUNCTIONS.get(function)
+        if known is None:
+            raise error("E204", f"unknown function '{function}'", place, nearest(function, FUNCTIONS))
+        numbers = [number(a, place, self) for a in arguments]
+        least, most, compute = known
+        if not least <= len(numbers) <= most:
+            raise error("E205", f"{function}() takes {_count(least, most)}, not {len(numbers)}", place)
+        try:
+            return normal(compute(*numbers), place)
+        except ValueError as problem:
+            raise error("E207", str(problem), place) from None
+
+    def settle(self, value: Value, place: Place) -> Value:
+        return value
+
+
+def evaluate(node: tree.Expression, scope: Scope) -> Value:
+    """The value of an expression.
+
+    Raises:
+        InputError: an unknown name where a number is needed, a wrong type, a division by zero, or
+            a number too large to compute with.
+    """
+    match node:
+        case tree.Number(value=value):
+            return value
+        case tree.Text(value=text):
+            return text
+        case tree.Name(name=name, place=place):
+            return _name(name, place, scope)
+        case tree.Unary(operator="not", operand=operand, place=place):
+            return not truth(evaluate(operand, scope), place, scope)
+        case tree.Unary(operand=operand, place=place):
+            return normal(-number(evaluate(operand, scope), operand.place, scope), place)
+        case tree.Binary():
+            return _binary(node, scope)
+        case tree.Choose(then=then, condition=condition, other=other):
+            chosen = truth(evaluate(condition, scope), condition.place, scope)
+            return evaluate(then if chosen else other, scope)
+        case tree.Apply(function=function, arguments=arguments, place=place):
+            return scope.apply(function, tuple(evaluate(a, scope) for a in arguments), place)
+        case tree.SetOf(items=items):
+            return frozenset(_hashable(evaluate(i, scope), i.place) for i in items)
+        case tree.Range(first=first, last=last, place=place):
+            if last - first >= MAX_ITEMS:
+                raise error("E206", f"this range holds more than {MAX_ITEMS:,} values", place)
+            return frozenset(range(first, last + 1))
+    raise AssertionError(node)
+
+
+def number(value: Value, place: Place, scope: Scope) -> Value:
+    """``value`` if arithmetic may use it.
+
+    Raises:
+        InputError: it is a flag, a word or a set; an undefined name is reported as such.
+    """
+    if isinstance(value, Word):
+        raise error("E203", f"unknown name '{value}'", value.place, nearest(value, scope.names()))
+    if isinstance(value, str | bool | frozenset):
+        raise error("E207", f"expected a number, not {describe(value)}", place)
+    return value
+
+
+def truth(value: Value, place: Place, scope: Scope) -> bool:
+    if isinstance(value, Word):
+        raise error("E203", f"unknown name '{value}'", value.place, nearest(value, scope.names()))
+    value = scope.settle(value, place)
+    if not isinstance(value, bool):
+        raise error("E207", f"expected true or false, not {describe(value)}", place)
+    return value
+
+
+def describe(value: Value) -> str:
+    match value:
+        case bool():
+            return "a flag (" + ("true" if value else "false") + ")"
+        case str():
+            return f"the word '{value}'"
+        case frozenset():
+            return "a set"
+    return f"{value}"
+
+
+def normal(value: Value, place: Place) -> Value:
+    """Fractions without a denominator become integers; numbers past the bound are refused."""
+    if isinstance(value, Fraction) and value.denominator == 1:
+        value = value.numerator
+    if isinstance(value, int) and value.bit_length() > MAX_BITS:
+        raise error("E107", "this number is too large to mean anything here", place)
+    return value
+
+
+def _name(name: str, place: Place, scope: Scope) -> Value:
+    if name in ("true", "false"):
+        return name == "true"
+    value = scope.lookup(name)
+    if value is None:
+        word = Word(name)
+        word.place = place
+        return word
+    return value
+
+
+def _binary(node: tree.Binary, scope: Scope) -> Value:
+    operator, place = node.operator, node.place
+    if operator in ("and", "or"):
+        left = truth(evaluate(node.left, scope), node.left.place, scope)
+        if left is (operator == "or"):
+            return left
+        return truth(evaluate(node.right, scope), node.right.place, scope)
+    left, right = evaluate(node.left, scope), evaluate(node.right, scope)
+    if operator in ("==", "!=", "<", "<=", ">", ">=", "in"):
+        return _compare(operator, left, right, node, scope)
+    left, right = number(left, node.left.place, scope), number(right, node.right.place, scope)
+    if operator in ("/", "%") and isinstance(right, int | Fraction) and right == 0:
+        raise error("E208", "division by zero", node.right.place)
+    return normal(_arithmetic(operator, left, right, place, scope), place)
+
+
+def _arithmetic(operator: str, left: Value, right: Value, place: Place, scope: Scope) -> Value:
+    match operator:
+        case "+":
+            return left + right
+        case "-":
+            return left - right
+        case "*":
+            return left * right
+        case "/":
+            return Fraction(left, right) if isinstance(left, int) and isinstance(right, int) else left / right
+        case "%":
+            plain = isinstance(left, int | Fraction) and isinstance(right, int | Fraction)
+            return left % right if plain else scope.apply("remainder", (left, right), place)
+    return _power(left, right, place)
+
+
+def _power(left: Value, right: Value, place: Place) -> Value:
+    if not isinstance(right, int | Fraction):
+        raise error("E209", "an exponent must be a plain number", place)
+    if isinstance(left, int | Fraction):
+        bits = max(Fraction(left).numerator.bit_length(), Fraction(left).denominator.bit_length())
+        if abs(right) * bits > MAX_BITS or not isinstance(right, int):
+            raise error("E107", "this power is too large to mean anything here", place)
+        if left == 0 and right < 0:
+            raise error("E208", "division by zero", place)
+        return Fraction(left) ** right
+    if abs(right) > 16:
+        raise error("E107", "this power is too large to mean anything here", place)
+    return left**right
+
+
+def _compare(operator: str, left: Value, right: Value, node: tree.Binary, scope: Scope) -> bool:
+    left, right = scope.settle(left, node.left.place), scope.settle(right, node.right.place)
+    if operator == "in":
+        if not isinstance(right, frozenset):
+            raise error("E207", f"expected a set after 'in', not {describe(right)}", node.right.place)
+        return left in right
+    if operator in ("==", "!="):
+        return (left == right) is (operator == "==")
+    left, right = number(left, node.left.place, scope), number(right, node.right.place, scope)
+    return bool({"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[operator])
+
+
+def _hashable(value: Value, place: Place) -> Value:
+    try:
+        hash(value)
+    except TypeError:
+        raise error("E207", "this cannot be a member of a set", place) from None
+    return value
+
+
+def divisors(n: Value) -> frozenset[int]:
+    """All positive divisors of n ≤ 10^12, by trial division."""
+    if not isinstance(n, int) or not 0 < n <= 10**12:
+        raise ValueError("divisors() takes one positive integer up to 10^12")
+    small = [d for d in range(1, math.isqrt(n) + 1) if n % d == 0]
+    return frozenset(small) | frozenset(n // d for d in small)
+
+
+FUNCTIONS: dict[str, tuple[int, int, Any]] = {
+    "min": (1, 64, min),
+    "max": (1, 64, max),
+    "ceil": (1, 1, math.ceil),
+    "floor": (1, 1, math.floor),
+    "divisors": (1, 1, divisors),
+}
+
+
+def _count(least: int, most: int) -> str:
+    return f"{least} argument{'s' * (least != 1)}" if least == most else f"at least {least} arguments"
+
+
+def collect(problems: list[InputError]) -> None:
+    """Raise all collected errors as one, if there are any."""
+    if problems:
+        raise InputError([d for p in problems for d in p.diagnostics])

@@ -1,0 +1,75 @@
+"""The library: operators, blocks, families and optimizers that models are written with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from symsim import resources
+from symsim.diagnostics import Diagnostic, InputError, Source, error
+from symsim.language import tree
+from symsim.language.parser import MAX_BYTES, parse_model
+from symsim.records.model import Library
+
+
+def read_source(path: Path, name: str | None = None) -> Source:
+    """A file's text.
+
+    Raises:
+        InputError: it is missing, a folder, too long, or not UTF-8 text.
+    """
+    shown = name or str(path)
+    try:
+        with path.open("rb") as file:
+            raw = file.read(4 * MAX_BYTES + 1)
+            if len(raw) > 4 * MAX_BYTES:
+                raise error("E103", f"{shown} is too large", hint=f"at most {MAX_BYTES // 1024} KiB are read")
+    except OSError as problem:
+        raise error("E100", f"cannot read {shown}: {problem.strerror or problem}") from None
+    try:
+        return Source(shown, raw.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise error("E101", f"{shown} is not a text file", hint="a .sym file is UTF-8 text") from None
+
+
+@cache
+def shipped_items() -> tuple[tree.Item, ...]:
+    """Every item of the files under ``models/library`` and ``models/families``."""
+    items: list[tree.Item] = []
+    for path in resources.library_files():
+        items.extend(parse_model(read_source(path, f"{path.parent.name}/{path.name}")))
+    return tuple(items)
+
+
+_KINDS: dict[type, str] = {
+    tree.FamilyItem: "families",
+    tree.BlockItem: "blocks",
+    tree.OperatorItem: "operators",
+    tree.OptimizerItem: "optimizers",
+    tree.DefineItem: "defines",
+    tree.ModelItem: "models",
+}
+
+
+def library_of(items: Iterable[tree.Item] = ()) -> Library:
+    """The shipped library with ``items`` of a user's file laid over it.
+
+    Raises:
+        InputError: two items of one file share a name.
+    """
+    shelves: dict[str, dict[str, Any]] = {shelf: {} for shelf in _KINDS.values()}
+    problems: list[Diagnostic] = []
+    for layer in (shipped_items(), tuple(items)):
+        seen: dict[tuple[str, str], tree.Item] = {}
+        for item in layer:
+            shelf = _KINDS[type(item)]
+            first = seen.setdefault((shelf, item.name), item)
+            if first is not item:
+                where = f"first defined at {first.place}"
+                problems.append(Diagnostic("E201", f"'{item.name}' is defined twice", item.place, where))
+            shelves[shelf][item.name] = item
+    if problems:
+        raise InputError(problems)
+    return Library(**shelves)

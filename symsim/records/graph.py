@@ -1,0 +1,129 @@
+"""The graph of a model: operators in the order they run, once per kind of layer.
+
+Shapes and amounts are sympy expressions (or plain numbers) over the sizes of a strategy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from sympy import Expr
+
+PhaseName = Literal["forward", "input_grad", "weight_grad"]
+PHASES: tuple[PhaseName, ...] = ("forward", "input_grad", "weight_grad")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tensor:
+    """One tensor of one rank. Identity is equality: a tensor saved twice is held once."""
+
+    name: str
+    shape: tuple[Expr, ...]
+    element: str
+    elements: Expr
+    bytes: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """A parameter as one rank holds it.
+
+    ``elements`` is the local count; an ``expert`` weight is reduced over edp instead of dp·cp; a
+    ``tied`` one shares the embedding's storage where both are on one rank; ``active`` is the share
+    that one token uses.
+    """
+
+    name: str
+    elements: Expr
+    expert: bool
+    tied: bool
+    active: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """FLOPs that the machine rates by ``rate`` and ``shape``.
+
+    ``recomputed`` of them repeat forward work inside the kernel (flash attention's backward);
+    ``causal`` is what a causal mask leaves of the FLOPs that are not recomputed.
+    """
+
+    flops: Expr
+    rate: str
+    shape: tuple[Expr, ...]
+    recomputed: Expr
+    causal: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A collective over an axis; ``bytes`` is the full (gathered) buffer of one rank's group."""
+
+    collective: str
+    bytes: Expr
+    axis: str
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What an operator does in one phase of one micro-batch on one rank."""
+
+    kernels: tuple[Kernel, ...]
+    traffic: Mapping[str, Expr]
+    messages: tuple[Message, ...]
+    workspace: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """One instance of a named region; ``discard``: its outputs are dropped and made again too."""
+
+    number: int
+    name: str
+    discard: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    name: str
+    kind: str
+    regions: tuple[Region, ...]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    saves: tuple[Tensor, ...]
+    weights: tuple[Weight, ...]
+    work: Mapping[PhaseName, Work]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Operators that stay together on a stage: a layer, or what stands before or after all layers.
+
+    ``input`` is the residual stream as it enters (``None`` for what begins the model).
+    """
+
+    name: str
+    operators: tuple[Operator, ...]
+    input: Tensor | None
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where layers of one kind lie: positions ``start + residue + period·j`` for j < repeats."""
+
+    unit: Unit
+    start: Expr
+    period: int
+    residue: int
+    repeats: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    prologue: Unit
+    slots: tuple[Slot, ...]
+    epilogue: Unit
+    layers: Expr

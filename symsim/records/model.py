@@ -1,0 +1,32 @@
+"""A model: a family of the library and the values of its dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from symsim.language import tree
+
+Value = int | str | bool
+"""A dimension is a whole number, a word (``rope``) or a flag."""
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """Everything that models are written with, by name."""
+
+    families: Mapping[str, tree.FamilyItem]
+    blocks: Mapping[str, tree.BlockItem]
+    operators: Mapping[str, tree.OperatorItem]
+    optimizers: Mapping[str, tree.OptimizerItem]
+    defines: Mapping[str, tree.DefineItem]
+    models: Mapping[str, tree.ModelItem]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    name: str
+    title: str
+    family: str
+    dimensions: Mapping[str, Value]
+    library: Library

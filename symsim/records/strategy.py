@@ -1,0 +1,133 @@
+"""A training strategy: the choices, what each may be, and which of them select an expression.
+
+*Structural* choices pick which formula is compiled; *sizes* stay symbols inside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from symsim.diagnostics import Place
+from symsim.language import tree
+
+Value = int | Fraction | bool | str | frozenset[str]
+Kind = Literal["size", "number", "flag", "word", "regions", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One name of a strategy. ``default`` ``None`` means: not given."""
+
+    name: str
+    kind: Kind
+    default: Value | None
+    meaning: str
+    words: tuple[str, ...] = ()
+    structural: bool = True
+
+
+def _size(name: str, default: int | None, meaning: str) -> Choice:
+    return Choice(name, "size", default, meaning, structural=False)
+
+
+def _flag(name: str, default: bool, meaning: str) -> Choice:
+    return Choice(name, "flag", default, meaning)
+
+
+CHOICES: dict[str, Choice] = {
+    choice.name: choice
+    for choice in (
+        _size("world", None, "GPUs in the job"),
+        _size("tp", 1, "tensor-parallel size"),
+        _size("cp", 1, "context-parallel size"),
+        _size("pp", 1, "pipeline-parallel size"),
+        _size("vp", 1, "virtual pipeline chunks per rank"),
+        _size("ep", 1, "expert-parallel size"),
+        _size("etp", 1, "expert-tensor-parallel size"),
+        _size("mbs", 1, "sequences in one micro-batch on one rank"),
+        _size("gbs", None, "sequences in one step of the whole job"),
+        _size("microbatches", None, "micro-batches per step; instead of gbs"),
+        _size("seq", None, "tokens of one sequence"),
+        _flag("sequence_parallel", True, "Megatron's sequence parallelism; no effect at tp = 1"),
+        Choice("precision", "word", "bf16", "precision of the GEMMs",
+               ("bf16", "fp16", "fp32", "fp8", "mxfp8", "nvfp4")),
+        Choice("grad_dtype", "word", "fp32", "gradient buffer and its reduction", ("fp32", "bf16", "fp16")),
+        Choice("optimizer", "word", "adam", "optimizer of the library"),
+        Choice("zero", "word", 1, "sharding stage", ("0", "1", "2", "3")),
+        _size("zero_shard", None, "ranks over which a shard is spread; all of dp·cp if not given"),
+        Choice("recompute", "regions", "none", "none, full, or a set of region names"),
+        _size("recompute_layers", None, "layers recomputed per stage, for recompute = full"),
+        Choice("recompute_method", "word", "block", "how recompute_layers is meant", ("block", "uniform")),
+        Choice("offload", "regions", "none", "what is kept in host memory"),
+        Choice("schedule", "word", "1f1b", "pipeline schedule",
+               ("1f1b", "interleaved", "gpipe", "zb_h1", "zb_h2", "zb_v", "dualpipe")),
+        _size("first_stage_layers", None, "layers on the first stage"),
+        _size("last_stage_layers", None, "layers on the last stage"),
+        _flag("embedding_in_split", False, "the embedding counts as a layer when layers are split"),
+        _flag("loss_in_split", False, "the head and loss count as a layer when layers are split"),
+        Choice("layout", "text", None, "placement in Megatron's letters"),
+        Choice("attention", "word", "flash", "attention kernel", ("flash", "unfused")),
+        _flag("dropout", False, "dropout is on"),
+        _flag("fused_cross_entropy", False, "the loss is one kernel on the logits in place"),
+        _flag("cuda_graph", False, "CUDA graphs remove launch gaps"),
+        _flag("moe_probs_in_activation", False, "router probabilities are applied inside the experts' activation"),
+        Choice("cp_comm", "word", "a2a", "exchange of context parallelism", ("a2a", "ring", "all_gather", "a2a_ring")),
+        Choice("moe_dispatch", "word", "all_to_all", "token dispatcher",
+               ("all_to_all", "all_gather", "deepep", "hybridep")),
+        Choice("moe_capacity", "number", None, "tokens kept per expert over the mean", structural=False),
+        Choice("moe_imbalance", "number", 1, "tokens on the busiest expert over the mean", structural=False),
+        _flag("overlap_grad_reduce", False, "gradient reduction hides behind the backward pass"),
+        _flag("overlap_param_gather", False, "parameter gathering hides behind the forward pass"),
+        _flag("overlap_tp", False, "tensor-parallel messages hide behind GEMMs"),
+        _flag("overlap_p2p", False, "pipeline messages hide behind compute"),
+        _flag("overlap_moe", False, "expert messages hide behind compute"),
+        Choice("framework", "word", "megatron", "software profile",
+               ("megatron", "deepspeed", "nanotron", "torchtitan", "fsdp", "internevo")),
+        Choice("te_version", "text", None, "version of TransformerEngine, for version-dependent buffers"),
+        _size("vocab_multiple", 128, "the vocabulary is padded to a multiple of this times tp"),
+    )
+}  # fmt: skip
+
+SIZE_SYMBOLS = ("world", "tp", "cp", "pp", "ep", "etp", "mbs", "gbs", "seq")
+"""Sizes that are always symbols of the formula; any other size or number is one only when it is
+given and differs from its default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """One strategy file, checked name by name.
+
+    ``values`` holds what was given, ``among`` the sets of a search space, ``overrides`` names that
+    belong to the model or the machine.
+    """
+
+    name: str
+    title: str
+    values: Mapping[str, Value]
+    among: Mapping[str, tuple[Value, ...]]
+    overrides: Mapping[str, Value | tree.Expression]
+    requires: tuple[tree.Require, ...]
+    objective: tree.Objective | None
+    places: Mapping[str, Place]
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """The structural choices of one compilation, hashable.
+
+    ``words`` holds every structural choice; ``symbols`` the optional sizes that are symbols of this
+    compilation; ``fixed`` numbers that are not (their defaults, and vp where layers differ in kind).
+    """
+
+    words: tuple[tuple[str, Value | None], ...]
+    symbols: frozenset[str]
+    fixed: tuple[tuple[str, Value], ...]
+
+    def __getitem__(self, name: str) -> Value | None:
+        return dict(self.words)[name]
+
+    def get(self, name: str) -> Value | None:
+        return dict(self.words).get(name, dict(self.fixed).get(name))
