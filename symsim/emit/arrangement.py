@@ -16,8 +16,10 @@ does. The first term is positive if any is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import gcd, lcm, prod
 from typing import TYPE_CHECKING, Final
 
 import sympy
@@ -97,14 +99,14 @@ RANKS: Final = ("world", "dp", "edp", "tp", "cp", "ep", "etp", "pp", "vp", "zero
 RELATIONS: Final = frozenset({"equal", "less", "at_most"})
 """Conditions: 1 where they hold, else 0."""
 
+_NAMES_OF_FUNCTIONS: Final = (
+    *("maximum", "minimum", "equal", "less", "at_most", "remainder", "where"),
+    *("stage_sum", "stage_max", "stage_pick"),
+)
 _FUNCTIONS: Final[dict[type[Basic], str]] = {
     sympy.floor: "floor",
     sympy.ceiling: "ceiling",
-    **{
-        getattr(functions, name): name
-        for name in ("maximum", "minimum", "equal", "less", "at_most", "remainder", "where")
-        + ("stage_sum", "stage_max", "stage_pick")
-    },
+    **{getattr(functions, name): name for name in _NAMES_OF_FUNCTIONS},
 }
 
 
@@ -158,6 +160,60 @@ def walk(node: Node) -> Iterator[Node]:
     yield node
     for child in children(node):
         yield from walk(child)
+
+
+def over_one_denominator(node: Node) -> Node:
+    """Sums of quotients as a single quotient; what has no denominator stays as it is.
+
+    ``a/b + c`` becomes ``(a + c·b)/b``, which a floor can divide exactly.
+    """
+    quotient = _quotient(node)
+    if not quotient.denominator:
+        return node
+    above, below = (prod(map(_integer, side)) for side in (quotient.numerator, quotient.denominator))
+    return Product(
+        _with_integer(above // gcd(above, below), quotient.numerator) or (Number(1),),
+        _with_integer(below // gcd(above, below), quotient.denominator),
+        quotient.negative,
+    )
+
+
+def _quotient(node: Node) -> Product:
+    match node:
+        case Product(numerator, denominator, negative):
+            above, below = [*map(_quotient, numerator)], [*map(_quotient, denominator)]
+            return Product(
+                tuple(f for q in above for f in q.numerator) + tuple(f for q in below for f in q.denominator),
+                tuple(f for q in above for f in q.denominator) + tuple(f for q in below for f in q.numerator),
+                negative ^ (sum(q.negative for q in (*above, *below)) % 2 == 1),
+            )
+        case Sum(terms):
+            return _sum_of_quotients(terms)
+        case _:
+            return Product((node,))
+
+
+def _sum_of_quotients(terms: Iterable[Node]) -> Product:
+    quotients = [_quotient(term) for term in terms]
+    integers = [prod(map(_integer, quotient.denominator)) for quotient in quotients]
+    others = [Counter(f for f in quotient.denominator if not _is_integer(f)) for quotient in quotients]
+    integer = lcm(*integers)
+    shared = Counter[Node]()
+    for each in others:
+        shared |= each
+    numerator: list[Node] = []
+    for quotient, own_integer, own in zip(quotients, integers, others, strict=True):
+        scale = integer // own_integer * prod(map(_integer, quotient.numerator))
+        factors = _with_integer(scale, (*quotient.numerator, *(shared - own).elements())) or (Number(1),)
+        plain = len(factors) == 1 and not quotient.negative
+        numerator.append(factors[0] if plain else Product(factors, (), quotient.negative))
+    return Product((Sum(tuple(numerator)),), _with_integer(integer, tuple(shared.elements())))
+
+
+def _with_integer(integer: int, factors: Iterable[Node]) -> tuple[Node, ...]:
+    """The factors with ``integer`` in place of those which are integers."""
+    rest = tuple(factor for factor in factors if not _is_integer(factor))
+    return rest if integer == 1 else (Number(integer), *rest)
 
 
 class _Arrangement:
@@ -304,7 +360,16 @@ def _sides(term: Node) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
 
 def _is_not_one(factor: Node) -> bool:
     # A floating-point 1.0 is a figure of the machine that happens to be one: it stays.
-    return not (isinstance(factor, Number) and isinstance(factor.value, int) and factor.value == 1)
+    return not (_is_integer(factor) and _integer(factor) == 1)
+
+
+def _is_integer(factor: Node) -> bool:
+    return isinstance(factor, Number) and isinstance(factor.value, int)
+
+
+def _integer(factor: Node) -> int:
+    """The factor if it is an integer, else 1."""
+    return factor.value if isinstance(factor, Number) and isinstance(factor.value, int) else 1
 
 
 def _is_constant(term: Node) -> bool:

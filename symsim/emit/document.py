@@ -63,18 +63,14 @@ def parts(formulas: Iterable[Formula]) -> list[Part]:
     return [Part(name, _prevailing_unit(run), run) for name, run in runs]
 
 
-def inputs(formulas: Iterable[Formula]) -> list[Input]:
-    """The free names: those of the vocabulary in its order, then the others as they first appear."""
+def inputs(formulas: Iterable[Formula], *others: str) -> list[Input]:
+    """The free names and ``others``: those of the vocabulary in its order, then the rest as they appear."""
     formulas = list(formulas)
-    defined = {formula.definition.name for formula in formulas}
-    used = dict.fromkeys(
-        node.name
-        for formula in formulas
-        for node in walk(formula.body)
-        if isinstance(node, Name) and node.name not in defined
-    )
-    known = [name for name in VOCABULARY if name in used]
-    return [_input(name) for name in [*known, *(name for name in used if name not in VOCABULARY)]]
+    used = dict.fromkeys(others)
+    used |= dict.fromkeys(node.name for f in formulas for node in walk(f.body) if isinstance(node, Name))
+    free = used.keys() - {formula.definition.name for formula in formulas}
+    known = [name for name in VOCABULARY if name in free]
+    return [_input(name) for name in [*known, *(name for name in used if name in free and name not in VOCABULARY)]]
 
 
 def noted(meaning: str, unit: str) -> str:

@@ -64,7 +64,7 @@ class _Binding(IntEnum):
 
 
 _RELATION: Final = {"equal": "=", "less": "<", "at_most": r"\le"}
-_LINE: Final = 72
+_LINE: Final = 60
 """Characters that fit on a line, roughly; what is longer is stacked."""
 
 _UNSEEN: Final = re.compile(r"\\[a-zA-Z]+|\\.|[{}&\s]")
@@ -123,13 +123,35 @@ def escaped(prose: str) -> str:
     return "".join(_PROSE.get(character, character) for character in prose)
 
 
+_MATHEMATICAL: Final = {
+    "·": r"\cdot",
+    "×": r"\times",
+    "÷": r"\div",
+    "−": "-",
+    "±": r"\pm",
+    "→": r"\to",
+    "<": "<",
+    ">": ">",
+    "≤": r"\le",
+    "≥": r"\ge",
+    "≠": r"\ne",
+    "≈": r"\approx",
+    "~": r"\sim",
+    "^": r"\wedge",
+    "\\": r"\backslash",
+    "²": "^2",
+    "³": "^3",
+    "µ": r"\mu",
+    "&": r"\&",
+    "#": r"\#",
+    "_": r"\_",
+    "%": r"\%",
+}
+
 # Inside \text, MathJax knows \$ \{ \} and mathematics, and shows any other command as it is written.
 _PROSE: Final = {
-    **{character: rf"\{character}" for character in "{}$"},
-    **{character: rf"$\{character}$" for character in "&#_%"},
-    **{"\\": r"$\backslash$", "^": r"$\wedge$", "~": r"$\sim$", "…": "...", "µ": r"$\mu$", "²": "$^2$", "³": "$^3$"},
-    **{"·": r"$\cdot$", "×": r"$\times$", "÷": r"$\div$", "−": "$-$", "±": r"$\pm$", "→": r"$\to$"},
-    **{"≤": r"$\le$", "≥": r"$\ge$", "<": "$<$", ">": "$>$", "≠": r"$\ne$", "≈": r"$\approx$"},
+    **{character: f"\\{character}" for character in "{}$"},
+    **{character: f"${command}$" for character, command in _MATHEMATICAL.items()},
 }
 
 
@@ -195,7 +217,7 @@ def _product(numerator: tuple[Node, ...], denominator: tuple[Node, ...]) -> tupl
     r"""``[i = 0] \cdot \frac{a \cdot b}{c} \cdot (d + e)``: long sums and conditions keep their full size."""
     if not denominator:
         return _Binding.PRODUCT, _factors(numerator)
-    outside = [factor for factor in numerator if is_condition(factor) or isinstance(factor, Sum) and _is_tall(factor)]
+    outside = [factor for factor in numerator if is_condition(factor) or _is_tall_sum(factor)]
     above = [factor for factor in numerator if factor not in outside]
     if not above and not any(map(is_condition, outside)):
         above, outside = outside, []
@@ -280,8 +302,8 @@ def _delimited(opening: str, latex: str, closing: str) -> str:
     return f"{opening}{latex}{closing}"
 
 
-def _is_tall(node: Node) -> bool:
-    return any(isinstance(below, Product) and below.denominator for below in walk(node))
+def _is_tall_sum(node: Node) -> bool:
+    return isinstance(node, Sum) and any(isinstance(below, Product) and below.denominator for below in walk(node))
 
 
 def _length(latex: str) -> int:

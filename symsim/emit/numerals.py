@@ -16,7 +16,7 @@ _PLAIN: Final = (1e-3, 1e6)
 """Floating-point numbers in this range are printed without an exponent."""
 
 
-def numeral(value: int | float, separator: str, times_ten_to: str = "e{}") -> str:
+def numeral(value: float, separator: str, times_ten_to: str = "e{}") -> str:
     """A number that is not negative, its integer digits grouped by ``separator``.
 
     ``times_ten_to`` says how a power of ten is written; ``{}`` stands for the exponent.

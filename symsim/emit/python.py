@@ -17,8 +17,6 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from math import lcm
-from textwrap import wrap as wrap_words
 from typing import Final
 
 from symsim.emit import document
@@ -34,23 +32,13 @@ from symsim.emit.arrangement import (
     children,
     is_condition,
     is_negative,
+    over_one_denominator,
     positive,
     walk,
 )
 from symsim.emit.numerals import numeral
 from symsim.emit.wrapping import wrap
 from symsim.records.cost import Definition
-
-
-class _Binding(IntEnum):
-    """How tightly an expression holds together; looser than its surroundings, it gets parentheses."""
-
-    COMPARISON = 0
-    SUM = 1
-    PRODUCT = 2
-    POWER = 3
-    ATOM = 4
-
 
 STAGE: Final = "i"
 STAGES: Final = "stages"
@@ -65,32 +53,43 @@ _WIDTH: Final = 100
 _INDENT: Final = " " * 4
 
 
-def module(
-    formulas: Sequence[Definition], title: str, function_name: str, *, stage_count: str | int = "pp"
-) -> str:
+class _Binding(IntEnum):
+    """How tightly an expression holds together; looser than its surroundings, it gets parentheses."""
+
+    COMPARISON = 0
+    ROUNDED = 1
+    """``//`` and ``%``: a sign in front of them would not mean all of them."""
+    SUM = 2
+    PRODUCT = 3
+    POWER = 4
+    ATOM = 5
+
+
+def module(formulas: Sequence[Definition], title: str, function_name: str, *, stage_count: str | int = "pp") -> str:
     """The source of a module with one function from the free names to a dictionary of all definitions.
 
+    Dots in names become underscores in arguments (:func:`identifiers`); the dictionary keeps them.
     ``stage_count`` is the number of pipeline stages, or the name that holds it; it becomes an
-    argument of the function if there are stages and nothing defines it.
+    argument of the function if there are stages and nothing defines it. If tables are asked, the
+    function takes ``table(name, *dimensions) -> float``.
 
-    Raises :class:`ValueError` if a definition of scope ``run`` uses the stage outside of a reduction.
+    Raises :class:`ValueError` if a definition of scope ``run`` uses a stage outside of a reduction.
     """
     return _Module(document.arranged(formulas), title, function_name, stage_count).source()
 
 
 def identifiers(names: Iterable[str]) -> dict[str, str]:
     """A Python identifier for each name, no two alike: ``hbm.bandwidth`` becomes ``hbm_bandwidth``."""
-    names = list(dict.fromkeys(names))
     # Names that are identifiers as they stand come first, so that no other name takes theirs.
-    names.sort(key=lambda name: _as_identifier(name) != name)
+    ordered = sorted(dict.fromkeys(names), key=lambda name: _as_identifier(name) != name)
     chosen: dict[str, str] = {}
-    taken: set[str] = set(_RESERVED)
-    for name in names:
-        candidate = _as_identifier(name)
-        while candidate in taken or (candidate == STAGE and name != STAGE):
-            candidate += "_"
-        taken.add(candidate)
-        chosen[name] = candidate
+    taken = set(_RESERVED)
+    for name in ordered:
+        identifier = _as_identifier(name)
+        while identifier in taken or (identifier == STAGE and name != STAGE):
+            identifier += "_"
+        taken.add(identifier)
+        chosen[name] = identifier
     return chosen
 
 
@@ -102,16 +101,23 @@ class Notation:
     of_stages: Collection[str]
 
     @classmethod
-    def of(cls, formulas: Sequence[document.Formula]) -> Notation:
+    def of(cls, formulas: Sequence[document.Formula], *others: str) -> Notation:
+        """For the names in the formulas, and ``others``."""
+        defined = [formula.definition.name for formula in formulas]
         free = [entry.name for entry in document.inputs(formulas)]
-        defined = [formula.definition for formula in formulas]
-        return cls(
-            identifiers([*(d.name for d in defined), *free]), frozenset(d.name for d in defined if d.scope == "stage")
-        )
+        of_stages = frozenset(formula.definition.name for formula in formulas if _is_of_stage(formula))
+        return cls(identifiers([*defined, *free, *others]), of_stages)
 
     def render(self, node: Node) -> str:
         """An arranged formula; the quantities in it that belong to a stage are those of stage ``i``."""
         return self._render(node, _Binding.COMPARISON)
+
+    def assigned(self, formula: document.Formula) -> str:
+        """The right-hand side of a definition: a list over the stages, or one number."""
+        source = self.render(formula.body)
+        if is_condition(formula.body):
+            source = f"int({source})"
+        return f"[{source} for {STAGE} in {STAGES}]" if _is_of_stage(formula) else source
 
     def _render(self, node: Node, least: _Binding) -> str:
         binding, source = self._printed(node)
@@ -120,7 +126,7 @@ class Notation:
     def _printed(self, node: Node) -> tuple[_Binding, str]:
         match node:
             case Number(value):
-                return _Binding.ATOM, numeral(value, "_", "e{}")
+                return _Binding.ATOM, numeral(value, "_")
             case Name(name):
                 subscript = f"[{STAGE}]" if name in self.of_stages else ""
                 return _Binding.ATOM, self.identifiers[name] + subscript
@@ -128,16 +134,18 @@ class Notation:
                 return _Binding.SUM, self._sum(terms)
             case Product(_, _, True):
                 return _Binding.SUM, "-" + self._render(positive(node), _Binding.PRODUCT)
+            case Product(numerator, ()):
+                return _Binding.PRODUCT, self._product(numerator)
             case Product(numerator, denominator):
-                return _Binding.PRODUCT, self._product(numerator) + self._divided_by(denominator)
+                return _Binding.PRODUCT, f"{self._product(numerator)} / {self._divisor(denominator)}"
             case Power(base, exponent):
-                root = exponent == Product((Number(1),), (Number(2),))
-                raised = "0.5" if root else self._render(exponent, _Binding.ATOM)
+                half = Product((Number(1),), (Number(2),))
+                raised = "0.5" if exponent == half else self._render(exponent, _Binding.ATOM)
                 return _Binding.POWER, f"{self._render(base, _Binding.ATOM)} ** {raised}"
             case Call(function, arguments):
                 return self._call(function, arguments)
             case Lookup(table, dimensions):
-                return _Binding.ATOM, f"{TABLE}({self._list((repr(table), *map(self.render, dimensions)))})"
+                return _Binding.ATOM, f"{TABLE}({', '.join([_quoted(table), *map(self.render, dimensions)])})"
 
     def _sum(self, terms: Sequence[Node]) -> str:
         first, *others = terms
@@ -149,22 +157,21 @@ class Notation:
     def _product(self, factors: Sequence[Node]) -> str:
         return " * ".join(self._render(factor, _Binding.POWER) for factor in factors)
 
-    def _divided_by(self, factors: Sequence[Node]) -> str:
-        if not factors:
-            return ""
-        return f" / ({self._product(factors)})" if len(factors) > 1 else f" / {self._product(factors)}"
+    def _divisor(self, factors: Sequence[Node]) -> str:
+        return f"({self._product(factors)})" if len(factors) > 1 else self._product(factors)
 
     def _call(self, function: str, arguments: Sequence[Node]) -> tuple[_Binding, str]:
         match function:
             case "maximum" | "minimum":
-                return _Binding.ATOM, f"{function[:3]}({self._list(map(self.render, arguments))})"
+                return _Binding.ATOM, f"{function[:3]}({', '.join(map(self.render, arguments))})"
             case "equal" | "less" | "at_most":
-                return _Binding.COMPARISON, self._relation(function, arguments)
+                left, right = (self._render(side, _Binding.ROUNDED) for side in arguments)
+                return _Binding.COMPARISON, f"{left} {_RELATION[function]} {right}"
             case "floor" | "ceiling":
                 return self._rounded(function, arguments[0])
             case "remainder":
-                a, b = arguments
-                return _Binding.PRODUCT, f"{self._render(a, _Binding.POWER)} % {self._render(b, _Binding.POWER)}"
+                a, b = (self._render(argument, _Binding.POWER) for argument in arguments)
+                return _Binding.ROUNDED, f"{a} % {b}"
             case "where":
                 condition, then, otherwise = map(self.render, arguments)
                 return _Binding.ATOM, f"({then} if {condition} else {otherwise})"
@@ -174,52 +181,33 @@ class Notation:
                 return _Binding.ATOM, f"max({self._over_stages(arguments[0])})"
             case "stage_pick":
                 value, key = arguments
-                return _Binding.ATOM, f"{self._stage_list(value)}[{self._largest(key)}]"
+                values = self._list_over_stages(value) or f"[{self._over_stages(value)}]"
+                return _Binding.ATOM, f"{values}[{self._first_largest(key)}]"
             case _:
                 raise TypeError(f"no notation for {function}")
 
     def _rounded(self, function: str, argument: Node) -> tuple[_Binding, str]:
-        sign, numerator, denominator = _quotient(argument)
-        if not denominator:
-            return _Binding.ATOM, f"{function.removesuffix('ing')}({self.render(argument)})"
-        below = self._product(denominator) if len(denominator) == 1 else f"({self._product(denominator)})"
-        floored = f"{self._product(numerator)} // {below}"
-        # ⌈x⌉ = −⌊−x⌋, so that one of the two signs is always free.
-        match function, sign:
-            case "floor", 1:
-                return _Binding.PRODUCT, floored
-            case "floor", _:
-                return _Binding.PRODUCT, f"-{floored}"
-            case _, 1:
-                return _Binding.SUM, f"-(-{floored})"
-            case _:
-                return _Binding.SUM, f"-({floored})"
-
-    def _relation(self, function: str, sides: Sequence[Node]) -> str:
-        left, right = (self._render(side, _Binding.SUM) for side in sides)
-        return f"{left} {_RELATION[function]} {right}"
+        quotient = over_one_denominator(argument)
+        if not (isinstance(quotient, Product) and quotient.denominator):
+            return _Binding.ATOM, f"{'ceil' if function == 'ceiling' else 'floor'}({self.render(argument)})"
+        negative = quotient.negative ^ (function == "ceiling")
+        sign = "-" if negative else ""
+        floored = f"{sign}{self._product(quotient.numerator)} // {self._divisor(quotient.denominator)}"
+        # ⌈x⌉ = −⌊−x⌋
+        return _Binding.ROUNDED, f"-({floored})" if function == "ceiling" else floored
 
     def _over_stages(self, node: Node) -> str:
-        """All stages' values, as an argument."""
-        return self._stage_list(node) if self._is_stage_list(node) else f"{self.render(node)} for {STAGE} in {STAGES}"
+        """The values on all stages, as the one argument of a call."""
+        return self._list_over_stages(node) or f"{self.render(node)} for {STAGE} in {STAGES}"
 
-    def _stage_list(self, node: Node) -> str:
-        if isinstance(node, Name) and self._is_stage_list(node):
-            return self.identifiers[node.name]
-        return f"[{self.render(node)} for {STAGE} in {STAGES}]"
+    def _list_over_stages(self, node: Node) -> str | None:
+        """The list that a definition of a stage is."""
+        return self.identifiers[node.name] if isinstance(node, Name) and node.name in self.of_stages else None
 
-    def _is_stage_list(self, node: Node) -> bool:
-        return isinstance(node, Name) and node.name in self.of_stages
-
-    def _largest(self, key: Node) -> str:
-        """The first stage where the key is largest."""
-        if self._is_stage_list(key):
-            return f"{self._stage_list(key)}.index(max({self._stage_list(key)}))"
-        return f"max({STAGES}, key=lambda {STAGE}: {self.render(key)})"
-
-    @staticmethod
-    def _list(sources: Iterable[str]) -> str:
-        return ", ".join(sources)
+    def _first_largest(self, key: Node) -> str:
+        """The first stage on which the key is largest."""
+        keys = self._list_over_stages(key)
+        return f"{keys}.index(max({keys}))" if keys else f"max({STAGES}, key=lambda {STAGE}: {self.render(key)})"
 
 
 class _Module:
@@ -228,66 +216,144 @@ class _Module:
     def __init__(
         self, formulas: Sequence[document.Formula], title: str, function_name: str, stage_count: str | int
     ) -> None:
+        for formula in formulas:
+            _check_scope(formula, formulas)
         self._formulas = formulas
         self._title = title
         self._function_name = function_name
         self._stage_count = stage_count
-        self._has_stages = any(
-            formula.definition.scope == "stage" or any(map(_is_reduction, walk(formula.body))) for formula in formulas
-        )
+        self._has_stages = any(map(_needs_stages, formulas))
         self._has_tables = any(isinstance(node, Lookup) for formula in formulas for node in walk(formula.body))
-        self._inputs = [entry for entry in document.inputs(formulas) if not (self._has_stages and entry.name == STAGE)]
-        defined = {formula.definition.name for formula in formulas}
-        known = defined | {entry.name for entry in self._inputs}
-        if self._has_stages and isinstance(stage_count, str) and stage_count not in known:
-            self._inputs.insert(0, document.described(stage_count))
-        self._counted_here = stage_count in defined
-        self._notation = Notation(
-            identifiers([*(f.definition.name for f in formulas), *(e.name for e in self._inputs), STAGE]),
-            frozenset(f.definition.name for f in formulas if f.definition.scope == "stage"),
-        )
+        self._defines_stage_count = stage_count in {formula.definition.name for formula in formulas}
+        # Nothing defines the number of stages: it is an input, even if no formula names it.
+        counted = self._has_stages and isinstance(stage_count, str)
+        free = document.inputs(formulas, *([str(stage_count)] if counted else []))
+        self._inputs = [entry for entry in free if entry.name != STAGE]
+        self._notation = Notation.of(formulas, *(entry.name for entry in self._inputs), STAGE)
 
     def source(self) -> str:
-        body = list(self._body())
-        text = "\n".join(body)
-        needed = [name for name in ("ceil", "floor") if re.search(rf"\b{name}\(", text)]
-        imports = [f"from math import {', '.join(needed)}", "", ""] if needed else ["", ""]
-        opening = [f'"""{_quoted(self._title)}"""', "", *imports, *self._signature(), *self._docstring()]
-        return "\n".join([*opening, *body]).replace('"""\n\n\n\ndef', '"""\n\n\ndef') + "\n"
+        body = "\n".join(self._body())
+        rounding = sorted(set(re.findall(r"\b(ceil|floor)\(", body)))
+        head = [f'"""{_prose(self._title)}"""', ""]
+        if rounding:
+            head += [f"from math import {', '.join(rounding)}", ""]
+        return "\n".join([*head, "", *self._signature(), *self._docstring(), body]) + "\n"
 
     def _signature(self) -> list[str]:
-        names = [*(self._notation.identifiers[entry.name] for entry in self._inputs)]
-        if self._has_tables:
-            names.append(TABLE)
-        if not names:
+        arguments = [self._notation.identifiers[entry.name] for entry in self._inputs]
+        arguments += [TABLE] if self._has_tables else []
+        if not arguments:
             return [f"def {self._function_name}():"]
-        line = f"def {self._function_name}(*, {', '.join(names)}):"
+        line = f"def {self._function_name}(*, {', '.join(arguments)}):"
         if len(line) <= _WIDTH:
             return [line]
-        return [f"def {self._function_name}(", f"{_INDENT}*,", *(f"{_INDENT}{name}," for name in names), "):"]
+        return [f"def {self._function_name}(", f"{_INDENT}*,", *(f"{_INDENT}{name}," for name in arguments), "):"]
 
     def _docstring(self) -> Iterator[str]:
-        yield f'{_INDENT}"""Every definition by its name{"; a list over the stages where it depends on the stage" if self._has_stages else ""}.'
-        rows = [
-            (self._notation.identifiers[entry.name], document.noted(entry.meaning, entry.unit) or entry.name)
-            for entry in self._inputs
-        ]
+        lists = "; a list over the stages where it depends on the stage" if self._has_stages else ""
+        notes = {
+            self._notation.identifiers[entry.name]: document.noted(entry.meaning, entry.unit) for entry in self._inputs
+        }
         if self._has_tables:
-            rows.append((f"{TABLE}(name, *dimensions)", "a measured figure of the machine, a number"))
-        if rows:
-            yield ""
-        yield from (f"{_INDENT}{name}: {_quoted(note)}" for name, note in rows)
-        yield f'{_INDENT}"""'
+            notes[TABLE] = f"{TABLE}(name, *dimensions) -> a number measured on the machine"
+        lines = [f'"""Every definition by its name{lists}.']
+        if any(notes.values()):
+            lines += ["", *(f"{name}: {_prose(note)}" for name, note in notes.items() if note), '"""']
+        else:
+            lines[0] += '"""'
+        yield from (f"{_INDENT}{line}".rstrip() for line in lines)
 
     def _body(self) -> Iterator[str]:
         declared = not self._has_stages
+        if not declared and not self._defines_stage_count:
+            yield from self._stages()
+            declared = True
         for part in document.parts(self._formulas):
             for formula in part.formulas:
-                uses_stages = formula.definition.scope == "stage" or any(map(_is_reduction, walk(formula.body)))
-                if uses_stages and not declared:
+                if not declared and _needs_stages(formula):
                     yield from self._stages()
                     declared = True
-                yield from self._assignment(formula)
+                yield from self._assignment(
+                    formula, document.noted(formula.definition.meaning, formula.definition.unit)
+                )
             yield ""
-        yield from self._result()
-    ...
+        yield f"{_INDENT}return {{"
+        for formula in self._formulas:
+            name = formula.definition.name
+            yield f"{_INDENT * 2}{_quoted(name)}: {self._notation.identifiers[name]},"
+        yield f"{_INDENT}}}"
+
+    def _stages(self) -> Iterator[str]:
+        count = str(self._stage_count)
+        if isinstance(self._stage_count, str):
+            count = self._notation.identifiers[self._stage_count]
+            # A definition such as world / tp is a float.
+            count = f"int({count})" if self._defines_stage_count else count
+        yield f"{_INDENT}{STAGES} = range({count})"
+        yield ""
+
+    def _assignment(self, formula: document.Formula, note: str) -> Iterator[str]:
+        head = f"{_INDENT}{self._notation.identifiers[formula.definition.name]} = "
+        assigned = self._notation.assigned(formula)
+        line = head + assigned
+        comment = f"# {note}" if note else ""
+        if len(f"{line}  {comment}") <= _WIDTH:
+            yield f"{line}  {comment}".rstrip()
+            return
+        if comment:
+            yield _INDENT + comment
+        if len(line) <= _WIDTH:
+            yield line
+            return
+        opening, closing, loop = "(", ")", ""
+        if _is_of_stage(formula):
+            opening, closing, loop = "[", "]", f" for {STAGE} in {STAGES}"
+            assigned = assigned.removeprefix(opening).removesuffix(loop + closing)
+        yield head + opening
+        yield from (_INDENT * 2 + piece for piece in wrap(assigned, _WIDTH - 2 * len(_INDENT)))
+        if loop:
+            yield _INDENT * 2 + loop.strip()
+        yield _INDENT + closing
+
+
+def _is_of_stage(formula: document.Formula) -> bool:
+    return formula.definition.scope == "stage"
+
+
+def _needs_stages(formula: document.Formula) -> bool:
+    return _is_of_stage(formula) or any(map(_is_reduction, walk(formula.body)))
+
+
+def _is_reduction(node: Node) -> bool:
+    return isinstance(node, Call) and node.function in _REDUCTIONS
+
+
+def _check_scope(formula: document.Formula, formulas: Sequence[document.Formula]) -> None:
+    if _is_of_stage(formula):
+        return
+    of_stage = {other.definition.name for other in formulas if _is_of_stage(other)} | {STAGE}
+    for name in _names_outside_reductions(formula.body):
+        if name in of_stage:
+            raise ValueError(f"'{formula.definition.name}' is one number for the run, but uses '{name}' of one stage")
+
+
+def _names_outside_reductions(node: Node) -> Iterator[str]:
+    if isinstance(node, Name):
+        yield node.name
+    elif not _is_reduction(node):
+        for child in children(node):
+            yield from _names_outside_reductions(child)
+
+
+def _as_identifier(name: str) -> str:
+    word = re.sub(r"\W", "_", name, flags=re.ASCII)
+    return f"_{word}" if word[:1].isdigit() else word
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def _prose(text: str) -> str:
+    """Text that can stand in a docstring."""
+    return " ".join(text.split()).replace("\\", "\\\\").replace('"', "'")

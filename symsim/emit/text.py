@@ -19,7 +19,7 @@
 ``at_max_i(F, t)``             t on the first stage where F is largest
 =============================  ==================================================================
 
-``tests/readers/text.lark`` is the grammar, and the proof that it is unambiguous.
+``tests/readers/text_reader.py`` has the grammar, which is unambiguous, and reads pages back.
 """
 
 from __future__ import annotations

@@ -1,0 +1,71 @@
+"""The cost model while it is being written: each pass adds its named formulas, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sympy
+from sympy import Expr, Symbol
+
+from symsim.functions import REDUCTIONS
+from symsim.records.cost import Definition, Scope
+from symsim.symbols import symbol
+
+
+class Ledger:
+    """Ordered definitions by name. A definition of one stage is marked so by what it uses."""
+
+    def __init__(self) -> None:
+        self._definitions: dict[str, Definition] = {}
+
+    def define(self, name: str, expression: Any, meaning: str, unit: str, part: str) -> Expr:
+        """Add ``name = expression`` and give its symbol; a plain number needs no name.
+
+        The same name with the same formula is one definition.
+        """
+        formula = sympy.sympify(expression)
+        if formula.is_Number and part not in ("params", "memory", "flops"):
+            return formula
+        known = self._definitions.get(name)
+        if known is not None and known.expression != formula:
+            raise AssertionError(f"'{name}' is defined twice: {known.expression} and {formula}")
+        self._definitions[name] = Definition(name, formula, meaning, unit, self._scope(formula), part)
+        return symbol(name)
+
+    def value(self, name: str) -> Expr:
+        """The symbol of a definition, or 0 where no pass has made it."""
+        return symbol(name) if name in self._definitions else sympy.Integer(0)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._definitions
+
+    @property
+    def definitions(self) -> tuple[Definition, ...]:
+        return tuple(self._definitions.values())
+
+    def _scope(self, formula: Expr) -> Scope:
+        if formula.has(*REDUCTIONS):
+            return "run"
+        stage = symbol("i")
+        for free in formula.free_symbols:
+            known = self._definitions.get(str(free))
+            if free == stage or (known is not None and known.scope == "stage"):
+                return "stage"
+        return "run"
+
+
+def inputs_of(definitions: tuple[Definition, ...], extra: tuple[Expr, ...] = ()) -> tuple[str, ...]:
+    """The free names of a cost model: used, not defined, and not the stage index."""
+    defined = {d.name for d in definitions} | {"i"}
+    free: dict[str, None] = {}
+    for formula in (*(d.expression for d in definitions), *extra):
+        tables = {t.args[0] for t in formula.atoms(sympy.Function) if type(t).__name__ == "table"}
+        for name in sorted(str(s) for s in formula.free_symbols - tables):
+            if name not in defined:
+                free[name] = None
+    return tuple(free)
+
+
+def mapping_of(definitions: tuple[Definition, ...]) -> Mapping[Symbol, Expr]:
+    return {symbol(d.name): d.expression for d in definitions}

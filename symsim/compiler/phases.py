@@ -1,0 +1,139 @@
+"""Pass 2, the order of one micro-batch: forward, recomputed, backward, and what is alive when.
+
+A *group* is a run of operators that recomputation runs again: an instance of a region that the
+strategy names, or a whole layer. After the forward pass a group keeps what enters it; a discarding
+group drops its outputs too and makes them again when the first operator behind it needs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from sympy import Expr
+
+from symsim.records.graph import Operator, Tensor, Unit
+
+MomentPhase = Literal["forward", "recompute", "backward"]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a unit holds while one operator runs: living tensors, and the operator's workspace."""
+
+    operator: str
+    phase: MomentPhase
+    alive: tuple[Tensor, ...]
+    workspace: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Phased:
+    """One unit in time.
+
+    ``kept`` lives from forward to backward, ``replayed`` runs again, ``moments`` are in order.
+    ``holder`` names, for each kept tensor, the operator that first asks for it.
+    """
+
+    unit: Unit
+    kept: tuple[Tensor, ...]
+    holder: Mapping[Tensor, str]
+    replayed: tuple[Operator, ...]
+    moments: tuple[Moment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    first: int
+    last: int
+    discard: bool
+    dropped: tuple[Tensor, ...]
+    entering: tuple[Tensor, ...]
+    again: int
+    """The group runs again just before the backward pass of this operator."""
+
+
+def phase(unit: Unit, recompute: frozenset[str], whole: bool) -> Phased:
+    """Order one unit. ``recompute`` names regions; ``whole`` recomputes all of the unit."""
+    operators = unit.operators
+    made = _producers(operators)
+    groups = [_group(operators, made, *bounds) for bounds in _spans(operators, recompute, whole)]
+    dropped = {t for g in groups for t in g.dropped}
+    need: dict[Tensor, int] = {}
+    for index, operator in enumerate(operators):
+        for tensor in operator.saves:
+            need.setdefault(tensor, index)
+    for group in groups:
+        for tensor in group.entering:
+            need[tensor] = min(group.first, need.get(tensor, group.first))
+    kept = tuple(t for t in need if t not in dropped)
+    moments = _moments(operators, groups, kept, need)
+    replayed = tuple(o for g in groups for o in operators[g.first : g.last + 1])
+    holder = {t: operators[need[t]].name for t in kept}
+    return Phased(unit, kept, holder, replayed, moments)
+
+
+def _producers(operators: tuple[Operator, ...]) -> dict[Tensor, int]:
+    made: dict[Tensor, int] = {}
+    for index, operator in enumerate(operators):
+        fresh = [*operator.outputs, *(s for s in operator.saves if s not in operator.inputs)]
+        for tensor in fresh:
+            made.setdefault(tensor, index)
+    return made
+
+
+def _spans(
+    operators: tuple[Operator, ...], recompute: frozenset[str], whole: bool
+) -> list[tuple[int, int, bool]]:
+    """(first, last, discard) of each group: the outermost named region around an operator."""
+    if whole:
+        return [(0, len(operators) - 1, False)] if operators else []
+    spans: dict[int, tuple[int, int, bool]] = {}
+    for index, operator in enumerate(operators):
+        region = next((r for r in operator.regions if r.name in recompute), None)
+        if region is not None:
+            first = spans[region.number][0] if region.number in spans else index
+            spans[region.number] = (first, index, region.discard)
+    return list(spans.values())
+
+
+def _group(
+    operators: tuple[Operator, ...], made: Mapping[Tensor, int], first: int, last: int, discard: bool
+) -> _Group:
+    inside = range(first, last + 1)
+    savers: dict[Tensor, list[int]] = {}
+    for index, operator in enumerate(operators):
+        for tensor in operator.saves:
+            savers.setdefault(tensor, []).append(index)
+    dropped = tuple(
+        t for t, users in savers.items()
+        if made.get(t, -1) in inside and (discard or all(u in inside for u in users))
+    )  # fmt: skip
+    entering = tuple(
+        dict.fromkeys(t for k in inside for t in (*operators[k].inputs, *operators[k].saves) if made.get(t, -1) < first)
+    )
+    again = max([last, *(u for t in dropped for u in savers[t])])
+    return _Group(first, last, discard, dropped, entering, again)
+
+
+def _moments(
+    operators: tuple[Operator, ...], groups: list[_Group], kept: tuple[Tensor, ...], need: Mapping[Tensor, int]
+) -> tuple[Moment, ...]:
+    out: list[Moment] = []
+    for index, operator in enumerate(operators):
+        alive = tuple(t for t in kept if need[t] < index)
+        out.append(Moment(operator.name, "forward", alive, operator.work["forward"].workspace))
+    for index in reversed(range(len(operators))):
+        held = [t for t in kept if need[t] <= index]
+        remade = [t for g in groups if index <= g.again for t in g.dropped if need[t] <= index]
+        for group in groups:
+            if group.again == index:
+                others = [t for t in remade if t not in group.dropped]
+                for k in range(group.first, group.last + 1):
+                    so_far = [t for t in group.dropped if need[t] < k]
+                    workspace = operators[k].work["forward"].workspace
+                    out.append(Moment(operators[k].name, "recompute", (*held, *others, *so_far), workspace))
+        backward = operators[index].work["input_grad"].workspace + operators[index].work["weight_grad"].workspace
+        out.append(Moment(operators[index].name, "backward", (*held, *remade), backward))
+    return tuple(out)

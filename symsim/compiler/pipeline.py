@@ -1,0 +1,94 @@
+"""The compiler: its passes in order. Reading ``compile_cost`` is reading the whole of it."""
+
+from __future__ import annotations
+
+
+import sympy
+from sympy import Expr
+
+from symsim.compiler import memory, schedule, work
+from symsim.compiler.expand import Definitions, expand
+from symsim.compiler.ledger import Ledger, inputs_of
+from symsim.compiler.optimizer import optimizer_cost
+from symsim.compiler.rules import divides
+from symsim.compiler.stages import stages
+from symsim.records.cost import CostModel, Rule
+from symsim.records.model import Model
+from symsim.records.strategy import Structure
+from symsim.symbols import symbol
+from symsim.timing import timed
+
+COMPILATIONS: list[str] = []
+"""Title of every compilation of this process, for tests that count them."""
+
+
+def compile_cost(model: Model, structure: Structure, kept: frozenset[str] = frozenset()) -> CostModel:
+    """Compile a model under structural choices into named formulas over sizes and machine figures.
+
+    ``kept`` names dimensions that stay symbols instead of their numbers.
+
+    Raises:
+        InputError: the model's text does not fit together, or a choice has no formula.
+    """
+    schedule.check_schedule(structure)
+    COMPILATIONS.append(model.name)
+    ledger = Ledger()
+    with timed("expand"):
+        graph, named, rules = expand(model, structure, kept)
+    with timed("stages"):
+        _sizes(named, ledger)
+        held = stages(graph, structure, ledger)
+        units = memory.held_units(held, structure)
+    with timed("memory"):
+        vocab = _dimension(model, "vocab", kept)
+        state_bytes, step_bytes = optimizer_cost(model.library, structure)
+        memory.parameters(held, ledger)
+        work.model_totals(graph, vocab, ledger)
+        memory.states(structure, state_bytes, ledger)
+        memory.activations(units, held, structure, ledger)
+    with timed("work"):
+        stream = graph.epilogue.input.bytes if graph.epilogue.input is not None else sympy.Integer(0)
+        work.hardware_flops(units, ledger)
+        work.messages(units, stream, structure, ledger)
+        work.operator_times(units, structure, ledger)
+    with timed("schedule"):
+        schedule.schedule(structure, symbol("sent.pp"), ledger)
+        schedule.tail(structure, step_bytes, ledger)
+        schedule.iteration(ledger)
+        schedule.throughput(str(structure["precision"]), ledger)
+    all_rules = (*_mesh_rules(structure), *held.rules, *rules)
+    inputs = inputs_of(ledger.definitions, tuple(r.amount for r in all_rules))
+    return CostModel(model.name, ledger.definitions, all_rules, inputs)
+
+
+def _sizes(named: Definitions, ledger: Ledger) -> None:
+    """Sizes that follow from the strategy's: dp, edp, m, and what the library defines."""
+    world, tp, cp, pp = (symbol(n) for n in ("world", "tp", "cp", "pp"))
+    ledger.define("dp", world / (tp * cp * pp), "data-parallel size", "", "sizes")
+    ledger.define("edp", world / (symbol("ep") * symbol("etp") * pp), "data-parallel size of the experts", "", "sizes")
+    ledger.define("m", symbol("gbs") / (symbol("mbs") * symbol("dp")), "micro-batches per step", "", "sizes")
+    for name, (expression, meaning) in named.entries.items():
+        ledger.define(name, expression, meaning, "", "sizes")
+
+
+def _mesh_rules(structure: Structure) -> tuple[Rule, ...]:
+    """What every plan must meet, whatever the model."""
+    world, tp, cp, pp, ep, etp = (symbol(n) for n in ("world", "tp", "cp", "pp", "ep", "etp"))
+    mbs, gbs, seq = symbol("mbs"), symbol("gbs"), symbol("seq")
+    rules = [
+        divides(tp * cp * pp, world, "world is a multiple of tp·cp·pp"),
+        divides(ep * etp * pp, world, "world is a multiple of ep·etp·pp"),
+        divides(mbs * world / (tp * cp * pp), gbs, "gbs is a multiple of mbs·dp"),
+    ]
+    if structure["sequence_parallel"]:
+        rules.append(divides(cp * tp, seq, "context and sequence parallelism spread the tokens of a sequence"))
+    else:
+        rules.append(divides(cp, seq, "context parallelism spreads the tokens of a sequence"))
+    return tuple(rules)
+
+
+def _dimension(model: Model, name: str, kept: frozenset[str]) -> Expr:
+    value = model.dimensions[name]
+    return symbol(name) if name in kept else sympy.Integer(int(value))
+
+

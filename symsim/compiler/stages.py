@@ -1,0 +1,162 @@
+"""Pass 3, what each pipeline stage holds: how many layers of each kind, in closed form.
+
+A stage is an interval [a, b) of layers (several, when it holds virtual chunks). A run of layers of
+one kind lies at ``start + turn·period + residue … + width``; the count on a stage is the difference
+of two prefix counts, exact for uneven splits, dense-first models and repeating patterns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy
+from sympy import Expr, Integer
+
+from symsim.compiler.ledger import Ledger
+from symsim.compiler.rules import divides, make_rule
+from symsim.functions import equal, less, maximum, minimum, remainder, where
+from symsim.records.cost import Rule
+from symsim.records.graph import Graph, Slot, Unit
+from symsim.records.strategy import Structure
+from symsim.symbols import symbol
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A unit as a stage holds it: ``count`` of them (an expression in i), ``first`` of which are
+    recomputed whole, and how many of the later units of the stage come after its last one."""
+
+    unit: Unit
+    count: Expr
+    recomputed: Expr
+    is_layer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The parts of a stage in order: embedding, kinds of layers, head."""
+
+    parts: tuple[Part, ...]
+    rules: tuple[Rule, ...]
+    may_be_empty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Layers of one kind side by side within a repeating pattern."""
+
+    unit: Unit
+    start: Expr
+    period: int
+    residue: int
+    width: int
+    repeats: Expr
+
+
+def stages(graph: Graph, structure: Structure, ledger: Ledger) -> Stages:
+    """Count the layers of each kind on pipeline stage ``i``.
+
+    Source: Megatron-Core, transformer_block.get_num_layers_to_build.
+    """
+    i, pp = symbol("i"), symbol("pp")
+    intervals, rules = _intervals(graph.layers, structure, ledger)
+    runs = _runs(graph.slots)
+    counts: dict[str, tuple[Unit, Expr, Expr]] = {}
+    single = len({r.unit.name for r in runs}) == 1
+    chosen = symbol("recompute_layers") if "recompute_layers" in structure.symbols else None
+    for run in runs:
+        held: Expr = Integer(0)
+        again: Expr = Integer(0)
+        for a, b in intervals:
+            held += _between(run, a, b, single, graph.layers)
+            if chosen is not None:
+                again += _between(run, a, minimum(a + chosen, b), single, graph.layers)
+        before = counts.get(run.unit.name, (run.unit, Integer(0), Integer(0)))
+        counts[run.unit.name] = (run.unit, before[1] + held, before[2] + again)
+    parts = [Part(graph.prologue, equal(i, 0), Integer(0), False)]
+    for name, (unit, held, again) in counts.items():
+        suffix = "" if single else f"_{name}"
+        meaning = "layers on the stage" if single else f"{name} layers on the stage"
+        count = ledger.define(f"n{suffix}", held, meaning, "", "sizes")
+        whole: Expr = count if structure["recompute"] == "full" and chosen is None else Integer(0)
+        if chosen is not None:
+            whole = ledger.define(f"r{suffix}", again, f"of them recomputed{'' if single else ' ' + name}", "", "sizes")
+        parts.append(Part(unit, count, whole, True))
+    parts.append(Part(graph.epilogue, equal(i, pp - 1), Integer(0), False))
+    uneven = any(n in structure.symbols for n in ("first_stage_layers", "last_stage_layers"))
+    return Stages(tuple(parts), rules, uneven)
+
+
+def _intervals(layers: Expr, structure: Structure, ledger: Ledger) -> tuple[list[tuple[Expr, Expr]], tuple[Rule, ...]]:
+    """The intervals of layers on stage ``i``: one, or one for each virtual chunk."""
+    i, pp = symbol("i"), symbol("pp")
+    vp = structure.get("vp")
+    ends = _ends(layers, structure)
+    if ends is None:
+        chunks = symbol("vp") if "vp" in structure.symbols else Integer(int(vp) if isinstance(vp, int) else 1)
+        rule = divides(pp * chunks, layers, "layers are spread evenly over pp·vp chunks (or give first_stage_layers)")
+        if chunks.is_Integer and chunks > 1:
+            share = layers / (pp * chunks)
+            return [((c * pp + i) * share, (c * pp + i + 1) * share) for c in range(int(chunks))], (rule,)
+        return [(i * layers / pp, (i + 1) * layers / pp)], (rule,)
+    first, last, middle, rules = ends
+    start = ledger.define("a", less(0, i) * (first + (i - 1) * middle), "first layer of the stage", "", "sizes")
+    held = where(equal(i, 0), first, where(equal(i, pp - 1), last, middle))
+    return [(start, start + ledger.define("L", held, "layers of any kind on the stage", "", "sizes"))], rules
+
+
+def _ends(layers: Expr, structure: Structure) -> tuple[Expr, Expr, Expr, tuple[Rule, ...]] | None:
+    """Layers of the first, the last and each middle stage, when the ends are special.
+
+    With one stage the first holds everything.
+    """
+    pp = symbol("pp")
+    embedding, loss = int(bool(structure["embedding_in_split"])), int(bool(structure["loss_in_split"]))
+    given = [n for n in ("first_stage_layers", "last_stage_layers") if n in structure.symbols]
+    if not given and not embedding and not loss:
+        return None
+    if given:
+        rest = layers - sum((symbol(n) for n in given), Integer(0))
+        share = rest / maximum(pp - len(given), 1)
+        first = symbol("first_stage_layers") if "first_stage_layers" in given else share
+        last = symbol("last_stage_layers") if "last_stage_layers" in given else share
+        message = "the layers left by first and last stage are spread evenly over the others"
+        rules = (divides(maximum(pp - len(given), 1), rest, message), make_rule(rest, ">=", Integer(0), message))
+    else:
+        share = (layers + embedding + loss) / pp
+        first, last = share - embedding, share - loss
+        message = "layers, with the embedding and loss that count as one, are spread evenly over pp"
+        rules = (divides(pp, layers + embedding + loss, message),)
+    return where(equal(pp, 1), layers, first), where(equal(pp, 1), layers, last), share, rules
+
+
+def _runs(slots: tuple[Slot, ...]) -> list[_Run]:
+    """Neighbouring slots of one kind in one pattern, joined."""
+    out: list[_Run] = []
+    for slot in slots:
+        last = out[-1] if out else None
+        if (
+            last is not None
+            and last.unit is slot.unit
+            and last.start == slot.start
+            and last.residue + last.width == slot.residue
+        ):
+            out[-1] = _Run(last.unit, last.start, last.period, last.residue, last.width + 1, last.repeats)
+        else:
+            out.append(_Run(slot.unit, slot.start, slot.period, slot.residue, 1, slot.repeats))
+    return out
+
+
+def _between(run: _Run, a: Expr, b: Expr, single: bool, layers: Expr) -> Expr:
+    if single and run.width == run.period and run.repeats * run.period == layers:
+        return sympy.expand(b - a) if not (b - a).has(sympy.Function) else b - a
+    return _before(run, b) - _before(run, a)
+
+
+def _before(run: _Run, x: Expr) -> Expr:
+    """Layers of the run at positions below x."""
+    reached = maximum(minimum(x - run.start, run.repeats * run.period), 0)
+    if run.width == run.period:
+        return reached
+    turns = sympy.floor(reached / run.period)
+    return run.width * turns + maximum(minimum(remainder(reached, run.period) - run.residue, run.width), 0)

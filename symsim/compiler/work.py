@@ -1,0 +1,212 @@
+"""Pass 5, what a stage does for one micro-batch: FLOPs, bytes sent, and their time.
+
+An operator's phase takes the longer of its arithmetic and its memory traffic (the roofline), and
+its messages on top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import sympy
+from sympy import Expr, Integer, Symbol
+
+from symsim.compiler.ledger import Ledger
+from symsim.compiler.memory import Held
+from symsim.compiler.network import axes, message_time, sent_bytes
+from symsim.compiler.simplify import tidy, total
+from symsim.functions import maximum, table
+from symsim.records.graph import PHASES, Graph, Kernel, Message, Operator, PhaseName, Unit, Work
+from symsim.records.strategy import Structure
+from symsim.symbols import symbol
+
+QUANTISED = frozenset({"matmul", "grouped_matmul"})
+"""Classes of kernels that run in the strategy's precision; every other runs in bf16 (or fp16, fp32)."""
+
+EXPOSED_AXES = {"tp": "tp", "cp": "cp", "ep": "ep", "etp": "ep"}
+"""Message axis → the name under which its exposed time is reported."""
+
+
+def published(expression: Expr, vocab: Expr) -> Expr:
+    """An amount of one rank, taken for the whole model as published: nothing split, no padding."""
+    one = Integer(1)
+    whole: dict[Expr, Expr] = {symbol(n): one for n in ("tp", "cp", "ep", "etp", "mbs", "moe_imbalance", "moe_capacity")}
+    return expression.xreplace({symbol("V"): vocab, symbol("T"): symbol("seq")}).xreplace(whole)
+
+
+def model_totals(graph: Graph, vocab: Expr, ledger: Ledger) -> None:
+    """Parameters and model FLOPs of the architecture, whatever the strategy.
+
+    FLOPs count matrix multiplications and attention (full, and what a causal mask leaves), without
+    what kernels recompute.
+    """
+    counted: list[tuple[Expr, Unit]] = [(Integer(1), graph.prologue), (Integer(1), graph.epilogue)]
+    counted += [(slot.repeats, slot.unit) for slot in graph.slots]
+    weights = [(n, w) for n, unit in counted for o in unit.operators for w in o.weights if not w.tied]
+    ledger.define("parameters", tidy(total(published(n * w.elements, vocab) for n, w in weights)),
+                  "parameters of the model", "elements", "params")  # fmt: skip
+    ledger.define("active_parameters", tidy(total(published(n * w.elements * w.active, vocab) for n, w in weights)),
+                  "parameters that one token uses", "elements", "params")  # fmt: skip
+    kernels = [(n, phase, k) for n, unit in counted for phase, k in _kernels(unit)]
+    seq = symbol("seq")
+    tokens = symbol("gbs") * seq
+    for name, amounts, meaning in (
+        ("flops.forward_per_token", [n * k.flops for n, phase, k in kernels if phase == "forward"],
+         "model FLOPs of one token, forward"),
+        ("flops.per_token", [n * (k.flops - k.recomputed) for n, _, k in kernels],
+         "model FLOPs of one token, forward and backward"),
+        ("flops.causal_per_token", [n * k.causal for n, _, k in kernels],
+         "of them under a causal mask"),
+    ):  # fmt: skip
+        ledger.define(name, tidy(total(published(a, vocab) / seq for a in amounts)), meaning, "FLOP", "flops")
+    ledger.define("flops.model_per_iteration", tokens * symbol("flops.per_token"), "model FLOPs of one step", "FLOP",
+                  "flops")  # fmt: skip
+    ledger.define("flops.causal_per_iteration", tokens * symbol("flops.causal_per_token"),
+                  "model FLOPs of one step under a causal mask", "FLOP", "flops")  # fmt: skip
+
+
+def _kernels(unit: Unit) -> Iterable[tuple[PhaseName, Kernel]]:
+    return ((phase, k) for o in unit.operators for phase in PHASES for k in o.work[phase].kernels)
+
+
+def hardware_flops(units: tuple[Held, ...], ledger: Ledger) -> None:
+    """FLOPs that the machines execute: padding, recomputation and what kernels repeat included."""
+    stage: Expr = Integer(0)
+    for held in units:
+        again = [k.flops for o in held.phased.replayed for k in o.work["forward"].kernels]
+        own = [k.flops for _, k in _kernels(held.part.unit)]
+        each = tidy(total([*own, *again]))
+        if each != 0:
+            stage += held.count * ledger.define(
+                f"flops.one{held.suffix}", each, f"FLOPs of one {held.title} for one micro-batch", "FLOP", "flops"
+            )
+    ledger.define("flops.stage", stage, "FLOPs of one rank for one micro-batch", "FLOP", "flops")
+    from symsim.functions import stage_sum
+
+    ranks = symbol("world") / symbol("pp")
+    ledger.define("flops.hardware_per_iteration", symbol("m") * ranks * stage_sum(symbol("flops.stage")),
+                  "FLOPs that all machines execute in one step", "FLOP", "flops")  # fmt: skip
+
+
+def messages(units: tuple[Held, ...], stream: Expr, structure: Structure, ledger: Ledger) -> None:
+    """Bytes that one rank sends: over each axis for a micro-batch, over dp, edp for a step."""
+    for axis in ("tp", "cp", "ep", "etp"):
+        stage: Expr = Integer(0)
+        for held in units:
+            sent = tidy(total(sent_bytes(m) for m in _messages(held) if m.axis == axis))
+            stage += held.count * sent
+        if stage != 0:
+            ledger.define(f"sent.{axis}", stage, f"sent over {axis} for one micro-batch", "bytes", "communication")
+    ledger.define("sent.pp", stream, "sent to the next stage for one micro-batch, each way", "bytes", "communication")
+    for message, name in step_messages(structure, ledger):
+        expression = ledger.value(name) + sent_bytes(message) if name in ledger else sent_bytes(message)
+        ledger.define(name, expression, f"sent over {message.axis} in one step", "bytes", "communication")
+
+
+def _messages(held: Held) -> Iterable[Message]:
+    for operator in held.part.unit.operators:
+        for phase in PHASES:
+            yield from operator.work[phase].messages
+    for operator in held.phased.replayed:
+        yield from operator.work["forward"].messages
+
+
+def step_messages(structure: Structure, ledger: Ledger) -> list[tuple[Message, str]]:
+    """Gradient reduction and parameter gathering of one step: (message, name of its volume)."""
+    zero = int(structure["zero"])  # type: ignore[arg-type]
+    out: list[tuple[Message, str]] = []
+    for elements, axis in (("P", "dp"), ("P_expert", "edp")):
+        if elements not in ledger:
+            continue
+        held = symbol(elements)
+        gradients = tidy(_grad_bytes(structure) * held)
+        weights = tidy(2 * held) if structure["precision"] != "fp32" else 4 * held
+        reduce = "reduce_scatter" if zero >= 1 else "all_reduce"
+        out.append((Message(reduce, gradients, axis), f"sent.{axis}.gradients"))
+        if zero >= 1:
+            out.append((Message("all_gather", weights, axis), f"sent.{axis}.parameters"))
+    return out
+
+
+def _grad_bytes(structure: Structure) -> Expr:
+    return sympy.Integer(4 if structure["grad_dtype"] == "fp32" else 2)
+
+
+def operator_times(units: tuple[Held, ...], structure: Structure, ledger: Ledger) -> None:
+    """Per stage: ``forward``, ``backward``, ``recompute`` and exposed messages; F and B are their sums."""
+    sums: dict[str, Expr] = {}
+    for held in units:
+        single = not held.suffix
+        prefix = "" if single else f"{held.part.unit.name}."
+        own: dict[str, list[Expr]] = {}
+        for operator in held.part.unit.operators:
+            for phase in PHASES:
+                turn = "forward" if phase == "forward" else "backward"
+                _collect(own, turn, prefix, operator, phase, structure, ledger)
+        for operator in held.phased.replayed:
+            _collect(own, "recompute", prefix, operator, "forward", structure, ledger)
+        for key, times in own.items():
+            turn, _, axis = key.partition(".")
+            what = f"{axis} messages" if axis else turn
+            meaning = f"{what} of one {held.title}" + (f", {turn}" if axis else "")
+            each = ledger.define(f"one.{key}{held.suffix}", sympy.Add(*times), meaning, "s", "time")
+            sums[key] = sums.get(key, Integer(0)) + held.count * each
+    for key, amount in sums.items():
+        turn, _, axis = key.partition(".")
+        meaning = (f"{axis} messages, " if axis else "") + f"{turn} of one micro-batch"
+        ledger.define(f"stage.{key}", amount, meaning, "s", "time")
+    for name, turns, meaning in (("F", ("forward",), "forward"), ("B", ("backward", "recompute"), "backward")):
+        parts = [ledger.value(f"stage.{k}") for k in sums if k.partition(".")[0] in turns]
+        ledger.define(name, sympy.Add(*parts), f"{meaning} of one micro-batch", "s", "time")
+
+
+def _collect(
+    own: dict[str, list[Expr]],
+    turn: str,
+    prefix: str,
+    operator: Operator,
+    phase: PhaseName,
+    structure: Structure,
+    ledger: Ledger,
+) -> None:
+    work = operator.work[phase]
+    name = f"{prefix}{operator.name}.{phase}"
+    compute = roofline(work, phase, structure)
+    if compute != 0:
+        compute = ledger.define(name, compute, f"{operator.kind}, {phase}", "s", "time")
+        own.setdefault(turn, []).append(compute)
+    by_axis: dict[str, list[Expr]] = {}
+    for message in work.messages:
+        by_axis.setdefault(EXPOSED_AXES[message.axis], []).append(message_time(message, ledger))
+    for axis, times in by_axis.items():
+        spent = ledger.define(f"{name}.{axis}", sympy.Add(*times), f"messages of {operator.kind}", "s", "time")
+        hidden = bool(structure["overlap_moe"] if axis == "ep" else structure["overlap_tp"] if axis == "tp" else False)
+        own.setdefault(f"{turn}.{axis}", []).append(maximum(spent - compute, 0) if hidden else spent)
+
+
+def roofline(work: Work, phase: PhaseName, structure: Structure) -> Expr:
+    """The longer of arithmetic and memory traffic; a memory-bound kernel also pays a latency."""
+    arithmetic = sympy.Add(*(_kernel_time(k, phase, structure) for k in work.kernels))
+    traffic = sympy.Add(*(_traffic_time(rate, amount) for rate, amount in work.traffic.items()))
+    if traffic == 0:
+        return arithmetic
+    traffic += symbol("hbm.latency")
+    return traffic if arithmetic == 0 else maximum(arithmetic, traffic)
+
+
+def _kernel_time(kernel: Kernel, phase: PhaseName, structure: Structure) -> Expr:
+    precision = str(structure["precision"])
+    plain = precision if precision in ("bf16", "fp16", "fp32") else "bf16"
+    chosen = precision if kernel.rate in QUANTISED else plain
+    efficiency = table(Symbol(f"{kernel.rate}.{phase}"), *kernel.shape)
+    if chosen not in ("bf16", "fp16", "fp32"):
+        efficiency *= symbol("matmul.fp8_relative_efficiency")
+    return tidy(total([kernel.flops])) / (symbol(f"matmul.{chosen}") * efficiency)
+
+
+def _traffic_time(rate: str, amount: Expr) -> Expr:
+    return tidy(total([amount])) / (symbol("hbm.bandwidth") * symbol(f"{rate}.efficiency"))
+
+
+def axis_names(names: Mapping[str, object]) -> tuple[str, ...]:
+    return tuple(a for a in axes() if a in names)

@@ -1,0 +1,145 @@
+"""Random formulas over the vocabulary, and what they are worth, to compare with what is read back."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import sympy
+from hypothesis import strategies as st
+from sympy import Add, Float, Integer, Mul, Pow, Rational, Symbol, ceiling, floor, nan, zoo
+
+from symsim import functions
+from symsim.symbols import symbol
+from tests.readers.evaluation import Environment, Value, power
+
+SIZES = ("tp", "cp", "pp", "dp", "mbs", "seq", "m", "i", "world", "zero_shard", "hidden", "n_dense", "A_moe", "T", "W")
+FIGURES = ("hbm.bandwidth", "link.all_reduce.latency", "matmul.bf16", "qkv.forward")
+OF_A_STAGE = ("F", "n", "weights")
+TABLES = ("matmul.forward", "all_reduce")
+STAGES = 3
+
+_whole = st.integers(1, 64).map(Fraction)
+_figures = st.floats(1e-6, 1e15).map(Fraction)
+
+
+def _table(name: str, dimensions: tuple[Value, ...]) -> Fraction:
+    """Any number that depends on the table, the dimensions and their order."""
+    return Fraction(len(name), 7) + sum((Fraction(d) * (k + 2) for k, d in enumerate(dimensions)), Fraction(0))
+
+
+environments = st.builds(
+    lambda sizes, figures, stages: Environment({**sizes, **figures}, stages, _table),
+    st.fixed_dictionaries({name: _whole for name in SIZES}),
+    st.fixed_dictionaries({name: _figures for name in FIGURES}),
+    st.tuples(
+        *(st.fixed_dictionaries({"i": st.just(Fraction(k)), **dict.fromkeys(OF_A_STAGE, _whole)}) for k in range(STAGES))
+    ),
+)
+"""Positive values for every name; those of a stage differ by stage."""
+
+symbols = st.sampled_from(SIZES + FIGURES + OF_A_STAGE).map(symbol)
+integers = st.one_of(st.integers(-12, 12), st.integers(-(10**19), 10**19)).map(Integer)
+rationals = st.builds(Rational, st.integers(-99999, 99999), st.integers(1, 99999))
+floats = st.floats(1e-9, 1e12).flatmap(lambda x: st.sampled_from([Float(x), Float(-x)]))
+leaves = st.one_of(symbols, symbols, integers, rationals, floats)
+
+
+def _operations(formulas: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """One operation on formulas; sums and products also as written, which sympy leaves alone."""
+    several = st.lists(formulas, min_size=2, max_size=4)
+    evaluate = st.booleans()
+    return st.one_of(
+        st.builds(lambda terms, e: Add(*terms, evaluate=e), several, evaluate),
+        st.builds(lambda factors, e: Mul(*factors, evaluate=e), several, evaluate),
+        st.builds(lambda a, b, e: Mul(a, Pow(b, -1, evaluate=e), evaluate=e), formulas, formulas, evaluate),
+        st.builds(lambda a, b: a - b, formulas, formulas),
+        st.builds(lambda a: -a, formulas),
+        st.builds(lambda a, k, e: Pow(a, k, evaluate=e), formulas, st.sampled_from([-3, -2, -1, 2, 3, 4]), evaluate),
+        st.builds(lambda a, k: Pow(a, Rational(k, 2)), symbols, st.sampled_from([-3, -1, 1, 3])),
+        st.builds(lambda a, b: Pow(a + b, sympy.S.Half), symbols, symbols),
+        st.builds(lambda k, n: Pow(k, n), st.integers(2, 3).map(Integer), st.sampled_from([symbol("i"), -symbol("pp")])),
+        several.map(lambda arguments: functions.maximum(*arguments)),
+        several.map(lambda arguments: functions.minimum(*arguments)),
+        *(st.builds(relation, formulas, formulas) for relation in (functions.equal, functions.less, functions.at_most)),
+        st.builds(functions.where, formulas, formulas, formulas),
+        st.builds(lambda a, b, c, d: functions.where(functions.less(a, b), c, d), symbols, formulas, formulas, formulas),
+        st.builds(functions.remainder, formulas, formulas),
+        formulas.map(floor),
+        formulas.map(ceiling),
+        st.builds(
+            lambda name, dimensions: functions.table(Symbol(name), *dimensions), st.sampled_from(TABLES), several
+        ),
+        formulas.map(functions.stage_sum),
+        formulas.map(functions.stage_max),
+        st.builds(functions.stage_pick, formulas, formulas),
+    )
+
+
+formulas = st.recursive(leaves, _operations, max_leaves=12).filter(
+    lambda expr: not expr.has(nan, zoo, sympy.oo, -sympy.oo, sympy.I) and all(_is_double(f) for f in expr.atoms(Float))
+)
+"""Anything that a cost model may hold."""
+
+
+def _is_double(number: Float) -> bool:
+    return math.isfinite(float(number)) and abs(float(number)) > 1e-300
+
+
+class Undefined(ArithmeticError):
+    """The formula has no real value here."""
+
+
+def value(expr: Any, environment: Environment) -> Fraction:
+    """What a formula is worth, straight from its sympy tree and in exact arithmetic."""
+    try:
+        return _value(expr, environment)
+    except (ZeroDivisionError, ValueError, OverflowError) as fault:
+        raise Undefined from fault
+
+
+def _value(expr: Any, env: Environment) -> Fraction:
+    if isinstance(expr, Symbol):
+        return Fraction(env.values[expr.name])
+    if isinstance(expr, Rational):
+        return Fraction(expr.p, expr.q)
+    if isinstance(expr, Float):
+        return Fraction(float(expr))
+    if isinstance(expr, functions.stage_sum | functions.stage_max | functions.stage_pick):
+        columns = [[_value(arg, env.at_stage(k)) for k in range(STAGES)] for arg in expr.args]
+        if isinstance(expr, functions.stage_pick):
+            return columns[0][columns[1].index(max(columns[1]))]
+        return sum(columns[0]) if isinstance(expr, functions.stage_sum) else max(columns[0])
+    if isinstance(expr, functions.table):
+        return _table(expr.args[0].name, tuple(_value(arg, env) for arg in expr.args[1:]))
+    if isinstance(expr, functions.where):
+        condition, then, otherwise = expr.args
+        return _value(then if _value(condition, env) != 0 else otherwise, env)
+    args = [_value(arg, env) for arg in expr.args]
+    match expr:
+        case Add():
+            return sum(args, Fraction(0))
+        case Mul():
+            return math.prod(args, start=Fraction(1))
+        case Pow():
+            if abs(args[1]) > 200 or abs(args[0].numerator) > 10**300:
+                raise Undefined
+            return Fraction(power(*args))
+        case floor():
+            return Fraction(math.floor(args[0]))
+        case ceiling():
+            return Fraction(math.ceil(args[0]))
+        case functions.maximum():
+            return max(args)
+        case functions.minimum():
+            return min(args)
+        case functions.equal():
+            return Fraction(args[0] == args[1])
+        case functions.less():
+            return Fraction(args[0] < args[1])
+        case functions.at_most():
+            return Fraction(args[0] <= args[1])
+        case functions.remainder():
+            return args[0] % args[1]
+    raise TypeError(f"no value for {expr!r}")
