@@ -36,7 +36,7 @@ class Definitions:
 
 
 def expand(
-    model: Model, structure: Structure, kept: frozenset[str] = frozenset()
+    model: Model, library: Library, structure: Structure, kept: frozenset[str] = frozenset()
 ) -> tuple[Graph, Definitions, tuple[Rule, ...]]:
     """Unfold a model under structural choices.
 
@@ -45,14 +45,14 @@ def expand(
     Raises:
         InputError: the library or the model's own blocks do not fit together.
     """
-    surroundings = _surroundings(model, structure, kept)
-    walk = _Walk(model.library, surroundings)
-    graph = walk.family(model.library.families[model.family])
+    surroundings = _surroundings(model, library, structure, kept)
+    walk = _Walk(library, surroundings)
+    graph = walk.family(library.families[model.family])
     entries = {name: surroundings.defined[name] for name in surroundings.defined}
     return graph, Definitions(entries), tuple(walk.rules.values())
 
 
-def _surroundings(model: Model, structure: Structure, kept: frozenset[str]) -> Surroundings:
+def _surroundings(model: Model, library: Library, structure: Structure, kept: frozenset[str]) -> Surroundings:
     values: dict[str, Value] = {}
     known: dict[sympy.Symbol, int] = {}
     for name in ("tp", "cp", "ep", "etp", "mbs", "seq"):
@@ -71,7 +71,7 @@ def _surroundings(model: Model, structure: Structure, kept: frozenset[str]) -> S
         else:
             values[name] = dimension
     surroundings = Surroundings(values, known, element_bytes(str(structure["grad_dtype"]), "bf16"))
-    for item in model.library.defines.values():
+    for item in library.defines.values():
         scope = BlockScope(surroundings, {})
         if all(scope.lookup(n) is not None for n in _names(item.value)):
             expression = number(evaluate(item.value, scope), item.place, scope)

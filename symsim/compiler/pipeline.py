@@ -12,6 +12,7 @@ from symsim.compiler.ledger import Ledger, inputs_of
 from symsim.compiler.optimizer import optimizer_cost
 from symsim.compiler.rules import divides
 from symsim.compiler.stages import stages
+from symsim.language.library import library_for
 from symsim.records.cost import CostModel, Rule
 from symsim.records.model import Model
 from symsim.records.strategy import Structure
@@ -34,14 +35,15 @@ def compile_cost(model: Model, structure: Structure, kept: frozenset[str] = froz
     COMPILATIONS.append(model.name)
     ledger = Ledger()
     with timed("expand"):
-        graph, named, rules = expand(model, structure, kept)
+        library = library_for(model)
+        graph, named, rules = expand(model, library, structure, kept)
     with timed("stages"):
         _sizes(named, ledger)
         held = stages(graph, structure, ledger)
         units = memory.held_units(held, structure)
     with timed("memory"):
         vocab = _dimension(model, "vocab", kept)
-        state_bytes, step_bytes = optimizer_cost(model.library, structure)
+        state_bytes, step_bytes = optimizer_cost(library, structure)
         memory.parameters(held, ledger)
         work.model_totals(graph, vocab, ledger)
         memory.states(structure, state_bytes, ledger)

@@ -289,7 +289,11 @@ class _Arrangement:
             negative = value < 0
             above.append(Number(abs(value)))
         else:
-            above.append(self.node(expression))
+            node = self.node(expression)
+            if isinstance(node, Sum) and all(map(is_negative, node.terms)):
+                negative = True
+                node = Sum(tuple(map(positive, node.terms)))
+            above.append(node)
         return negative
 
     def _rank(self, name: str) -> _Rank:

@@ -11,7 +11,7 @@ from symsim import resources
 from symsim.diagnostics import Diagnostic, InputError, Source, error
 from symsim.language import tree
 from symsim.language.parser import MAX_BYTES, parse_model
-from symsim.records.model import Library
+from symsim.records.model import Library, Model
 
 
 def read_source(path: Path, name: str | None = None) -> Source:
@@ -73,3 +73,8 @@ def library_of(items: Iterable[tree.Item] = ()) -> Library:
     if problems:
         raise InputError(problems)
     return Library(**shelves)
+
+
+def library_for(model: Model) -> Library:
+    """The library that a model was written with."""
+    return library_of(parse_model(model.own) if model.own is not None else ())

@@ -11,46 +11,46 @@ from symsim.diagnostics import InputError, Place, Source, error, nearest
 from symsim.language import tree
 from symsim.language.expressions import Plain, Value, Word, collect, describe, evaluate
 from symsim.language.library import library_of, read_source
-from symsim.language.parser import parse_call, parse_model
+from symsim.language.parser import parse_model
 from symsim.records.model import Library, Model
 from symsim.records.model import Value as Dimension
 
 MAX_DIMENSION = 10**12
 
 
-def load_model(given: str, overrides: Mapping[str, tree.Expression] | None = None) -> Model:
-    """The model that a command line names: a shipped name, a ``.sym`` file, or an inline call.
-
-    A Hugging Face ``config.json`` is translated by :mod:`symsim.interop.huggingface` first.
-    """
-    overrides = overrides or {}
+def model_source(given: str) -> Source:
+    """The text behind what a command line names: a shipped name, a ``.sym`` file, or an inline call."""
     if "(" in given:
-        call = parse_call(Source("<model>", given))
-        return elaborate_call("model", call.callee, call, library_of(), overrides)
+        return Source("<model>", f"model inline = {given}")
     if given.endswith(".sym") or "/" in given:
-        return elaborate_items(parse_model(read_source(Path(given))), Path(given).name, overrides)
+        return read_source(Path(given))
     known = resources.shipped("models")
     if given not in known:
         hint = nearest(given, known) or "'symsim list models' shows what is shipped"
         raise error("E210", f"no model is called '{given}'", hint=hint)
-    return elaborate_items(parse_model(read_source(known[given], f"models/{given}.sym")), given, overrides)
+    return read_source(known[given], f"models/{given}.sym")
 
 
-def elaborate_items(
-    items: tuple[tree.Item, ...], name: str, overrides: Mapping[str, tree.Expression] | None = None
-) -> Model:
-    """The one model of a file (or, of several, the first)."""
+def elaborate_model(source: Source, overrides: Mapping[str, tree.Expression] | None = None) -> Model:
+    """The one model of a text (or, of several, the first)."""
+    items = parse_model(source)
     library = library_of(items)
     models = [i for i in items if isinstance(i, tree.ModelItem)]
     if not models:
         place = items[0].place if items else None
-        raise error("E211", f"{name} defines no model", place, "a model is written: model NAME = FAMILY(…)")
+        raise error("E211", f"{source.name} defines no model", place, "a model is written: model NAME = FAMILY(…)")
     model = models[0]
-    return elaborate_call(model.name, model.title or model.name, model.call, library, overrides or {})
+    own = source if len(items) > len(models) else None
+    return elaborate_call(model.name, model.title or model.name, model.call, library, overrides or {}, own)
 
 
 def elaborate_call(
-    name: str, title: str, call: tree.Call, library: Library, overrides: Mapping[str, tree.Expression]
+    name: str,
+    title: str,
+    call: tree.Call,
+    library: Library,
+    overrides: Mapping[str, tree.Expression],
+    own: Source | None,
 ) -> Model:
     """Follow ``model a = b(…)`` down to a family, then settle every dimension.
 
@@ -76,7 +76,7 @@ def elaborate_call(
     family = library.families[call.callee]
     _take(call, arguments, tuple(p.name for p in family.parameters))
     dimensions = _settle(family, arguments, call.place)
-    return Model(name, title, family.name, dimensions, library)
+    return Model(name, title, family.name, dimensions, own)
 
 
 def _take(call: tree.Call, arguments: dict[str, tree.Expression], parameters: tuple[str, ...] | None) -> None:

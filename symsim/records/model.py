@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from symsim.diagnostics import Source
 from symsim.language import tree
 
 Value = int | str | bool
@@ -25,8 +26,13 @@ class Library:
 
 @dataclass(frozen=True, slots=True)
 class Model:
+    """A family's name and a checked value for each of its dimensions.
+
+    ``own`` is the user's file that adds families, blocks or operators to the shipped library.
+    """
+
     name: str
     title: str
     family: str
     dimensions: Mapping[str, Value]
-    library: Library
+    own: Source | None = None

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import sympy
+from hypothesis import assume
 from hypothesis import strategies as st
 from sympy import Add, Float, Integer, Mul, Pow, Rational, Symbol, ceiling, floor, nan, zoo
 
@@ -34,7 +35,10 @@ environments = st.builds(
     st.fixed_dictionaries({name: _whole for name in SIZES}),
     st.fixed_dictionaries({name: _figures for name in FIGURES}),
     st.tuples(
-        *(st.fixed_dictionaries({"i": st.just(Fraction(k)), **dict.fromkeys(OF_A_STAGE, _whole)}) for k in range(STAGES))
+        *(
+            st.fixed_dictionaries({"i": st.just(Fraction(k)), **dict.fromkeys(OF_A_STAGE, _whole)})
+            for k in range(STAGES)
+        )
     ),
 )
 """Positive values for every name; those of a stage differ by stage."""
@@ -45,42 +49,71 @@ rationals = st.builds(Rational, st.integers(-99999, 99999), st.integers(1, 99999
 floats = st.floats(1e-9, 1e12).flatmap(lambda x: st.sampled_from([Float(x), Float(-x)]))
 leaves = st.one_of(symbols, symbols, integers, rationals, floats)
 
-
-def _operations(formulas: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """One operation on formulas; sums and products also as written, which sympy leaves alone."""
-    several = st.lists(formulas, min_size=2, max_size=4)
-    evaluate = st.booleans()
-    return st.one_of(
-        st.builds(lambda terms, e: Add(*terms, evaluate=e), several, evaluate),
-        st.builds(lambda factors, e: Mul(*factors, evaluate=e), several, evaluate),
-        st.builds(lambda a, b, e: Mul(a, Pow(b, -1, evaluate=e), evaluate=e), formulas, formulas, evaluate),
-        st.builds(lambda a, b: a - b, formulas, formulas),
-        st.builds(lambda a: -a, formulas),
-        st.builds(lambda a, k, e: Pow(a, k, evaluate=e), formulas, st.sampled_from([-3, -2, -1, 2, 3, 4]), evaluate),
-        st.builds(lambda a, k: Pow(a, Rational(k, 2)), symbols, st.sampled_from([-3, -1, 1, 3])),
-        st.builds(lambda a, b: Pow(a + b, sympy.S.Half), symbols, symbols),
-        st.builds(lambda k, n: Pow(k, n), st.integers(2, 3).map(Integer), st.sampled_from([symbol("i"), -symbol("pp")])),
-        several.map(lambda arguments: functions.maximum(*arguments)),
-        several.map(lambda arguments: functions.minimum(*arguments)),
-        *(st.builds(relation, formulas, formulas) for relation in (functions.equal, functions.less, functions.at_most)),
-        st.builds(functions.where, formulas, formulas, formulas),
-        st.builds(lambda a, b, c, d: functions.where(functions.less(a, b), c, d), symbols, formulas, formulas, formulas),
-        st.builds(functions.remainder, formulas, formulas),
-        formulas.map(floor),
-        formulas.map(ceiling),
-        st.builds(
-            lambda name, dimensions: functions.table(Symbol(name), *dimensions), st.sampled_from(TABLES), several
-        ),
-        formulas.map(functions.stage_sum),
-        formulas.map(functions.stage_max),
-        st.builds(functions.stage_pick, formulas, formulas),
-    )
-
-
-formulas = st.recursive(leaves, _operations, max_leaves=12).filter(
-    lambda expr: not expr.has(nan, zoo, sympy.oo, -sympy.oo, sympy.I) and all(_is_double(f) for f in expr.atoms(Float))
+_RELATIONS = (functions.equal, functions.less, functions.at_most)
+_OPERATIONS = (
+    *("sum", "sum", "product", "product", "quotient", "quotient", "difference", "negation", "power", "root"),
+    *("exponential", "extreme", "relation", "where", "guarded", "remainder", "rounded", "table", "stages", "pick"),
 )
-"""Anything that a cost model may hold."""
+
+
+@st.composite
+def formulas(draw: st.DrawFn, depth: int = 4) -> Any:
+    """Anything that a cost model may hold."""
+    formula = _formula(draw, depth)
+    assume(not formula.has(nan, zoo, sympy.oo, -sympy.oo, sympy.I))
+    assume(all(_is_double(number) for number in formula.atoms(Float)))
+    return formula
+
+
+def _formula(draw: st.DrawFn, depth: int) -> Any:
+    if depth == 0:
+        return draw(leaves)
+
+    def part() -> Any:
+        return _formula(draw, draw(st.integers(0, depth - 1)))
+
+    def several() -> list[Any]:
+        return [part() for _ in range(draw(st.integers(2, 3)))]
+
+    def as_written() -> dict[str, bool]:
+        """Sympy orders and collects what it evaluates; a formula may also stay as it was written."""
+        return {"evaluate": draw(st.booleans())}
+
+    match draw(st.sampled_from(_OPERATIONS)):
+        case "sum":
+            return Add(*several(), **as_written())
+        case "product":
+            return Mul(*several(), **as_written())
+        case "quotient":
+            return Mul(part(), Pow(part(), -1, **as_written()), **as_written())
+        case "difference":
+            return part() - part()
+        case "negation":
+            return -part()
+        case "power":
+            return Pow(part(), draw(st.sampled_from([-3, -2, -1, 2, 3, 4])), **as_written())
+        case "root":
+            return Pow(draw(symbols) + draw(symbols), Rational(draw(st.sampled_from([-3, -1, 1, 3])), 2))
+        case "exponential":
+            return Pow(draw(st.sampled_from([2, 3])), draw(st.sampled_from([symbol("i"), -symbol("pp")])))
+        case "extreme":
+            return draw(st.sampled_from([functions.maximum, functions.minimum]))(*several())
+        case "relation":
+            return draw(st.sampled_from(_RELATIONS))(part(), part())
+        case "where":
+            return functions.where(part(), part(), part())
+        case "guarded":
+            return functions.where(draw(st.sampled_from(_RELATIONS))(draw(symbols), part()), part(), part())
+        case "remainder":
+            return functions.remainder(part(), part())
+        case "rounded":
+            return draw(st.sampled_from([floor, ceiling]))(part(), evaluate=False)
+        case "table":
+            return functions.table(Symbol(draw(st.sampled_from(TABLES))), *several())
+        case "stages":
+            return draw(st.sampled_from([functions.stage_sum, functions.stage_max]))(part())
+        case _:
+            return functions.stage_pick(part(), part())
 
 
 def _is_double(number: Float) -> bool:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sympy import Add, Float, Integer, Mul, Pow, Rational, Symbol, ceiling, exp, floor, sqrt
 
@@ -59,7 +59,7 @@ a, b, c = samples.names("a b c")
         (-a - b, "−a − b"),
         (minimum(m, pp - i), "min(m, pp − i)"),
         (maximum(a, b / tp, 3), "max(a, b/tp, 3)"),
-        (less(i, 3) * at_most(tp, 8), "[i < 3]·[tp ≤ 8]"),
+        (less(i, 3) * at_most(tp, 8), "[tp ≤ 8]·[i < 3]"),
         (ceiling(a / b) * floor(c / 2), "⌈a/b⌉·⌊c/2⌋"),
         (remainder(i + 1, 2 * pp), "(i + 1) mod (2·pp)"),
         (2 * remainder(i, 2) + 1, "2·(i mod 2) + 1"),
@@ -67,7 +67,7 @@ a, b, c = samples.names("a b c")
         (where(less(i, 3), a, b) * 2, "2·(a if i < 3 else b)"),
         (where(c, a, b - 1), "(a if c else b − 1)"),
         (measured(Symbol("matmul.forward"), T, 8192, 10240 / tp), "matmul.forward(T, 8192, 10 240/tp)"),
-        (stage_sum(F) + stage_max(F + t), "sum_i(F) + max_i(F + t)"),
+        (stage_sum(F) + stage_max(F + t), "max_i(F + t) + sum_i(F)"),
         (stage_pick(t, F), "at_max_i(F, t)"),
         (symbol("hbm.latency") + a / symbol("hbm.bandwidth"), "a/hbm.bandwidth + hbm.latency"),
     ],
@@ -124,7 +124,8 @@ def test_a_table_needs_a_name() -> None:
         text.expression(measured(Integer(3), a))
 
 
-@given(formulas, environments)
+@given(formulas(), environments)
+@settings(max_examples=300)
 def test_a_formula_reads_back_as_the_same_number(formula: Any, environment: Environment) -> None:
     environment = environment.at_stage(1)
     try:
@@ -158,13 +159,13 @@ def test_page_reads_back_at_every_width(width: int) -> None:
         {name: Fraction(number) for name, number in free.items()}, table=lambda name, dimensions: Fraction(3, 4)
     )
     values = evaluate_page(page, environment, stage_count=4)
-    assert values["P"][0] == 20 * (855638016 // 8 + 16384) + 8192 * 128256 // 8
+    assert values["P"][0] == 20 * (855638016 // 8 + 16384) + 8192 * (128 * 8 * 126) // 8
     assert values["peak"][3] == sum(values[part][3] for part in ("weights", "gradients", "optimizer", "activations"))
     assert values["iteration"][0] == 19 * 3 * max(values["F"]) + 2 * max(values["F"]) + sum(values["F"]) / 4
 
 
 @given(
-    st.lists(formulas, min_size=1, max_size=4),
+    st.lists(formulas(), min_size=1, max_size=4),
     st.lists(st.text("abc ·=", max_size=90), min_size=4, max_size=4),
     st.integers(30, 130),
     environments,

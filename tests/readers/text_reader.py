@@ -40,7 +40,7 @@ GRAMMAR: Final = r"""
 ?atom: NUMBER                                -> number
     | NAME                                   -> symbol
     | "(" expression ")"
-    | "(" expression "if" condition "else" expression ")" -> where
+    | "(" expression "if" condition "else" expression ")" -> choice
     | "[" comparison "]"
     | "⌈" expression "⌉"                     -> ceiling
     | "⌊" expression "⌋"                     -> floor
@@ -80,6 +80,9 @@ class _Text(Meaning):
 
     def measured(self, table: str, *dimensions: Evaluator | None) -> Evaluator:
         return self.lookup(str(table), [dimension for dimension in dimensions if dimension is not None])
+
+    def choice(self, then: Evaluator, condition: Evaluator, otherwise: Evaluator) -> Evaluator:
+        return self.where(condition, then, otherwise)
 
     def at_largest(self, key: Evaluator, quantity: Evaluator) -> Evaluator:
         return self.stage_pick(quantity, key)

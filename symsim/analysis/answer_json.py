@@ -1,0 +1,144 @@
+"""The document of ``symsim eval --json``: every number is one definition of the cost model."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from symsim.analysis.evaluate import Answer
+from symsim.analysis.load import Question
+from symsim.machine.bind import Machine
+
+MEMORY_PARTS = ("weights", "gradients", "optimizer", "activations", "workspace")
+BREAKDOWN = (
+    "forward", "backward", "recompute", "tensor_parallel", "context_parallel", "expert_parallel", "pipeline_parallel",
+    "bubble", "data_parallel", "optimizer",
+)  # fmt: skip
+
+
+def document(asked: Question, found: Answer, machine: Machine | None) -> dict[str, Any]:
+    """The answer in the form of CONTRACT ``symsim.eval/1``; time and throughput are null without a machine."""
+    values = found.values
+    peaks = found.of_stage("peak")
+    fullest = max(range(found.stages), key=peaks.__getitem__)
+    capacity = asked.system.figures["memory.capacity"].value if asked.system else None
+    peak = values["memory.peak"]
+    fits = None if capacity is None else bool(peak <= capacity)
+    return {
+        "schema": "symsim.eval/1",
+        "model": {
+            "name": asked.model.name,
+            "parameters": round(values["parameters"]),
+            "active_parameters": round(values["active_parameters"]),
+        },
+        "strategy": _strategy(asked, found),
+        "system": asked.system.name if asked.system else None,
+        "parameters": {"stages": _parameters(found)},
+        "flops": {
+            "forward_per_token": _plain(values["flops.forward_per_token"]),
+            "model_per_iteration": _plain(values["flops.model_per_iteration"]),
+            "hardware_per_iteration": _plain(values["flops.hardware_per_iteration"]),
+        },
+        "memory": {
+            "peak_bytes": _plain(peak),
+            "peak_stage": fullest,
+            "peak_moment": moment(asked, found, fullest),
+            "capacity_bytes": _plain(capacity),
+            "fits": fits,
+            "stages": _memory_stages(found),
+        },
+        "time": None if machine is None else _time(found),
+        "throughput": None if machine is None else _throughput(found),
+        "assumptions": list(assumptions(asked, machine)),
+        "warnings": warnings(asked, fits),
+    }
+
+
+def _parameters(found: Answer) -> list[dict[str, int]]:
+    dense = found.of_stage("P")
+    expert = found.of_stage("P_expert") if "P_expert" in found.values else [0] * found.stages
+    return [{"dense": round(d), "expert": round(e)} for d, e in zip(dense, expert, strict=True)]
+
+
+def _memory_stages(found: Answer) -> list[dict[str, Any]]:
+    columns = {n: found.of_stage(n) for n in (*MEMORY_PARTS, "peak")}
+    return [
+        {**{n: _plain(columns[n][k]) for n in MEMORY_PARTS}, "overhead": 0, "peak": _plain(columns["peak"][k])}
+        for k in range(found.stages)
+    ]
+
+
+def moment(asked: Question, found: Answer, stage: int) -> str:
+    """In words, which unit's rise makes the workspace of a stage."""
+    workspace = found.of_stage("workspace")[stage]
+    best, name = None, "layer"
+    for key in found.values:
+        if key == "w" or key.startswith("w_"):
+            distance = abs(found.of_stage(key)[stage] - workspace)
+            if best is None or distance < best:
+                best, name = distance, key.removeprefix("w").removeprefix("_") or "layer"
+    return f"while one {name} runs on stage {stage}, {_plain(found.of_stage('f')[stage])} micro-batches in flight"
+
+
+def _time(found: Answer) -> dict[str, Any]:
+    breakdown = {n: float(found.values[f"time.{n}"]) for n in BREAKDOWN if f"time.{n}" in found.values}
+    stages = zip(found.of_stage("F"), found.of_stage("B"), strict=True)
+    return {
+        "iteration_s": float(found.values["time.iteration"]),
+        "breakdown": breakdown,
+        "stages": [{"forward_s": float(f), "backward_s": float(b)} for f, b in stages],
+    }
+
+
+def _throughput(found: Answer) -> dict[str, float]:
+    values = found.values
+    return {
+        "tokens_per_s_per_gpu": float(values["throughput.tokens_per_s_per_gpu"]),
+        "model_tflops_per_gpu": float(values["throughput.model_flops_per_gpu"]) / 1e12,
+        "model_tflops_per_gpu_causal": float(values["throughput.model_flops_per_gpu_causal"]) / 1e12,
+        "mfu": float(values["throughput.mfu"]),
+        "hfu": float(values["throughput.hfu"]),
+    }
+
+
+def _strategy(asked: Question, found: Answer) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for name, value in asked.plan.values.items():
+        out[name] = sorted(value) if isinstance(value, frozenset) else _plain(value)
+    return {**out, "dp": _plain(found.values["dp"]), "edp": _plain(found.values["edp"]),
+            "microbatches": _plain(found.values["m"])}  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    """Whole numbers as integers, fractions as floats."""
+    if isinstance(value, bool) or value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, Fraction | float):
+        return int(value) if value == int(value) and abs(value) < 2**63 else float(value)
+    return value
+
+
+def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
+    """What an answer takes for granted."""
+    values = asked.plan.values
+    out = ["the routed tokens are spread evenly over the experts"] if "experts" in asked.model.dimensions else []
+    if values["moe_imbalance"] != 1:
+        out = [f"the busiest expert has {values['moe_imbalance']} times the mean of the tokens"]
+    out.append("peak allocated: CUDA context, communication library and fragmentation are not in it")
+    if values["framework"] != "megatron":
+        out.append(f"framework = {values['framework']}: Megatron's rules are used; this profile is not modelled yet")
+    if machine is not None:
+        out.append(f"machine figures of {machine.name}: see its system file for each source")
+        out += machine.assumptions
+    return tuple(out)
+
+
+def warnings(asked: Question, fits: bool | None) -> list[str]:
+    values = asked.plan.values
+    out: list[str] = []
+    if fits is False:
+        out.append("the peak is above the memory of the machine")
+    dims = asked.model.dimensions
+    if "experts" in dims and isinstance(values["tp"], int) and values["tp"] > 1 and not values["sequence_parallel"]:
+        out.append("experts with tp > 1 need sequence_parallel in Megatron")
+    return out

@@ -1,0 +1,159 @@
+"""Evaluate a plan: compile once (or read what was compiled), then only arithmetic."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from symsim.analysis.plan import Plan, check_rules
+from symsim.compiler import cache
+from symsim.diagnostics import error
+from symsim.emit.code import Compiled, compile_array, compile_scalar
+from symsim.emit.program import CheckedRule, Program, assemble, from_json, to_json
+from symsim.machine.bind import Machine
+from symsim.records.model import Model
+from symsim.records.strategy import Structure
+from symsim.timing import timed
+
+MACHINE_PARTS = frozenset({"time"})
+"""Definitions of these parts need a machine."""
+
+
+class Evaluator:
+    """The compiled formulas of one model under one structure, ready for any sizes and machine.
+
+    A scalar evaluation takes well under a millisecond once its function exists; ``arrays`` takes
+    one array for each name and broadcasts.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._functions: dict[tuple[bool, bool], Compiled] = {}
+
+    def names(self, timed_too: bool) -> tuple[str, ...]:
+        """Names of the outputs, those that need a machine included or not."""
+        return tuple(n for n, o in self.program.outputs.items() if timed_too or o.part not in MACHINE_PARTS)
+
+    def _function(self, timed_too: bool, arrays: bool) -> Compiled:
+        key = (timed_too, arrays)
+        if key not in self._functions:
+            wanted = [self.program.outputs[n].register for n in self.names(timed_too)]
+            if not arrays:
+                wanted += [r.register for r in self.program.rules]
+            make = compile_array if arrays else compile_scalar
+            self._functions[key] = make(self.program, wanted)
+        return self._functions[key]
+
+    def scalar(self, sizes: Mapping[str, Any], machine: Machine | None) -> tuple[dict[str, Any], list[Any]]:
+        """Every output for one plan (a list over the stages for those of a stage), and the rules' amounts."""
+        function = self._function(machine is not None, arrays=False)
+        values = sizes if machine is None else {**sizes, **machine.values}
+        results = function.run(self._inputs(function, values), machine.lookup if machine else _no_machine)
+        names = self.names(machine is not None)
+        return dict(zip(names, results, strict=False)), list(results[len(names) :])
+
+    def arrays(self, sizes: Mapping[str, Any], machine: Machine | None) -> dict[str, Any]:
+        """Every output over arrays of sizes; stage ones have one more axis, NaN past the last stage."""
+        function = self._function(machine is not None, arrays=True)
+        values = sizes if machine is None else {**sizes, **machine.values}
+        results = function.run(self._inputs(function, values), machine.lookup if machine else _no_machine)
+        return dict(zip(self.names(machine is not None), results, strict=True))
+
+    def _inputs(self, function: Compiled, values: Mapping[str, Any]) -> list[Any]:
+        missing = [n for n in function.inputs if n not in values]
+        if missing:
+            raise error("E322", f"no value is given for {', '.join(missing)}")
+        return [values[n] for n in function.inputs]
+
+    @cached_property
+    def _rule_functions(self) -> dict[int, Compiled]:
+        return {}
+
+    def rule_holds(self, rule: CheckedRule, sizes: Mapping[str, Any]) -> bool:
+        if rule.register not in self._rule_functions:
+            self._rule_functions[rule.register] = compile_scalar(self.program, [rule.register])
+        function = self._rule_functions[rule.register]
+        try:
+            (amount,) = function.run([sizes[n] for n in function.inputs], _no_machine)
+        except ZeroDivisionError:
+            return False
+        return holds(rule.kind, amount)
+
+
+def holds(kind: str, amount: Any) -> bool:
+    return bool(amount == 0 if kind == "zero" else amount >= 0)
+
+
+def _no_machine(name: str, *dimensions: Any) -> Any:
+    raise AssertionError(f"'{name}' needs a machine")
+
+
+_EVALUATORS: dict[str, Evaluator] = {}
+
+
+def evaluator(model: Model, structure: Structure) -> Evaluator:
+    """The evaluator of a model under structural choices: from memory, from disk, or compiled now."""
+    key = cache.key_of("program", model.name, model.family, sorted(model.dimensions.items()), model.own and model.own.text,
+                       _stable(structure))  # fmt: skip
+    if key not in _EVALUATORS:
+        program = _from_disk(key)
+        if program is None:
+            from symsim.compiler.pipeline import compile_cost
+
+            cost = compile_cost(model, structure)
+            with timed("assemble"):
+                program = assemble(cost)
+            cache.write(key, to_json(program))
+        _EVALUATORS[key] = Evaluator(program)
+    return _EVALUATORS[key]
+
+
+def _stable(structure: Structure) -> str:
+    def plain(value: Any) -> Any:
+        return sorted(value) if isinstance(value, frozenset) else str(value)
+
+    words = [(n, plain(v)) for n, v in structure.words]
+    return json.dumps([words, sorted(structure.symbols), [(n, plain(v)) for n, v in structure.fixed]])
+
+
+def _from_disk(key: str) -> Program | None:
+    data = cache.read(key)
+    if data is None:
+        return None
+    try:
+        return from_json(data)
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Values of every output for one plan; ``stages`` is the number of pipeline stages."""
+
+    values: Mapping[str, Any]
+    stages: int
+
+    def of_stage(self, name: str) -> Sequence[Any]:
+        value = self.values[name]
+        return value if isinstance(value, list) else [value] * self.stages
+
+
+def answer(model: Model, settled: Plan, machine: Machine | None) -> Answer:
+    """Evaluate one plan.
+
+    Raises:
+        InputError: the plan breaks a rule; every broken rule is reported with legal values nearby.
+    """
+    compiled = evaluator(model, settled.structure)
+    values, amounts = compiled.scalar(settled.sizes, machine)
+    broken = [(r, a) for r, a in zip(compiled.program.rules, amounts, strict=True) if not holds(r.kind, a)]
+    if broken:
+
+        def fits(rule: CheckedRule, name: str, value: int) -> bool:
+            return compiled.rule_holds(rule, {**settled.sizes, name: value})
+
+        check_rules(broken, settled, fits)
+    return Answer(values, int(settled.sizes["pp"]))

@@ -1,0 +1,81 @@
+"""What a command line names, loaded: models come from the disk cache when nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from symsim.analysis.plan import Plan, plan
+from symsim.compiler import cache
+from symsim.diagnostics import Source
+from symsim.language import tree
+from symsim.language.models import elaborate_model, model_source
+from symsim.language.strategies import load_strategy, route_overrides
+from symsim.language.systems import load_system
+from symsim.records.model import Model
+from symsim.records.system import System
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A model, a settled strategy and perhaps a machine: what every command asks about."""
+
+    model: Model
+    strategy_name: str
+    plan: Plan
+    system: System | None
+
+
+def question(
+    model: str, strategy: str | None, system: str | None, settings: tuple[str, ...] = (), needs_sizes: bool = True
+) -> Question:
+    """Load everything that a command names; ``settings`` are the NAME=VALUE of ``--set``.
+
+    Raises:
+        InputError: anything that cannot be read, parsed or settled.
+    """
+    source = source_of(model)
+    chosen = load_strategy(strategy, settings)
+    base = load_model(source, {})
+    for_model, for_system = route_overrides(chosen, base.dimensions, {})
+    loaded = load_model(source, for_model) if for_model else base
+    settled = plan(chosen, needs_sizes)
+    machine = load_system(system, for_system) if system is not None else None
+    return Question(loaded, chosen.name, settled, machine)
+
+
+def source_of(given: str) -> Source:
+    """A model's text; a Hugging Face ``config.json`` is translated into the same text first."""
+    if given.endswith(".json"):
+        from symsim.interop import huggingface
+
+        return huggingface.load(Path(given))
+    return model_source(given)
+
+
+def load_model(source: Source, overrides: Mapping[str, tree.Expression]) -> Model:
+    key = cache.key_of("model", source.name, source.text, sorted((n, repr(v)) for n, v in overrides.items()))
+    known = _model_of(cache.read(key), source)
+    if known is not None:
+        return known
+    model = elaborate_model(source, overrides)
+    cache.write(key, {"name": model.name, "title": model.title, "family": model.family,
+                      "dimensions": dict(model.dimensions), "own": model.own is not None})  # fmt: skip
+    return model
+
+
+def _model_of(data: Any, source: Source) -> Model | None:
+    """A model from a cache entry, if the entry has the right form."""
+    try:
+        name, title, family, own = data["name"], data["title"], data["family"], data["own"]
+        dimensions = data["dimensions"]
+    except (TypeError, KeyError):
+        return None
+    texts = all(isinstance(t, str) for t in (name, title, family)) and isinstance(own, bool)
+    if not texts or not isinstance(dimensions, dict):
+        return None
+    if not all(isinstance(v, int | str | bool) for v in dimensions.values()):
+        return None
+    return Model(name, title, family, dimensions, source if own else None)

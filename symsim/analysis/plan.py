@@ -1,0 +1,134 @@
+"""A strategy applied to a model: every choice settled, structure and sizes told apart, rules checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from symsim.diagnostics import Diagnostic, InputError, Place, error
+from symsim.records.strategy import CHOICES, SIZE_SYMBOLS, Strategy, Structure, Value
+
+DERIVED_NAMES = ("dp", "edp", "microbatches")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``values`` has every name of a strategy; ``structure`` selects the compiled formulas;
+    ``sizes`` are the numbers behind their symbols."""
+
+    values: Mapping[str, Value | None]
+    structure: Structure
+    sizes: Mapping[str, int | Fraction]
+    places: Mapping[str, Place]
+
+
+def plan(strategy: Strategy, needs_sizes: bool = True) -> Plan:
+    """Settle a strategy.
+
+    Without ``needs_sizes`` the sizes that a formula keeps as symbols may be missing.
+
+    Raises:
+        InputError: a search space where one plan is wanted; missing or contradictory sizes.
+    """
+    if strategy.among:
+        names = ", ".join(strategy.among)
+        place = strategy.places[next(iter(strategy.among))]
+        raise error("E320", f"this strategy is a space to search: {names} has a set of values", place,
+                    "give one value, for example with --set " + f"{next(iter(strategy.among))}=…")  # fmt: skip
+    values: dict[str, Value | None] = {n: strategy.values.get(n, c.default) for n, c in CHOICES.items()}
+    if values["layout"] is not None:
+        raise error("E321", "placement by layout has no formula yet", strategy.places["layout"],
+                    "first_stage_layers and last_stage_layers place the ends")  # fmt: skip
+    if values["vp"] != 1 and values["schedule"] == "1f1b":
+        values["schedule"] = "interleaved"
+    if values["offload"] != "none":
+        raise error("E321", "offloading has no formula yet", strategy.places["offload"])
+    if needs_sizes:
+        _step_size(values, strategy)
+    return Plan(values, structure_of(values), _sizes(values), strategy.places)
+
+
+def _step_size(values: dict[str, Value | None], strategy: Strategy) -> None:
+    """gbs from microbatches, or microbatches from gbs; world and seq must be given."""
+    missing = [n for n in ("world", "seq") if values[n] is None]
+    if values["gbs"] is None and values["microbatches"] is None:
+        missing.append("gbs")
+    if missing:
+        first = next(iter(strategy.places.values()), None)
+        raise error("E322", f"the strategy does not say {', '.join(missing)}", first,
+                    "add " + ", ".join(f"{n} = …" for n in missing))  # fmt: skip
+    ranks = _int(values, "tp") * _int(values, "cp") * _int(values, "pp")
+    dp = Fraction(_int(values, "world"), ranks)
+    if values["microbatches"] is not None:
+        step = _int(values, "microbatches") * _int(values, "mbs") * dp
+        if values["gbs"] is not None and step != values["gbs"]:
+            raise error("E323", f"gbs = {values['gbs']} and microbatches·mbs·dp = {step} contradict each other",
+                        strategy.places["gbs"], "give one of them")  # fmt: skip
+        values["gbs"] = step if step.denominator != 1 else step.numerator
+    else:
+        count = Fraction(_int(values, "gbs")) / (_int(values, "mbs") * dp)
+        values["microbatches"] = count.numerator if count.denominator == 1 else count
+
+
+def _int(values: Mapping[str, Value | None], name: str) -> int:
+    value = values[name]
+    assert isinstance(value, int)
+    return value
+
+
+def structure_of(values: Mapping[str, Value | None]) -> Structure:
+    """Structural choices, and which optional sizes are symbols: those that differ from their default."""
+    words = tuple((n, values[n]) for n, c in CHOICES.items() if c.structural)
+    symbols: set[str] = set()
+    fixed: list[tuple[str, Value]] = []
+    for name, choice in CHOICES.items():
+        if choice.structural or name in SIZE_SYMBOLS or name == "microbatches":
+            continue
+        value = values[name]
+        if value is not None and value != choice.default:
+            symbols.add(name)
+        if value is not None and (value == choice.default or name == "vp"):
+            fixed.append((name, value))
+    return Structure(words, frozenset(symbols), tuple(fixed))
+
+
+def _sizes(values: Mapping[str, Value | None]) -> dict[str, int | Fraction]:
+    return {
+        n: v
+        for n, v in values.items()
+        if CHOICES[n].kind in ("size", "number") and isinstance(v, int | Fraction) and not isinstance(v, bool)
+    }
+
+
+def check_rules(
+    failures: list[tuple[Any, Any]], settled: Plan, fits: Any
+) -> None:
+    """Report every broken rule with the nearest legal values of the names in it.
+
+    ``failures`` are (rule, amount); ``fits(rule, name, value)`` says whether the rule holds with
+    one name changed.
+    """
+    problems: list[Diagnostic] = []
+    for rule, _amount in failures:
+        named = [n for n in rule.names if n in settled.sizes]
+        values = ", ".join(f"{n} = {settled.sizes[n]}" for n in named)
+        hints = [h for n in named if (h := _nearest_legal(rule, n, settled, fits))]
+        place = next((settled.places[n] for n in named if n in settled.places), None)
+        message = f"this plan is not possible: {rule.message}" + (f"; here {values}" if values else "")
+        problems.append(Diagnostic("E330", message, place, "; or ".join(hints[:3]) or None))
+    if problems:
+        raise InputError(problems)
+
+
+MAX_TRIED = 4096
+"""How far around a size legal values are looked for."""
+
+
+def _nearest_legal(rule: Any, name: str, settled: Plan, fits: Any) -> str | None:
+    current = int(settled.sizes[name])
+    below = next((v for v in range(current - 1, max(0, current - MAX_TRIED), -1) if fits(rule, name, v)), None)
+    above = next((v for v in range(current + 1, current + MAX_TRIED) if fits(rule, name, v)), None)
+    found = [str(v) for v in (below, above) if v is not None]
+    return f"{name} = {' or '.join(found)}" if found else None

@@ -1,0 +1,235 @@
+"""A cost model as a straight-line program: plain data that is checked before it is believed.
+
+Registers are numbered: the inputs, then the stage index, then one for each instruction. Common
+sub-expressions share a register. The program is what the disk cache holds: lists of operation names
+and numbers, never source text, so that reading one can run nothing but arithmetic.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import sympy
+
+    from symsim.records.cost import CostModel
+
+OPERATIONS: Mapping[str, int] = {
+    "add": -1,
+    "mul": -1,
+    "div": 2,
+    "pow": 2,
+    "min": -1,
+    "max": -1,
+    "floor": 1,
+    "ceil": 1,
+    "mod": 2,
+    "equal": 2,
+    "less": 2,
+    "at_most": 2,
+    "where": 3,
+    "stage_sum": 1,
+    "stage_max": 1,
+    "stage_pick": 2,
+}
+"""Operation → number of registers it takes (−1: one or more). ``const`` and ``table`` stand beside."""
+
+REDUCING = frozenset({"stage_sum", "stage_max", "stage_pick"})
+
+Instruction = tuple[Any, ...]
+"""``("const", number)``, ``("table", name, register, …)`` or ``(operation, register, …)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One definition of the cost model, with the register that holds it."""
+
+    register: int
+    scope: str
+    unit: str
+    part: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRule:
+    register: int
+    kind: str
+    message: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    title: str
+    inputs: tuple[str, ...]
+    instructions: tuple[Instruction, ...]
+    outputs: Mapping[str, Output]
+    rules: tuple[CheckedRule, ...]
+
+    @property
+    def stage_register(self) -> int:
+        return len(self.inputs)
+
+    def register_of(self, position: int) -> int:
+        """The register that the instruction at a position fills."""
+        return len(self.inputs) + 1 + position
+
+
+def assemble(cost: CostModel) -> Program:
+    """Lower the formulas of a cost model; definitions are shared, not copied."""
+    assembler = _Assembler(cost.inputs)
+    outputs: dict[str, Output] = {}
+    for definition in cost.definitions:
+        register = assembler.lower(definition.expression)
+        assembler.name(definition.name, register)
+        outputs[definition.name] = Output(register, definition.scope, definition.unit, definition.part)
+    rules = tuple(CheckedRule(assembler.lower(r.amount), r.kind, r.message, r.names) for r in cost.rules)
+    return Program(cost.title, cost.inputs, tuple(assembler.instructions), outputs, rules)
+
+
+class _Assembler:
+    def __init__(self, inputs: tuple[str, ...]) -> None:
+        from symsim.symbols import symbol
+
+        self.instructions: list[Instruction] = []
+        self._first = len(inputs) + 1
+        self._registers: dict[sympy.Expr, int] = {symbol(n): k for k, n in enumerate(inputs)}
+        self._registers[symbol("i")] = len(inputs)
+        self._seen: dict[Instruction, int] = {}
+
+    def name(self, name: str, register: int) -> None:
+        from symsim.symbols import symbol
+
+        self._registers[symbol(name)] = register
+
+    def lower(self, expression: sympy.Expr) -> int:
+        known = self._registers.get(expression)
+        if known is None:
+            known = self._registers[expression] = self._lower(expression)
+        return known
+
+    def _emit(self, *instruction: Any) -> int:
+        known = self._seen.get(instruction)
+        if known is None:
+            self.instructions.append(instruction)
+            known = self._seen[instruction] = self._first + len(self.instructions) - 1
+        return known
+
+    def _lower(self, e: sympy.Expr) -> int:
+        if e.is_Integer:
+            return self._emit("const", int(e))
+        if e.is_Rational:
+            return self._emit("div", self._emit("const", int(e.p)), self._emit("const", int(e.q)))
+        if e.is_Float:
+            return self._emit("const", float(e))
+        if e.is_Add:
+            return self._emit("add", *map(self.lower, e.args))
+        if e.is_Mul:
+            return self._product(e)
+        if e.is_Pow:
+            return self._power(e.base, e.exp)
+        kind = type(e).__name__
+        if kind == "table":
+            return self._emit("table", str(e.args[0]), *map(self.lower, e.args[1:]))
+        operation = {"maximum": "max", "minimum": "min", "ceiling": "ceil", "remainder": "mod"}.get(kind, kind)
+        if operation not in OPERATIONS:
+            raise AssertionError(f"no operation for {e}")
+        return self._emit(operation, *map(self.lower, e.args))
+
+    def _product(self, e: sympy.Expr) -> int:
+        """Numerator over denominator: one division, and whole numbers stay whole as long as they can."""
+        above: list[int] = []
+        below: list[int] = []
+        for factor in e.args:
+            if factor.is_Rational and not factor.is_Integer:
+                if factor.p != 1:
+                    above.append(self._emit("const", int(factor.p)))
+                below.append(self._emit("const", int(factor.q)))
+            elif factor.is_Pow and factor.exp.is_negative:
+                below.append(self._power(factor.base, -factor.exp))
+            else:
+                above.append(self.lower(factor))
+        top = self._join("mul", above)
+        return self._emit("div", top, self._join("mul", below)) if below else top
+
+    def _join(self, operation: str, registers: list[int]) -> int:
+        if not registers:
+            return self._emit("const", 1)
+        return registers[0] if len(registers) == 1 else self._emit(operation, *registers)
+
+    def _power(self, base: sympy.Expr, exponent: sympy.Expr) -> int:
+        if exponent == 1:
+            return self.lower(base)
+        if exponent.is_negative:
+            return self._emit("div", self._emit("const", 1), self._power(base, -exponent))
+        return self._emit("pow", self.lower(base), self.lower(exponent))
+
+
+def to_json(program: Program) -> dict[str, Any]:
+    return {
+        "title": program.title,
+        "inputs": list(program.inputs),
+        "instructions": [list(i) for i in program.instructions],
+        "outputs": {n: [o.register, o.scope, o.unit, o.part] for n, o in program.outputs.items()},
+        "rules": [[r.register, r.kind, r.message, list(r.names)] for r in program.rules],
+    }
+
+
+def from_json(data: Any) -> Program:
+    """A program read from outside, checked in full.
+
+    Raises:
+        ValueError: anything but the lists, names and numbers that :func:`to_json` writes.
+    """
+    _expect(isinstance(data, dict) and set(data) == {"title", "inputs", "instructions", "outputs", "rules"})
+    _expect(isinstance(data["title"], str) and _texts(data["inputs"]))
+    inputs = tuple(data["inputs"])
+    first = len(inputs) + 1
+    _expect(isinstance(data["instructions"], list))
+    instructions: list[Instruction] = []
+    for position, raw in enumerate(data["instructions"]):
+        _expect(isinstance(raw, list) and len(raw) >= 2 and isinstance(raw[0], str))
+        operation, *arguments = raw
+        if operation == "const":
+            _expect(len(arguments) == 1 and _number(arguments[0]))
+        elif operation == "table":
+            _expect(isinstance(arguments[0], str) and _registers(arguments[1:], first + position))
+        else:
+            wanted = OPERATIONS.get(operation)
+            _expect(wanted is not None and wanted in (-1, len(arguments)))
+            _expect(_registers(arguments, first + position))
+        instructions.append((operation, *arguments))
+    limit = first + len(instructions)
+    outputs: dict[str, Output] = {}
+    _expect(isinstance(data["outputs"], dict))
+    for name, raw in data["outputs"].items():
+        _expect(isinstance(raw, list) and len(raw) == 4 and _registers(raw[:1], limit) and _texts(raw[1:]))
+        _expect(raw[1] in ("run", "stage"))
+        outputs[name] = Output(raw[0], raw[1], raw[2], raw[3])
+    rules: list[CheckedRule] = []
+    _expect(isinstance(data["rules"], list))
+    for raw in data["rules"]:
+        _expect(isinstance(raw, list) and len(raw) == 4 and _registers(raw[:1], limit) and _texts(raw[1:3]))
+        _expect(raw[1] in ("zero", "not_negative") and _texts(raw[3]))
+        rules.append(CheckedRule(raw[0], raw[1], raw[2], tuple(raw[3])))
+    return Program(data["title"], inputs, tuple(instructions), outputs, tuple(rules))
+
+
+def _expect(condition: bool) -> None:
+    if not condition:
+        raise ValueError("not a program")
+
+
+def _texts(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(v, str) for v in values)
+
+
+def _registers(values: list[Any], limit: int) -> bool:
+    return all(type(v) is int and 0 <= v < limit for v in values)
+
+
+def _number(value: Any) -> bool:
+    return type(value) is int or (type(value) is float and math.isfinite(value))

@@ -1,0 +1,109 @@
+"""Put a machine's figures and tables behind the names that formulas use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from symsim.diagnostics import error, nearest
+from symsim.records.system import System
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """``values`` of the machine's names in formulas, and ``lookup(name, *dimensions)`` for its tables."""
+
+    name: str
+    values: Mapping[str, float]
+    lookup: Callable[..., Any]
+    assumptions: tuple[str, ...]
+
+
+FALLBACKS = {"matmul.fp8_relative_efficiency": 1.0, "hbm.efficiency": 1.0, "hbm.latency": 0.0}
+"""What a system file may leave out, and what is taken then."""
+
+LINK_FALLBACKS = {"efficiency": 1.0, "latency": 0.0, "fixed": 0.0}
+
+
+def bind(system: System, names: tuple[str, ...]) -> Machine:
+    """Values for those of ``names`` that belong to a machine (dotted ones and gpus_per_node).
+
+    Raises:
+        InputError: the machine says nothing about a name, such as a precision that it lacks.
+    """
+    values: dict[str, float] = {}
+    assumptions: list[str] = []
+    for name in names:
+        if "." not in name and name != "gpus_per_node":
+            continue
+        found = _figure(system, name)
+        if found is None:
+            known = [*system.figures, *FALLBACKS]
+            raise error("E430", f"system '{system.name}' does not say '{name}'", None, nearest(name, known))
+        values[name], assumed = found
+        if assumed:
+            assumptions.append(assumed)
+    return Machine(system.name, values, lookup_of(system), tuple(assumptions))
+
+
+def lookup_of(system: System) -> Callable[..., Any]:
+    """``lookup(name, *dimensions)``: the measured entry, else the table's mean, else the figure."""
+    answers: dict[tuple[Any, ...], float] = {}
+
+    def scalar(key: tuple[Any, ...]) -> float:
+        name, *dimensions = key
+        table = system.tables.get(name)
+        if table is not None:
+            rounded = tuple(round(d) for d in dimensions)
+            exact = all(abs(d - r) <= 1e-6 * max(1, abs(r)) for d, r in zip(dimensions, rounded, strict=True))
+            answer = table.entries.get(rounded) if exact else None
+            return table.mean if answer is None else answer
+        return _plain(system, name)
+
+    def lookup(name: str, *dimensions: Any) -> Any:
+        if any(hasattr(d, "shape") for d in dimensions):
+            return _over_arrays(scalar, name, dimensions)
+        key = (name, *dimensions)
+        answer = answers.get(key)
+        if answer is None:
+            answer = answers[key] = scalar(key)
+        return answer
+
+    return lookup
+
+
+def _over_arrays(scalar: Callable[[tuple[Any, ...]], float], name: str, dimensions: tuple[Any, ...]) -> Any:
+    """Each distinct combination is looked up once."""
+    import numpy as np
+
+    spread = np.broadcast_arrays(*dimensions)
+    rows = np.stack([s.ravel() for s in spread], axis=-1)
+    distinct, where = np.unique(rows, axis=0, return_inverse=True)
+    answers = np.array([scalar((name, *row)) for row in distinct])
+    return answers[where.ravel()].reshape(spread[0].shape)
+
+
+def _plain(system: System, name: str) -> float:
+    """A table's name without a table: the constant of its class, or of its link."""
+    place, _, last = name.rpartition(".")
+    if last in LINK_FALLBACKS:
+        for candidate in (name, f"{place.partition('.')[0]}.{last}"):
+            if candidate in system.figures:
+                return system.figures[candidate].value
+        return LINK_FALLBACKS[last]
+    for candidate in (f"{place}.efficiency", "matmul.efficiency"):
+        if candidate in system.figures:
+            return system.figures[candidate].value
+    means = [t.mean for n, t in system.tables.items() if n.startswith("matmul.")]
+    return sum(means) / len(means) if means else 1.0
+
+
+def _figure(system: System, name: str) -> tuple[float, str] | None:
+    if name in system.figures:
+        return system.figures[name].value, ""
+    if name.endswith(".efficiency") and "hbm.efficiency" in system.figures:
+        return system.figures["hbm.efficiency"].value, f"{name} is not stated: hbm.efficiency is taken"
+    if name in FALLBACKS:
+        return FALLBACKS[name], f"{name} is not stated: {FALLBACKS[name]:g} is taken"
+    return None

@@ -1,0 +1,33 @@
+"""Long formulas are broken at their outermost operators."""
+
+from __future__ import annotations
+
+from symsim.emit.wrapping import wrap
+
+
+def test_what_fits_stays_on_one_line() -> None:
+    assert wrap("a + b", 5) == ["a + b"]
+
+
+def test_terms_fill_the_line_and_start_with_their_operator() -> None:
+    assert wrap("aa + bb − cc + dd", 8) == ["aa + bb", "− cc", "+ dd"]
+
+
+def test_the_outermost_operator_breaks_first() -> None:
+    assert wrap("a·(b + c) + d·(e + f)", 12) == ["a·(b + c)", "+ d·(e + f)"]
+
+
+def test_arguments_are_set_in() -> None:
+    assert wrap("max(aaaa, bbbb, cccc)", 12) == ["max(aaaa,", "  bbbb,", "  cccc)"]
+
+
+def test_a_long_denominator_goes_below() -> None:
+    assert wrap("aaaa·bbbb/(cccc·dddd)", 12) == ["aaaa·bbbb", "/(cccc·dddd)"]
+
+
+def test_groups_of_digits_stay_together() -> None:
+    assert wrap("855 638 016·tp + 1", 8) == ["855 638 016·tp", "+ 1"]
+
+
+def test_what_follows_a_broken_piece_starts_a_line() -> None:
+    assert wrap("max(aaaa, bbbb) + c", 10) == ["max(aaaa,", "  bbbb)", "+ c"]
