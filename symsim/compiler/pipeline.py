@@ -7,6 +7,7 @@ import sympy
 from sympy import Expr
 
 from symsim.compiler import memory, schedule, work
+from symsim.compiler.details import details as by_operator
 from symsim.compiler.expand import Definitions, expand
 from symsim.compiler.ledger import Ledger, inputs_of
 from symsim.compiler.optimizer import optimizer_cost
@@ -23,10 +24,13 @@ COMPILATIONS: list[str] = []
 """Title of every compilation of this process, for tests that count them."""
 
 
-def compile_cost(model: Model, structure: Structure, kept: frozenset[str] = frozenset()) -> CostModel:
+def compile_cost(
+    model: Model, structure: Structure, kept: frozenset[str] = frozenset(), details: bool = False
+) -> CostModel:
     """Compile a model under structural choices into named formulas over sizes and machine figures.
 
-    ``kept`` names dimensions that stay symbols instead of their numbers.
+    ``kept`` names dimensions that stay symbols instead of their numbers; ``details`` adds what each
+    operator contributes.
 
     Raises:
         InputError: the model's text does not fit together, or a choice has no formula.
@@ -58,6 +62,8 @@ def compile_cost(model: Model, structure: Structure, kept: frozenset[str] = froz
         schedule.tail(structure, step_bytes, ledger)
         schedule.iteration(ledger)
         schedule.throughput(str(structure["precision"]), ledger)
+    if details:
+        by_operator(units, ledger)
     all_rules = (*_mesh_rules(structure), *held.rules, *rules)
     inputs = inputs_of(ledger.definitions, tuple(r.amount for r in all_rules))
     return CostModel(model.name, ledger.definitions, all_rules, inputs)

@@ -281,7 +281,14 @@ def _relation(function: str, sides: Sequence[Node]) -> str:
 
 
 def _applied(function: str, arguments: Sequence[Node]) -> str:
-    return function + _parenthesised(_stacked([render(argument) for argument in arguments], ","))
+    if len(arguments) == 1:
+        return function + _parenthesised(render(arguments[0]))
+    return function + _parenthesised(_stacked([_unstacked(argument) for argument in arguments], ","))
+
+
+def _unstacked(node: Node) -> str:
+    """A sum on one line, as an item of a list that may be stacked itself."""
+    return " ".join(_terms(node.terms)) if isinstance(node, Sum) else render(node)
 
 
 def _stacked(pieces: Sequence[str], separator: str) -> str:
@@ -308,4 +315,4 @@ def _is_tall_sum(node: Node) -> bool:
 
 def _length(latex: str) -> int:
     """Characters that are seen, roughly: a fraction is as wide as both of its sides."""
-    return len(_UNSEEN.sub("", latex))
+    return len(_UNSEEN.sub("", latex.replace(r"\cdot", "·")))

@@ -75,7 +75,7 @@ _GUTTER: Final = 3
 """Columns between a formula and its meaning."""
 _LONGEST_NAME: Final = 24
 """Columns: names up to this length have their ``=`` aligned."""
-_SHORTEST_NOTE: Final = 36
+_SHORTEST_NOTE: Final = 40
 """Columns that a meaning may always use; a longer one is broken over lines where formulas need room."""
 _SHORTEST_FORMULA: Final = 36
 """Columns that a formula may always use, however narrow the page."""

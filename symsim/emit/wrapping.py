@@ -11,19 +11,33 @@ from itertools import pairwise
 from typing import Final
 
 INDENT: Final = 2
-"""Columns by which the inside of a bracket is set in when it is broken."""
+"""Columns by which what belongs to the line above is set in."""
 
 _TOKEN: Final = re.compile(
-    r"(?P<term> (?=[+−\-] |if |else |for )|(?<=,) )|(?P<quotient> ?(?=/ ?\())|(?P<open>[(\[⌈⌊])|(?P<close>[)\]⌉⌋])"
+    r"(?P<item>(?<=,) | (?=if |else |for ))|(?P<term> (?=[+−\-] ))|(?P<quotient> ?(?=/ ?\())"
+    r"|(?P<open>[(\[⌈⌊])|(?P<close>[)\]⌉⌋])"
 )
+_LOOSEST_FIRST: Final = ("item", "term", "quotient")
 
 
 def wrap(formula: str, width: int) -> list[str]:
-    """Lines of at most ``width`` columns, wherever an operator or a comma allows it."""
-    if len(formula) <= width:
-        return [formula]
-    bracketed, breaks = _outermost_breaks(formula)
-    indent = " " * INDENT if bracketed else ""
+    """Lines of at most ``width`` columns, wherever an operator or a comma allows it.
+
+    The terms of the formula itself start in the first column; what is inside of a bracket or of a
+    term is set in.
+    """
+    return _broken(formula, width, margin=0, hanging=0, nested=False)
+
+
+def _broken(formula: str, width: int, *, margin: int, hanging: int, nested: bool) -> list[str]:
+    """Lines of which the first starts at ``margin``; the others start at ``hanging`` or further in."""
+    if margin + len(formula) <= width:
+        return [" " * margin + formula]
+    depth, breaks = _outermost_breaks(formula)
+    if not breaks:
+        return [" " * margin + formula]
+    if nested or depth > 0:
+        hanging += INDENT
     lines: list[str] = []
     joinable = False
     for (start, glue), (end, _) in pairwise([(0, ""), *breaks, (len(formula), "")]):
@@ -31,26 +45,27 @@ def wrap(formula: str, width: int) -> list[str]:
         if joinable and len(lines[-1]) + len(glue) + len(piece) <= width:
             lines[-1] += glue + piece
             continue
-        margin = indent if lines else ""
-        broken = wrap(piece, width - len(margin)) if breaks else [piece]
-        lines += [margin + line for line in broken]
+        start_column = hanging if lines else margin
+        broken = _broken(piece, width, margin=start_column, hanging=hanging, nested=True)
+        lines += broken
         # What follows a broken piece starts a line of its own, or its end would be hard to see.
         joinable = len(broken) == 1
     return lines
 
 
-def _outermost_breaks(formula: str) -> tuple[bool, list[tuple[int, str]]]:
-    """Whether the breaks within the fewest brackets are in brackets, and each with the space it is at."""
+def _outermost_breaks(formula: str) -> tuple[int, list[tuple[int, str]]]:
+    """The loosest breaks within the fewest brackets: how many brackets, and each with the space it is at."""
     depth = 0
-    breaks: dict[tuple[int, bool], list[tuple[int, str]]] = {}
+    breaks: dict[tuple[int, int], list[tuple[int, str]]] = {}
     for match in _TOKEN.finditer(formula):
         if match["open"]:
             depth += 1
         elif match["close"]:
             depth -= 1
         elif match.start() > 0:
-            breaks.setdefault((depth, match["quotient"] is not None), []).append((match.start(), match[0]))
+            looseness = _LOOSEST_FIRST.index(str(match.lastgroup))
+            breaks.setdefault((depth, looseness), []).append((match.start(), match[0]))
     if not breaks:
-        return False, []
+        return 0, []
     outermost = min(breaks)
-    return outermost[0] > 0, breaks[outermost]
+    return outermost[0], breaks[outermost]

@@ -22,7 +22,7 @@ MAX_DIGITS = 40
 """Most characters of one number."""
 
 _TOKEN = re.compile(
-    r'(?P<mark>[{}\[\],:])'
+    r"(?P<mark>[{}\[\],:])"
     r'|(?P<text>"(?:[^"\\\x00-\x1f]++|\\.)*+")'
     r"|(?P<word>true|false|null|NaN|-?Infinity)\b"
     r"|(?P<number>-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![\w.]))"

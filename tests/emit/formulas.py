@@ -32,8 +32,8 @@ def _table(name: str, dimensions: tuple[Value, ...]) -> Fraction:
 
 environments = st.builds(
     lambda sizes, figures, stages: Environment({**sizes, **figures}, stages, _table),
-    st.fixed_dictionaries({name: _whole for name in SIZES}),
-    st.fixed_dictionaries({name: _figures for name in FIGURES}),
+    st.fixed_dictionaries(dict.fromkeys(SIZES, _whole)),
+    st.fixed_dictionaries(dict.fromkeys(FIGURES, _figures)),
     st.tuples(
         *(
             st.fixed_dictionaries({"i": st.just(Fraction(k)), **dict.fromkeys(OF_A_STAGE, _whole)})
@@ -70,7 +70,7 @@ def _formula(draw: st.DrawFn, depth: int) -> Any:
         return draw(leaves)
 
     def part() -> Any:
-        return _formula(draw, draw(st.integers(0, depth - 1)))
+        return _formula(draw, max(0, depth - draw(st.integers(1, 3))))
 
     def several() -> list[Any]:
         return [part() for _ in range(draw(st.integers(2, 3)))]
@@ -143,7 +143,7 @@ def _value(expr: Any, env: Environment) -> Fraction:
         columns = [[_value(arg, env.at_stage(k)) for k in range(STAGES)] for arg in expr.args]
         if isinstance(expr, functions.stage_pick):
             return columns[0][columns[1].index(max(columns[1]))]
-        return sum(columns[0]) if isinstance(expr, functions.stage_sum) else max(columns[0])
+        return sum(columns[0], Fraction(0)) if isinstance(expr, functions.stage_sum) else max(columns[0])
     if isinstance(expr, functions.table):
         return _table(expr.args[0].name, tuple(_value(arg, env) for arg in expr.args[1:]))
     if isinstance(expr, functions.where):

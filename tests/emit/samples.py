@@ -18,7 +18,7 @@ def names(text: str) -> list[Any]:
 def llama3_70b() -> list[Definition]:
     """Memory of one GPU, as in ARCHITECTURE.md, and a few times."""
     tp, cp, pp, dp, mbs, seq, m, i, n, T, V, P, f = names("tp cp pp dp mbs seq m i n T V P f")
-    parts = weights, gradients, optimizer, activations = names("weights gradients optimizer activations")
+    parts = names("weights gradients optimizer activations")
     F, B, exposed, qkv = names("F B exposed qkv.forward")
     peak_flops, bandwidth, latency, efficiency = names("matmul.bf16 hbm.bandwidth hbm.latency hbm.efficiency")
     all_reduce = symbol("link.all_reduce.latency")

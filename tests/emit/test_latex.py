@@ -12,6 +12,7 @@ from sympy import Float, Integer, Mul, Rational, Symbol, ceiling, floor, sqrt
 from symsim.emit import latex
 from symsim.functions import at_most, equal, less, maximum, minimum, remainder, stage_max, stage_pick, stage_sum, where
 from symsim.functions import table as measured
+from symsim.records.cost import Definition
 from symsim.symbols import VOCABULARY, symbol
 from tests.emit import samples
 from tests.emit.formulas import Undefined, environments, formulas, value
@@ -37,7 +38,7 @@ a, b, c = samples.names("a b c")
         (sqrt(a + b), r"\sqrt{a + b}"),
         (Float(989e12) * a, r"989 \times 10^{12} \cdot a"),
         (Float(0.5) * a, r"0.5 \cdot a"),
-        (at_most(tp, 8) + less(i, a), r"[i < a] + [\mathit{tp} \le 8]"),
+        (at_most(tp, 8) + less(i, a), r"[\mathit{tp} \le 8] + [i < a]"),
         (ceiling(a / b), r"\left\lceil \frac{a}{b} \right\rceil"),
         (floor(a + b / 2 + c, evaluate=False), r"\left\lfloor a + \frac{b}{2} + c \right\rfloor"),
         (minimum(m, pp - i), r"\min(m, \mathit{pp} - i)"),
@@ -126,7 +127,7 @@ def test_displays_read_back() -> None:
 @given(st.lists(formulas(), min_size=1, max_size=3), environments)
 def test_any_display_reads_back(bodies: list[Any], environment: Environment) -> None:
     environment = environment.at_stage(1)
-    definitions = [samples.Definition(f"d_{k}", body, "100 %", "B", "stage", "time") for k, body in enumerate(bodies)]
+    definitions = [Definition(f"d_{k}", body, "100 %", "B", "stage", "time") for k, body in enumerate(bodies)]
     page = read_page(latex.definitions(definitions, "any"))
     assert [reading.name for reading in page] == [definition.name for definition in definitions]
     for reading, body in zip(page, bodies, strict=True):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from sympy import Float, Mul, Rational, Symbol, ceiling, floor, sqrt
+from sympy import Float, Mul, Symbol, ceiling, floor, sqrt
 
 from symsim.emit import python, text
 from symsim.functions import equal, less, maximum, minimum, remainder, stage_max, stage_pick, stage_sum, where
@@ -165,7 +165,7 @@ def test_module_computes_what_the_text_says() -> None:
 
     environment = Environment(
         {name: Fraction(number) for name, number in {**inputs, **figures}.items()},
-        table=lambda name, dimensions: 1 / sum(map(Fraction, dimensions)),
+        table=lambda name, dimensions: 1 / Fraction(sum(dimensions)),
     )
     read = evaluate_page(read_page(text.definitions(definitions, "llama3_70b")), environment, stage_count=4)
     for name, values in read.items():

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from sympy import Add, Float, Integer, Mul, Pow, Rational, Symbol, ceiling, exp, floor, sqrt
 
 from symsim.emit import text
-from symsim.functions import at_most, equal, less, maximum, minimum, remainder, stage_max, stage_pick, stage_sum
+from symsim.functions import at_most, equal, less, maximum, minimum, remainder, stage_max, stage_pick, stage_sum, where
 from symsim.functions import table as measured
-from symsim.functions import where
 from symsim.records.cost import Definition
 from symsim.symbols import symbol
 from tests.emit import samples
@@ -152,7 +151,7 @@ def test_page_reads_back_at_every_width(width: int) -> None:
     assert [(reading.name, reading.note.split(" (")[0]) for reading in page] == [
         (definition.name, definition.meaning) for definition in definitions
     ]
-    inputs = dict(tp=8, cp=2, pp=4, dp=2, mbs=1, seq=8192, m=16)
+    inputs = {"tp": 8, "cp": 2, "pp": 4, "dp": 2, "mbs": 1, "seq": 8192, "m": 16}
     figures = {"matmul.bf16": 989e12, "hbm.bandwidth": 3.35e12, "hbm.latency": 3e-6, "hbm.efficiency": 0.88}
     free = {**inputs, **figures, "link.all_reduce.latency": 1e-5}
     environment = Environment(

@@ -25,6 +25,15 @@ def test_a_long_denominator_goes_below() -> None:
     assert wrap("aaaa·bbbb/(cccc·dddd)", 12) == ["aaaa·bbbb", "/(cccc·dddd)"]
 
 
+def test_a_list_breaks_before_the_sums_in_it() -> None:
+    assert wrap("max(aa + bb, cc + dd)", 14) == ["max(aa + bb,", "  cc + dd)"]
+    assert wrap("(aa − bb if c − d else e)", 14) == ["(aa − bb", "  if c − d", "  else e)"]
+
+
+def test_what_goes_on_with_an_argument_is_set_in_further() -> None:
+    assert wrap("max(aaaa + bbbb, cccc + dddd)", 10) == ["max(aaaa", "    + bbbb,", "  cccc", "    + dddd)"]
+
+
 def test_groups_of_digits_stay_together() -> None:
     assert wrap("855 638 016·tp + 1", 8) == ["855 638 016·tp", "+ 1"]
 

@@ -22,6 +22,10 @@ def no_tables(name: str, dimensions: tuple[Value, ...]) -> Value:
     raise KeyError(name)
 
 
+def exactly(value: Value) -> Value:
+    return Fraction(value)
+
+
 @dataclass(frozen=True)
 class Environment:
     """Values of the free names; ``stages`` holds what differs by stage, for the reductions."""
@@ -29,7 +33,7 @@ class Environment:
     values: Mapping[str, Value]
     stages: Sequence[Mapping[str, Value]] = ()
     table: Callable[[str, tuple[Value, ...]], Value] = no_tables
-    number: Callable[[Value], Value] = Fraction
+    number: Callable[[Value], Value] = exactly
 
     def at_stage(self, stage: int) -> Environment:
         return replace(self, values={**self.values, **self.stages[stage]})
@@ -68,7 +72,7 @@ def power(base: Value, exponent: Value) -> Value:
         return base ** int(exponent)
     if exponent.denominator == 2 and isinstance(base, Fraction):
         return square_root(base) ** exponent.numerator
-    return float(base) ** float(exponent)
+    return math.pow(base, exponent)
 
 
 def square_root(value: Fraction) -> Fraction:

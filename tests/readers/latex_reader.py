@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Final
+from typing import Final, cast
 
 from lark import Lark, v_args
 
@@ -109,7 +109,7 @@ def _parser() -> Lark:
 
 def read(formula: str) -> Evaluator:
     """One formula. Raises :class:`lark.exceptions.UnexpectedInput` if it is not in the format."""
-    return _parser().parse(" ".join(formula.split()))
+    return cast(Evaluator, _parser().parse(" ".join(formula.split())))
 
 
 def read_page(page: str) -> list[Reading]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Final
+from typing import Final, cast
 
 from lark import Lark, v_args
 
@@ -95,7 +95,7 @@ def _parser() -> Lark:
 
 def read(formula: str) -> Evaluator:
     """One formula. Raises :class:`lark.exceptions.UnexpectedInput` if it is not in the format."""
-    return _parser().parse(formula)
+    return cast(Evaluator, _parser().parse(formula))
 
 
 _DEFINITION: Final = re.compile(r"  (?P<name>\S+) += (?P<rest>.*)")

@@ -1,0 +1,5 @@
+"""``python -m symsim``."""
+
+from symsim.cli.main import main
+
+main()

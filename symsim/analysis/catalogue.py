@@ -1,0 +1,64 @@
+"""What is shipped, as rows: models, strategies, systems and the library."""
+
+from __future__ import annotations
+
+from symsim import resources
+from symsim.analysis.load import load_model, source_of
+from symsim.language.library import library_of
+from symsim.language.strategies import load_strategy
+from symsim.language.systems import load_system
+from symsim.records.strategy import SIZE_SYMBOLS
+from symsim.units import bytes_text, decimal_text
+
+Rows = list[list[str]]
+
+
+def catalogue(kind: str) -> tuple[list[str], Rows]:
+    """Headings and rows of one kind of thing."""
+    return {"models": _models, "strategies": _strategies, "systems": _systems, "library": _library}[kind]()
+
+
+def _models() -> tuple[list[str], Rows]:
+    rows: Rows = []
+    for name in resources.shipped("models"):
+        model = load_model(source_of(name), {})
+        size = model.dimensions
+        rows.append([name, model.title, model.family, str(size["hidden"]), str(size["layers"]), str(size["heads"]),
+                     str(size.get("experts", "")), str(size["vocab"])])  # fmt: skip
+    return ["name", "title", "family", "hidden", "layers", "heads", "experts", "vocab"], rows
+
+
+def _strategies() -> tuple[list[str], Rows]:
+    rows: Rows = []
+    for name in resources.shipped("strategies"):
+        strategy = load_strategy(name)
+        given = ", ".join(f"{n}={strategy.values[n]}" for n in SIZE_SYMBOLS if n in strategy.values)
+        among = ", ".join(f"{n} in …" for n in strategy.among)
+        rows.append([name, strategy.title, ", ".join(filter(None, (given, among)))])
+    return ["name", "title", "sizes"], rows
+
+
+def _systems() -> tuple[list[str], Rows]:
+    rows: Rows = []
+    for name in resources.shipped("systems"):
+        system = load_system(name)
+        figure = system.figures
+        rows.append([name, system.title, bytes_text(figure["memory.capacity"].value),
+                     decimal_text(figure["matmul.bf16"].value, "FLOP/s"),
+                     decimal_text(figure["hbm.bandwidth"].value, "B/s"),
+                     f"{system.link_kind} {decimal_text(figure['link.bandwidth'].value, 'B/s')} x{figure['link.span'].value:g}",
+                     decimal_text(figure["network.bandwidth"].value, "B/s"),
+                     "measured" if system.tables else "data sheet"])  # fmt: skip
+    return ["name", "title", "memory", "bf16", "hbm", "link", "network", "efficiencies"], rows
+
+
+def _library() -> tuple[list[str], Rows]:
+    library = library_of()
+    rows: Rows = []
+    for kind, items in (("family", library.families), ("block", library.blocks), ("operator", library.operators),
+                        ("optimizer", library.optimizers), ("definition", library.defines)):  # fmt: skip
+        for name, item in items.items():
+            parameters = ", ".join(p.name for p in getattr(item, "parameters", ()))
+            shown = "layer" if getattr(item, "is_layer", False) else kind
+            rows.append([shown, name, parameters, item.place.source.name])
+    return ["kind", "name", "parameters", "file"], rows

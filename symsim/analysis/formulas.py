@@ -1,0 +1,132 @@
+"""Which named formulas answer a question: the wanted ones, and all that they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from symsim.analysis.load import Question
+from symsim.diagnostics import error, nearest
+from symsim.records.cost import CostModel, Definition
+from symsim.symbols import symbol
+
+if TYPE_CHECKING:
+    from sympy import Expr
+
+SHOWN = ("memory", "params", "flops", "communication", "time", "all")
+DEPTHS = ("total", "stage", "layer", "operator")
+
+
+def formulas(
+    asked: Question, show: str, per: str | None = None, keep: frozenset[str] = frozenset(), put: Mapping[str, int] = {}
+) -> tuple[Definition, ...]:
+    """The definitions that answer ``show`` (memory, params, …) at a depth (total, stage, layer, operator).
+
+    Dimensions in ``keep`` stay symbols; sizes in ``put`` are put in as numbers.
+
+    Raises:
+        InputError: ``keep`` names something that is no dimension of the model.
+    """
+    from symsim.compiler.pipeline import compile_cost
+
+    kept = _kept(asked, keep)
+    cost = compile_cost(asked.model, asked.plan.structure, kept, details=per == "operator")
+    wanted = _wanted(cost, show, per or ("total" if show == "time" else "stage"))
+    chosen = _closure(cost, wanted)
+    if asked.system is not None:
+        chosen = (*_figures(asked, cost, chosen), *chosen)
+    return tuple(_put(d, put) for d in chosen if d.name not in put)
+
+
+def _kept(asked: Question, keep: frozenset[str]) -> frozenset[str]:
+    sizes = {n for n, v in asked.model.dimensions.items() if isinstance(v, int) and not isinstance(v, bool)}
+    if keep == {"all"}:
+        return frozenset(n for n in sizes if asked.model.dimensions[n] != 0)
+    for name in sorted(keep - sizes):
+        message = f"--keep: '{name}' is not a size of {asked.model.name}"
+        raise error("E340", message, None, nearest(name, sizes))
+    return keep
+
+
+_TOTALS: Mapping[str, tuple[str, ...]] = {
+    "memory": ("memory.peak",),
+    "params": ("parameters", "active_parameters"),
+    "flops": ("flops.forward_per_token", "flops.model_per_iteration", "flops.causal_per_iteration",
+              "flops.hardware_per_iteration"),
+    "communication": (),
+    "time": ("time.iteration", "throughput.tokens_per_s_per_gpu", "throughput.mfu", "throughput.hfu",
+             "throughput.model_flops_per_gpu_causal"),
+}  # fmt: skip
+_STAGES: Mapping[str, tuple[str, ...]] = {
+    "memory": ("weights", "gradients", "optimizer", "activations", "workspace", "peak"),
+    "params": ("P", "P_expert"),
+    "flops": ("flops.stage",),
+    "communication": (),
+    "time": ("F", "B", "t"),
+}
+_LAYERS: Mapping[str, tuple[str, ...]] = {
+    "memory": ("A", "w"), "params": ("P.one",), "flops": ("flops.one",), "communication": (), "time": ("one",),
+}  # fmt: skip
+
+
+def _wanted(cost: CostModel, show: str, per: str) -> list[str]:
+    parts = SHOWN[:-1] if show == "all" else (show,)
+    names = [d.name for d in cost.definitions]
+    out: list[str] = []
+    for part in parts:
+        if per == "operator":
+            out += [d.name for d in cost.definitions if d.part == part or d.part == f"{part}.operator"]
+        elif per == "layer":
+            out += [n for n in names if any(n == s or n.startswith((f"{s}_", f"{s}.")) for s in _LAYERS[part])]
+        elif per == "stage":
+            out += [n for n in _STAGES[part] if n in names]
+        else:
+            out += [n for n in _TOTALS[part] if n in names]
+        if part == "communication":
+            deep = per in ("layer", "operator")
+            out += [n for n in names if n.startswith("sent.") and (deep or "@" not in n)]
+    return list(dict.fromkeys(out))
+
+
+def _closure(cost: CostModel, wanted: Iterable[str]) -> tuple[Definition, ...]:
+    """The wanted definitions and those they use, in the order of the cost model."""
+    by_name = {d.name: d for d in cost.definitions}
+    needed: set[str] = set()
+    pending = list(wanted)
+    while pending:
+        name = pending.pop()
+        if name in needed or name not in by_name:
+            continue
+        needed.add(name)
+        pending += [str(s) for s in by_name[name].expression.free_symbols]
+    return tuple(d for d in cost.definitions if d.name in needed)
+
+
+def _figures(asked: Question, cost: CostModel, chosen: tuple[Definition, ...]) -> list[Definition]:
+    """The machine's figures that the formulas use, as definitions of their own."""
+    import sympy
+
+    from symsim.machine.bind import bind
+
+    assert asked.system is not None
+    used = {str(s) for d in chosen for s in d.expression.free_symbols}
+    machine = bind(asked.system, tuple(n for n in cost.inputs if n in used))
+    units = {n: f.unit for n, f in asked.system.figures.items()}
+    return [
+        Definition(name, _number(value, sympy), f"{asked.system.name}", units.get(name, ""), "run", "machine")
+        for name, value in machine.values.items()
+    ]
+
+
+def _number(value: float, sympy: object) -> Expr:
+    from sympy import Float, Integer
+
+    return Integer(int(value)) if value == int(value) else Float(value)
+
+
+def _put(definition: Definition, put: Mapping[str, int]) -> Definition:
+    if not put:
+        return definition
+    numbers = {symbol(n): v for n, v in put.items()}
+    expression = definition.expression.subs(numbers, simultaneous=True)
+    return Definition(definition.name, expression, definition.meaning, definition.unit, definition.scope, definition.part)

@@ -1,0 +1,89 @@
+"""``symsim formula``: the formulas themselves."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+
+import click
+
+from symsim.analysis.formulas import DEPTHS, SHOWN, formulas
+from symsim.analysis.load import Question, question
+from symsim.cli.options import model_argument, set_option, strategy_option, system_option
+from symsim.records.cost import Definition
+
+FORMATS = ("text", "latex", "markdown", "python", "json")
+TITLES = {
+    "memory": "memory of one GPU on pipeline stage i",
+    "params": "parameters",
+    "flops": "floating-point operations",
+    "communication": "messages of one GPU on pipeline stage i",
+    "time": "time of one step",
+    "all": "parameters, memory, FLOPs, messages and time",
+}
+_PIPE_WIDTH = 120
+
+
+@click.command("formula", short_help="Print a model's cost as formulas.")
+@model_argument
+@strategy_option
+@system_option
+@click.option("--show", type=click.Choice(SHOWN), default="memory", show_default=True, help="What to show.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--per", type=click.Choice(DEPTHS), help="How far to open it up: the whole job, one pipeline stage "
+              "(the default), one layer, one operator.")  # fmt: skip
+@click.option("--keep", default="", metavar="NAME,…", help="Dimensions of the model that stay symbols, or 'all'.")
+@set_option
+def command(
+    model: str,
+    strategy: str | None,
+    system: str | None,
+    show: str,
+    form: str,
+    per: str | None,
+    keep: str,
+    settings: tuple[str, ...],
+) -> None:
+    """Print what MODEL costs, as formulas in tp, pp, cp, ep, dp, mbs and seq.
+
+    MODEL is a shipped name ('symsim list models'), a .sym file, a Hugging Face config.json, or a call
+    such as 'llama(hidden=2048, layers=16, heads=32, ffn=8192, vocab=128256)'.
+
+    A strategy selects the structure (recomputation, ZeRO stage, schedule, kernels); its sizes stay
+    symbols. A size given with --set is put in as a number. With a machine (-y) its figures are listed.
+
+    \b
+    symsim formula llama3_70b --show memory
+    symsim formula deepseek_v3 --show memory --per layer --format latex
+    symsim formula llama3_70b --show memory --keep hidden,layers --set recompute=full
+    """
+    asked = question(model, strategy, system, settings, needs_sizes=False)
+    keep_names = frozenset(n.strip() for n in keep.split(",") if n.strip())
+    found = formulas(asked, show, per, keep_names, _put(asked, settings))
+    title = f"{asked.model.name} · {TITLES[show]}"
+    click.echo(_printed(found, title, form, f"{asked.model.name}_{show}"), nl=False)
+
+
+def _put(asked: Question, settings: tuple[str, ...]) -> dict[str, int]:
+    named = {s.partition("=")[0].strip() for s in settings}
+    return {n: int(v) for n, v in asked.plan.sizes.items() if n in named and n in asked.plan.sizes and v == int(v)}
+
+
+def _printed(found: tuple[Definition, ...], title: str, form: str, function: str) -> str:
+    from symsim.emit import json as as_json
+    from symsim.emit import latex, markdown, python, text
+
+    match form:
+        case "latex":
+            out = latex.definitions(found, title)
+        case "markdown":
+            out = markdown.definitions(found, title)
+        case "python":
+            out = python.module(found, title, function)
+        case "json":
+            out = json.dumps(as_json.definitions(found, title), indent=1, ensure_ascii=False)
+        case _:
+            width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _PIPE_WIDTH
+            out = text.definitions(found, title, width=max(60, width))
+    return out if out.endswith("\n") else out + "\n"

@@ -1,0 +1,26 @@
+"""``symsim list``: what is shipped."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from symsim.analysis.catalogue import catalogue
+from symsim.cli.options import json_option
+
+KINDS = ("models", "strategies", "systems", "library")
+
+
+@click.command("list", short_help="List shipped models, strategies, systems, or the library.")
+@click.argument("kind", type=click.Choice(KINDS))
+@json_option
+def command(kind: str, as_json: bool) -> None:
+    """List what is shipped: models, strategies, systems, or the library of families, blocks and operators."""
+    headings, rows = catalogue(kind)
+    if as_json:
+        click.echo(json.dumps([dict(zip(headings, row, strict=True)) for row in rows], indent=1))
+        return
+    from symsim.report.tables import print_table
+
+    print_table(headings, rows)

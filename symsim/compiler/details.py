@@ -1,0 +1,41 @@
+"""The same amounts, opened up by operator: parameters, saved bytes, FLOPs and bytes sent of each."""
+
+from __future__ import annotations
+
+import sympy
+
+from symsim.compiler.ledger import Ledger
+from symsim.compiler.memory import Held
+from symsim.compiler.network import sent_bytes
+from symsim.compiler.simplify import tidy, total
+from symsim.records.graph import PHASES
+
+
+def details(units: tuple[Held, ...], ledger: Ledger) -> None:
+    """Definitions ``params@attention.qkv``, ``saved@…``, ``flops@…``, ``sent.tp@…``.
+
+    Over the operators of a unit, the saved ones add up to A, the FLOPs to ``flops.one``.
+    """
+    for held in units:
+        prefix = f"{held.part.unit.name}." if held.suffix else ""
+        saved: dict[str, list[sympy.Expr]] = {}
+        for tensor in held.phased.kept:
+            saved.setdefault(held.phased.holder[tensor], []).append(tensor.bytes)
+        for operator in held.part.unit.operators:
+            name, title = f"{prefix}{operator.name}", f"of {operator.kind}"
+            phases = [operator.work[p] for p in PHASES]
+            if operator in held.phased.replayed:
+                phases.append(operator.work["forward"])
+            parts = (
+                ("params", total(w.elements for w in operator.weights), "parameters", "elements", "params"),
+                ("saved", total(saved.get(operator.name, [])), "bytes saved, by the first to need them", "bytes", "memory"),
+                ("flops", total(k.flops for w in phases for k in w.kernels), "FLOPs, all phases", "FLOP", "flops"),
+            )
+            for what, amount, meaning, unit, part in parts:
+                if amount:
+                    ledger.define(f"{what}@{name}", tidy(amount), f"{meaning} {title}", unit, f"{part}.operator")
+            for axis in ("tp", "cp", "ep", "etp"):
+                sent = total(sent_bytes(m) for w in phases for m in w.messages if m.axis == axis)
+                if sent:
+                    meaning = f"sent over {axis} {title}"
+                    ledger.define(f"sent.{axis}@{name}", tidy(sent), meaning, "bytes", "communication.operator")

@@ -1,0 +1,439 @@
+"""Rules that read a Hugging Face configuration: what its keys say about one dimension of a model.
+
+A rule is a function of a :class:`Reading`; the makers below build the rules that
+:mod:`symsim.interop.huggingface_architectures` lists. A key that is absent has the value that
+Hugging Face's class of that ``model_type`` gives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from symsim.diagnostics import InputError, Place, Source, error
+from symsim.interop.json_text import Object
+from symsim.interop.model_text import Dimension, printable
+
+MAX_SIZE = 10**12
+"""Largest dimension that a model may have."""
+
+
+class Reading:
+    """One configuration while it is read: its keys, checked, and the dimensions found so far.
+
+    ``nested`` is the ``text_config`` of a larger one: there Hugging Face leaves out every key that
+    has its usual value, so that none is required; ``outer`` is then the larger one.
+    """
+
+    def __init__(self, config: Mapping[str, object], source: Source, outer: Mapping[str, object] | None) -> None:
+        self.config = config
+        self.source = source
+        self.outer = outer or {}
+        self.nested = outer is not None
+        self.dimensions: dict[str, Dimension] = {}
+        self.remarks: list[str] = []
+
+    def place(self, key: str) -> Place:
+        """Where the key stands, or the beginning of the text."""
+        for config in (self.config, self.outer):
+            if isinstance(config, Object) and key in config.places:
+                return config.places[key]
+        return Place(self.source, 1, 1)
+
+    def key(self, *names: str) -> str | None:
+        """Which of the names of one key is given.
+
+        Raises:
+            InputError: two of them are, with different values.
+        """
+        given = [n for n in names if n in self.config]
+        told = [n for n in given if self.config[n] is not None] or given
+        for other in told[1:]:
+            if self.config[other] != self.config[told[0]]:
+                raise self.conflict(other, f"'{told[0]}' and '{other}' are one key, with two values here")
+        return told[0] if told else None
+
+    def size(self, key: str, least: int = 1) -> int:
+        """The whole number under a key that is given.
+
+        Raises:
+            InputError: it is no whole number, or out of range.
+        """
+        value = self.config[key]
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise error("E509", f"'{key}' must be a whole number, not {spoken(value)}", self.place(key))
+        if not least <= value <= MAX_SIZE:
+            wanted = f"at least {least}" if value < least else f"at most {MAX_SIZE:,}"
+            raise error("E510", f"'{key}' must be {wanted}, not {value}", self.place(key))
+        return value
+
+    def flag(self, key: str, default: bool) -> bool:
+        """A flag; null is false, as it is to Python."""
+        value = self.config.get(key, default)
+        if value is None:
+            return False
+        if not isinstance(value, bool):
+            raise error("E509", f"'{key}' must be true or false, not {spoken(value)}", self.place(key))
+        return value
+
+    def word(self, key: str, default: str) -> str:
+        value = self.config.get(key, default)
+        if not isinstance(value, str):
+            raise error("E509", f"'{key}' must be a text, not {spoken(value)}", self.place(key))
+        return value
+
+    def found(self, dimension: str) -> int:
+        """A size that an earlier rule found; silent failure where that rule has failed."""
+        value = self.dimensions.get(dimension)
+        if not isinstance(value, int):
+            raise InputError(())
+        return value
+
+    def conflict(self, key: str, message: str, hint: str | None = None) -> InputError:
+        return error("E511", message, self.place(key), hint)
+
+    def inexpressible(self, key: str, message: str, hint: str | None = None) -> InputError:
+        return error("E512", message, self.place(key), hint)
+
+
+Rule = Callable[[Reading], Dimension | None]
+"""Gives the value of one dimension; ``None`` leaves it to the family."""
+SizeRule = Callable[[Reading], int]
+
+
+def spoken(value: object) -> str:
+    """What a value is, in words."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return f"the text '{printable(value, 40)}'"
+        case list():
+            return "a list"
+        case dict():
+            return "an object"
+    return f"{value}"
+
+
+def always(value: Dimension) -> Rule:
+    """The architecture has it, whatever the file says."""
+    return lambda reading: value
+
+
+def needed(*keys: str, default: int) -> SizeRule:
+    """A size that every file of its own must give."""
+
+    def rule(reading: Reading) -> int:
+        key = reading.key(*keys)
+        if key is not None:
+            return reading.size(key)
+        if not reading.nested:
+            raise error("E508", f"the configuration has no '{keys[0]}'", Place(reading.source, 1, 1))
+        reading.remarks.append(f"{keys[0]} is not in the file; {default} is Hugging Face's default.")
+        return default
+
+    return rule
+
+
+def size(*keys: str, default: int | str, null: int | str | None = None, least: int = 1) -> SizeRule:
+    """A size; ``default`` where the key is absent, ``null`` where it is null. A name is another dimension."""
+
+    def rule(reading: Reading) -> int:
+        key = reading.key(*keys)
+        if key is None:
+            return _resolved(default, reading)
+        if reading.config[key] is None and null is not None:
+            return _resolved(null, reading)
+        return reading.size(key, least)
+
+    return rule
+
+
+def _resolved(value: int | str, reading: Reading) -> int:
+    return reading.found(value) if isinstance(value, str) else value
+
+
+def flag(key: str, default: bool) -> Rule:
+    return lambda reading: reading.flag(key, default)
+
+
+def tied(default: bool) -> Rule:
+    """Whether head and embedding share their weight; a nested text model may leave it to the whole."""
+
+    def rule(reading: Reading) -> Dimension:
+        key = "tie_word_embeddings"
+        if key not in reading.config and isinstance(given := reading.outer.get(key), bool):
+            return given
+        return reading.flag(key, default)
+
+    return rule
+
+
+def kv_heads(default: int | str) -> SizeRule:
+    """Key-value heads; null is one for each head. They must divide the heads."""
+    count = size("num_key_value_heads", default=default, null="heads")
+
+    def rule(reading: Reading) -> int:
+        value = count(reading)
+        heads = reading.found("heads")
+        if heads % value:
+            raise reading.conflict("num_key_value_heads", f"{value} key-value heads cannot share {heads} heads evenly")
+        return value
+
+    return rule
+
+
+def head_dim(default: int | None = None) -> SizeRule:
+    """Features of a head; ``None`` and null are an even share of the hidden size."""
+
+    def rule(reading: Reading) -> int:
+        if reading.config.get("head_dim") is not None:
+            return reading.size("head_dim")
+        if "head_dim" not in reading.config and default is not None:
+            return default
+        hidden, heads = reading.found("hidden"), reading.found("heads")
+        if hidden % heads:
+            key = reading.key("num_attention_heads", "n_head") or "num_attention_heads"
+            message = f"{heads} heads cannot share {hidden} features evenly"
+            raise reading.conflict(key, message, "give 'head_dim'")
+        return hidden // heads
+
+    return rule
+
+
+_GATED = {"silu": "swiglu", "swish": "swiglu", "gelu": "geglu"}
+_PLAIN = {"gelu": "gelu", "relu2": "relu2"}
+
+
+def activation(*keys: str, default: str, gated: bool = True) -> Rule:
+    """The activation, by Hugging Face's name; every approximation of GELU counts as GELU."""
+    known = _GATED if gated else _PLAIN
+
+    def rule(reading: Reading) -> Dimension:
+        key = reading.key(*keys)
+        name = default if key is None or reading.config[key] is None else reading.word(key, default)
+        kind = "gelu" if name.startswith("gelu") or name == "quick_gelu" else name
+        if kind not in known:
+            form = "gated" if gated else "plain"
+            message = f"a {form} feed-forward with '{printable(name, 40)}' cannot be expressed"
+            raise reading.inexpressible(key or keys[0], message, "known here: " + ", ".join(sorted(known)))
+        return known[kind]
+
+    return rule
+
+
+def product(first: str, second: str, default: tuple[int, int]) -> SizeRule:
+    """Experts that always work, as one: their number times their width; a null number is none."""
+
+    def rule(reading: Reading) -> int:
+        return size(first, default=default[0], null=0, least=0)(reading) * size(second, default=default[1])(reading)
+
+    return rule
+
+
+def with_dense_layers(rule: Rule) -> Rule:
+    """What matters only where some layers are dense."""
+    return lambda reading: rule(reading) if reading.found("dense_layers") else None
+
+
+def first_dense(default: int) -> SizeRule:
+    """Dense layers before those with experts."""
+
+    def rule(reading: Reading) -> int:
+        count = size("first_k_dense_replace", default=default, null=0, least=0)(reading)
+        layers = reading.found("layers")
+        if count > layers:
+            raise reading.conflict("first_k_dense_replace", f"{count} dense layers in a model of {layers}")
+        every = reading.config.get("moe_layer_freq", 1)
+        if every != 1:
+            message = f"experts in every {spoken(every)} layers only cannot be expressed"
+            raise reading.inexpressible("moe_layer_freq", message)
+        return count
+
+    return rule
+
+
+def sparse_layers(reading: Reading) -> int:
+    """Dense layers of the Qwen models with experts: a list of layers, and a step.
+
+    Raises:
+        InputError: they are not the first ones, which is all that can be expressed.
+    """
+    if (step := reading.config.get("decoder_sparse_step", 1)) != 1:
+        message = f"experts in every {spoken(step)} layers only cannot be expressed"
+        raise reading.inexpressible("decoder_sparse_step", message, "a family of your own can repeat such a pattern")
+    listed = reading.config.get("mlp_only_layers")
+    if listed is None:
+        return 0
+    key = "mlp_only_layers"
+    if not isinstance(listed, list) or not all(isinstance(i, int) and not isinstance(i, bool) for i in listed):
+        raise error("E509", f"'{key}' must be a list of layers, not {spoken(listed)}", reading.place(key))
+    layers = sorted({i for i in listed if 0 <= i < reading.found("layers")})
+    if layers != list(range(len(layers))):
+        raise reading.inexpressible(key, "dense layers between those with experts cannot be expressed",
+                                    "only the first layers may be dense")  # fmt: skip
+    return len(layers)
+
+
+def no_dense_layers(reading: Reading) -> None:
+    if sparse_layers(reading):
+        raise reading.inexpressible("mlp_only_layers", "this architecture has no dense layers here")
+
+
+def layer_kinds(reading: Reading) -> list[str] | None:
+    """``layer_types``, one word for each layer, if it is given."""
+    listed, key = reading.config.get("layer_types"), "layer_types"
+    if listed is None:
+        return None
+    if not isinstance(listed, list) or not all(isinstance(kind, str) for kind in listed):
+        raise error("E509", f"'{key}' must be a list of words, not {spoken(listed)}", reading.place(key))
+    if len(listed) != (layers := reading.found("layers")):
+        raise reading.conflict(key, f"{len(listed)} kinds of layers are listed for {layers} layers")
+    return [str(kind) for kind in listed]
+
+
+def no_window(reading: Reading) -> Dimension | None:
+    """Full attention in every layer."""
+    kinds = layer_kinds(reading)
+    if kinds is not None and set(kinds) != {"full_attention"}:
+        raise _irregular(reading)
+    return None
+
+
+def window_everywhere(default: int) -> SizeRule:
+    """One sliding window for all layers; 0 and null are none."""
+
+    def rule(reading: Reading) -> int:
+        width = size("sliding_window", default=default, null=0, least=0)(reading)
+        kinds = layer_kinds(reading)
+        if kinds is not None and set(kinds) != {"sliding_attention" if width else "full_attention"}:
+            raise _irregular(reading)
+        return width
+
+    return rule
+
+
+def window_if_used(by_layer: bool) -> SizeRule:
+    """A sliding window that ``use_sliding_window`` turns on, for all layers or for those after
+    ``max_window_layers`` (``by_layer``)."""
+
+    def rule(reading: Reading) -> int:
+        if not reading.flag("use_sliding_window", False):
+            return 0
+        width = size("sliding_window", default=4096, null=0, least=0)(reading)
+        if not width or not by_layer:
+            return width
+        layers = reading.found("layers")
+        kinds = layer_kinds(reading)
+        key = "layer_types" if kinds is not None else "max_window_layers"
+        if kinds is None:
+            full = size(key, default=28, least=0)(reading)
+            kinds = ["full_attention" if i < full else "sliding_attention" for i in range(layers)]
+        if len(set(kinds)) > 1:
+            raise _irregular(reading, key)
+        return width if kinds[0] == "sliding_attention" else 0
+
+    return rule
+
+
+def local_window(default: int) -> SizeRule:
+    """The window of the local layers among global ones."""
+    return size("sliding_window", default=default)
+
+
+def local_layers(pattern: int) -> SizeRule:
+    """Local layers before each global one; ``pattern`` counts both.
+
+    Raises:
+        InputError: the layers listed do not repeat so.
+    """
+
+    def rule(reading: Reading) -> int:
+        kinds = layer_kinds(reading)
+        if kinds is None:
+            return _period(reading, "sliding_window_pattern", "_sliding_window_pattern", default=pattern) - 1
+        before = kinds.index("full_attention") if "full_attention" in kinds else len(kinds)
+        wanted = [("full_attention" if i % (before + 1) == before else "sliding_attention") for i in range(len(kinds))]
+        if before == 0 or kinds != wanted:
+            raise _irregular(reading)
+        return before
+
+    return rule
+
+
+def alternating_window(default: int) -> Rule:
+    """Local and global layers in turn, a local one first."""
+    count = local_layers(2)
+
+    def rule(reading: Reading) -> Dimension | None:
+        if count(reading) != 1:
+            raise _irregular(reading)
+        return local_window(default)(reading)
+
+    return rule
+
+
+def full_every(default: int) -> SizeRule:
+    """Every how many layers one has full attention instead of linear attention."""
+
+    def rule(reading: Reading) -> int:
+        kinds = layer_kinds(reading)
+        if kinds is None:
+            return _period(reading, "full_attention_interval", default=default)
+        every = kinds.index("full_attention") + 1 if "full_attention" in kinds else len(kinds) + 1
+        wanted = [("linear_attention" if (i + 1) % every else "full_attention") for i in range(len(kinds))]
+        if every == 1 or kinds != wanted:
+            raise _irregular(reading)
+        return every
+
+    return rule
+
+
+def _period(reading: Reading, *keys: str, default: int) -> int:
+    return size(*keys, default=default, least=2)(reading)
+
+
+def _irregular(reading: Reading, key: str = "layer_types") -> InputError:
+    return reading.inexpressible(key, "this order of layers cannot be expressed for this model_type",
+                                 "a family of your own can repeat any pattern")  # fmt: skip
+
+
+Check = Callable[[Reading], None]
+"""Looks at keys that make no dimension, but must not be passed over."""
+
+
+def must_be(key: str, usual: bool, what: str) -> Check:
+    """A flag whose other value cannot be expressed."""
+
+    def check(reading: Reading) -> None:
+        if reading.flag(key, usual) is not usual:
+            raise reading.inexpressible(key, f"{what} cannot be expressed for this model_type")
+
+    return check
+
+
+def same_heads(reading: Reading) -> None:
+    """Latent attention has as many key-value heads as heads."""
+    key = "num_key_value_heads"
+    if reading.config.get(key) is not None and reading.size(key) != reading.found("heads"):
+        raise reading.conflict(key, f"latent attention of {reading.found('heads')} heads has as many key-value heads")
+
+
+def inner_width(reading: Reading) -> None:
+    """Mamba-2: heads × features of a head is ``expand`` × hidden."""
+    expand = size("expand", default=2)(reading)
+    inner = reading.found("heads") * reading.found("head_dim")
+    if inner != (wanted := expand * reading.found("hidden")):
+        raise reading.conflict("num_heads", f"heads × head_dim is {inner}, but expand × hidden_size is {wanted}")
+
+
+def remark(key: str, neutral: object, text: str) -> Check:
+    """A comment in the text about a key that changes little or nothing here, unless it is ``neutral``."""
+
+    def check(reading: Reading) -> None:
+        value = reading.config.get(key, neutral)
+        if value is not None and value != neutral:
+            reading.remarks.append(text.format(spoken(value)))
+
+    return check

@@ -1,0 +1,84 @@
+"""Answers as tables: drawn on a terminal, plain aligned text in a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from symsim.units import bytes_text, decimal_text, seconds_text
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
+    """A table: numbers to the right, drawn by rich on a terminal, columns of plain text in a pipe."""
+    right = [all(_numeric(row[k]) for row in rows if row[k]) and bool(rows) for k in range(len(headings))]
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+        for heading, to_right in zip(headings, right, strict=True):
+            table.add_column(heading, justify="right" if to_right else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        Console(highlight=False).print(table)
+        return
+    if title:
+        print(title)
+    widths = [max(len(h), *(len(r[k]) for r in rows)) if rows else len(h) for k, h in enumerate(headings)]
+    for row in (headings, *rows):
+        cells = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True))
+        print("  ".join(cells).rstrip())
+
+
+def _numeric(cell: str) -> bool:
+    return cell[:1].isdigit() or cell[:1] == "-" and cell[1:2].isdigit()
+
+
+def print_answer(result: dict[str, Any]) -> None:
+    """The document of ``eval`` as a person reads it."""
+    model, strategy = result["model"], result["strategy"]
+    active = model["active_parameters"]
+    sizes = f"{decimal_text(model['parameters'])} parameters"
+    if active != model["parameters"]:
+        sizes += f", {decimal_text(active)} active"
+    print(f"{model['name']} · {sizes} · {result['system'] or 'no machine'}")
+    names = ("world", "dp", "tp", "cp", "pp", "vp", "ep", "etp", "mbs", "gbs", "microbatches", "seq")
+    print("  ".join(f"{n} {strategy[n]}" for n in names if n not in ("cp", "vp", "ep", "etp") or strategy[n] != 1))
+    print()
+    _memory(result["memory"])
+    if result["time"] is not None:
+        print()
+        _time(result["time"], result["throughput"])
+    print()
+    flops = result["flops"]
+    print(f"model FLOPs of a step     {decimal_text(flops['model_per_iteration'], 'FLOP')}")
+    print(f"hardware FLOPs of a step  {decimal_text(flops['hardware_per_iteration'], 'FLOP')}")
+    for warning in result["warnings"]:
+        print(f"warning: {warning}")
+    for assumption in result["assumptions"]:
+        print(f"assumed: {assumption}")
+
+
+def _memory(memory: dict[str, Any]) -> None:
+    columns = ("weights", "gradients", "optimizer", "activations", "workspace", "peak")
+    rows = [[str(k), *(bytes_text(stage[c]) for c in columns)] for k, stage in enumerate(memory["stages"])]
+    print_table(["stage", *columns], rows, "memory of one GPU, by pipeline stage")
+    line = f"peak {bytes_text(memory['peak_bytes'])} on stage {memory['peak_stage']}"
+    if memory["capacity_bytes"] is not None:
+        share = memory["peak_bytes"] / memory["capacity_bytes"]
+        verdict = "fits" if memory["fits"] else "does not fit"
+        line += f", {share:.1%} of {bytes_text(memory['capacity_bytes'])}: {verdict}"
+    print(line)
+
+
+def _time(time: dict[str, Any], throughput: dict[str, float]) -> None:
+    total = time["iteration_s"]
+    rows = [[n.replace("_", " "), seconds_text(s), f"{s / total:.1%}"] for n, s in time["breakdown"].items() if s > 0]
+    rows.append(["iteration", seconds_text(total), "100.0%"])
+    print_table(["time of a step", "seconds", "share"], rows)
+    print(
+        f"{throughput['tokens_per_s_per_gpu']:,.0f} tokens/s per GPU · "
+        f"{throughput['model_tflops_per_gpu']:.1f} model TFLOP/s per GPU (full attention; causal "
+        f"{throughput['model_tflops_per_gpu_causal']:.1f}) · MFU {throughput['mfu']:.1%} · HFU {throughput['hfu']:.1%}"
+    )
