@@ -141,6 +141,7 @@ class _Walk:
         self._layers: sympy.Expr = sympy.Integer(0)
         self._kinds: dict[tuple[object, ...], tuple[Unit, Tensor]] = {}
         self._region_count = 0
+        self._region_names: set[str] = set()
         self._depth = 0
 
     # the family
@@ -163,7 +164,7 @@ class _Walk:
                 self._statement(statement, frame)
         if prologue is None:
             raise error("E227", f"family '{item.name}' repeats no layers", item.place, "write: repeat layers { … }")
-        return Graph(prologue, tuple(self._slots), self._unit.unit(), self._layers)
+        return Graph(prologue, tuple(self._slots), self._unit.unit(), self._layers, frozenset(self._region_names))
 
     def _flat(self, statements: tuple[tree.Node, ...], scope: BlockScope) -> list[tree.Node]:
         """Statements with every ``if`` decided and ``let`` carried out where it stands."""
@@ -288,6 +289,7 @@ class _Walk:
 
     def _region(self, name: str, discard: bool) -> Region:
         self._region_count += 1
+        self._region_names.add(name)
         return Region(self._region_count, name, discard)
 
     def _call(self, call: tree.Call, frame: _Frame) -> Tensor:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import sympy
-from sympy import Expr, Symbol
+from sympy import Expr
 
 from symsim.functions import REDUCTIONS
 from symsim.records.cost import Definition, Scope
@@ -65,7 +64,3 @@ def inputs_of(definitions: tuple[Definition, ...], extra: tuple[Expr, ...] = ())
             if name not in defined:
                 free[name] = None
     return tuple(free)
-
-
-def mapping_of(definitions: tuple[Definition, ...]) -> Mapping[Symbol, Expr]:
-    return {symbol(d.name): d.expression for d in definitions}

@@ -14,20 +14,24 @@ from symsim.compiler.phases import Moment, Phased, phase
 from symsim.compiler.simplify import Terms, add, dominates, scale, terms, tidy, total, undominated
 from symsim.compiler.stages import Part, Stages
 from symsim.elements import element_bytes
-from symsim.functions import equal, less, maximum, minimum
+from symsim.functions import less, maximum, minimum, stage_max
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One way in which a stage holds units of a kind: so many, each ordered in this way."""
+    """One way in which a stage holds units of a kind: ``count`` of them, each ordered in this way.
+
+    ``chunk`` units in a row are recomputed from one kept input (Megatron's uniform method).
+    """
 
     part: Part
     count: Expr
     phased: Phased
     suffix: str
     title: str
+    chunk: Expr = Integer(1)
 
 
 def held_units(stages: Stages, structure: Structure) -> tuple[Held, ...]:
@@ -43,8 +47,10 @@ def held_units(stages: Stages, structure: Structure) -> tuple[Held, ...]:
         if part.recomputed != 0:
             whole = phase(part.unit, frozenset(), True)
             both = part.recomputed != part.count
+            uniform = structure["recompute_method"] == "uniform" and "recompute_layers" in structure.symbols
+            chunk = symbol("recompute_layers") if uniform else Integer(1)
             out.append(Held(part, part.recomputed, whole, suffix + ("_recomputed" if both else ""),
-                            f"recomputed {title}" if both else title))  # fmt: skip
+                            f"recomputed {title}" if both else title, chunk))  # fmt: skip
         if part.recomputed != part.count:
             out.append(Held(part, part.count - part.recomputed, phase(part.unit, regions, False), suffix, title))
     return tuple(out)
@@ -91,18 +97,18 @@ def activations(units: tuple[Held, ...], stages: Stages, structure: Structure, l
     for held in units:
         own = total(t.bytes for t in held.phased.kept)
         saved[held.suffix] = own
-        rises[held.suffix] = undominated(_rises(held.phased, own))
+        rises[held.suffix] = undominated(_rises(held, own))
         if own:
             ledger.define(f"A{held.suffix}", tidy(own), f"saved by one {held.title} for one micro-batch", "bytes",
                           "memory")  # fmt: skip
-    one = sympy.Add(*(_times(h.count, ledger.value(f"A{h.suffix}")) for h in units))
+    one = sympy.Add(*(_times(_kept_count(h), ledger.value(f"A{h.suffix}")) for h in units))
     ledger.define("S", one, "saved by the stage for one micro-batch", "bytes", "memory")
     ledger.define("activations", ledger.value("f") * ledger.value("S"), "saved activations", "bytes", "memory")
     workspace = _workspace(units, saved, rises, stages.may_be_empty, ledger)
     ledger.define("workspace", workspace, "above the saved bytes at the worst moment", "bytes", "memory")
     names = ("weights", "gradients", "optimizer", "activations", "workspace")
     ledger.define("peak", sympy.Add(*(symbol(n) for n in names)), "peak allocated", "bytes", "memory")
-    ledger.define("memory.peak", _largest("peak"), "peak of the fullest stage", "bytes", "memory")
+    ledger.define("memory.peak", stage_max(symbol("peak")), "peak of the fullest stage", "bytes", "memory")
 
 
 def in_flight(structure: Structure, ledger: Ledger) -> None:
@@ -123,12 +129,23 @@ def in_flight(structure: Structure, ledger: Ledger) -> None:
     ledger.define("f", held, "micro-batches in flight", "", "memory")
 
 
-def _rises(phased: Phased, own: Terms) -> dict[str, Terms]:
-    """How far each moment stands above what the unit keeps for the backward pass."""
+def _kept_count(held: Held) -> Expr:
+    return held.count if held.chunk == 1 else sympy.ceiling(held.count / held.chunk)
+
+
+def _rises(held: Held, own: Terms) -> dict[str, Terms]:
+    """How far each moment stands above what the unit keeps for the backward pass.
+
+    In a chunk that is recomputed from one input, the units before hold all that they save.
+    """
     sizes: dict[object, Terms] = {}
     out: dict[str, Terms] = {}
-    for moment in phased.moments:
-        alive = add(*(sizes.setdefault(t, terms(t.bytes)) for t in moment.alive))
+    before: Terms = {}
+    if held.chunk != 1:
+        plain = phase(held.part.unit, frozenset(), False)
+        before = terms((held.chunk - 1) * sympy.Add(*(t.bytes for t in plain.kept)))
+    for moment in held.phased.moments:
+        alive = add(*(sizes.setdefault(t, terms(t.bytes)) for t in moment.alive), before)
         out[_name(moment)] = add(alive, terms(moment.workspace), scale(own, -1))
     return out
 
@@ -158,7 +175,7 @@ def _workspace(
             continue
         worst = maximum(*(tidy(r) for r in own.values()))
         rise = ledger.define(f"w{held.suffix}", worst, f"rise above it while one {held.title} runs", "bytes", "memory")
-        later = sympy.Add(*(_times(h.count, ledger.value(f"A{h.suffix}")) for h in units[position + 1 :]))
+        later = sympy.Add(*(_times(_kept_count(h), ledger.value(f"A{h.suffix}")) for h in units[position + 1 :]))
         present = Integer(1) if held.part.is_layer and len(layer_kinds) == 1 and not may_be_empty else _some(held)
         candidates.append(_times(present, rise - later))
     return maximum(*candidates, 0) if len(candidates) > 1 else maximum(*candidates)
@@ -173,12 +190,3 @@ def _times(count: Expr, amount: Expr) -> Expr:
     if count == 1 or amount == 0:
         return amount
     return sympy.Mul(count, amount, evaluate=False) if amount.is_Number and count.is_Number else count * amount
-
-
-def _largest(name: str) -> Expr:
-    from symsim.functions import stage_max
-
-    return stage_max(symbol(name))
-
-
-__all__ = ["Held", "activations", "equal", "held_units", "in_flight", "parameters", "states"]

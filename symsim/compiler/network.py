@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import sympy
 from sympy import Expr, Integer, Symbol
 
 from symsim.compiler.ledger import Ledger
@@ -109,7 +108,3 @@ def _delay(axis: Axis, collective: str, ledger: Ledger) -> Expr:
         delay = less(1, axis.ranks) * (_STEPS[collective] * hops + fixed)
     meaning = f"start-up of {collective} over {axis.name}"
     return ledger.define(f"delay.{axis.name}.{collective}", delay, meaning, "s", "time")
-
-
-def is_free(message: Message) -> bool:
-    return message.bytes == sympy.Integer(0)

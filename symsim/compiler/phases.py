@@ -13,7 +13,9 @@ from typing import Literal
 
 from sympy import Expr
 
-from symsim.records.graph import Operator, Tensor, Unit
+from symsim.diagnostics import error, nearest
+from symsim.records.graph import Graph, Operator, Tensor, Unit
+from symsim.records.strategy import Structure
 
 MomentPhase = Literal["forward", "recompute", "backward"]
 
@@ -52,6 +54,16 @@ class _Group:
     entering: tuple[Tensor, ...]
     again: int
     """The group runs again just before the backward pass of this operator."""
+
+
+def check_regions(graph: Graph, structure: Structure) -> None:
+    """Raises InputError for a region that no block of the model is in."""
+    chosen = structure["recompute"]
+    for name in sorted(chosen) if isinstance(chosen, frozenset) else ():
+        if name not in graph.regions:
+            known = sorted(graph.regions)
+            hint = nearest(name, known) or f"its regions: {', '.join(known)}"
+            raise error("E242", f"recompute: this model has no region '{name}'", None, hint)
 
 
 def phase(unit: Unit, recompute: frozenset[str], whole: bool) -> Phased:

@@ -11,6 +11,7 @@ from symsim.compiler.details import details as by_operator
 from symsim.compiler.expand import Definitions, expand
 from symsim.compiler.ledger import Ledger, inputs_of
 from symsim.compiler.optimizer import optimizer_cost
+from symsim.compiler.phases import check_regions
 from symsim.compiler.rules import divides
 from symsim.compiler.stages import stages
 from symsim.language.library import library_for
@@ -41,6 +42,7 @@ def compile_cost(
     with timed("expand"):
         library = library_for(model)
         graph, named, rules = expand(model, library, structure, kept)
+    check_regions(graph, structure)
     with timed("stages"):
         _sizes(named, ledger)
         held = stages(graph, structure, ledger)

@@ -23,8 +23,7 @@ from symsim.symbols import symbol
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A unit as a stage holds it: ``count`` of them (an expression in i), ``first`` of which are
-    recomputed whole, and how many of the later units of the stage come after its last one."""
+    """A unit as a stage holds it: ``count`` of them, ``recomputed`` of which are recomputed whole."""
 
     unit: Unit
     count: Expr
@@ -63,7 +62,8 @@ def stages(graph: Graph, structure: Structure, ledger: Ledger) -> Stages:
     runs = _runs(graph.slots)
     counts: dict[str, tuple[Unit, Expr, Expr]] = {}
     single = len({r.unit.name for r in runs}) == 1
-    chosen = symbol("recompute_layers") if "recompute_layers" in structure.symbols else None
+    by_block = "recompute_layers" in structure.symbols and structure["recompute_method"] == "block"
+    chosen = symbol("recompute_layers") if by_block and structure["recompute"] == "full" else None
     for run in runs:
         held: Expr = Integer(0)
         again: Expr = Integer(0)

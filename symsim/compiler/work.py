@@ -6,16 +6,16 @@ its messages on top.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import sympy
 from sympy import Expr, Integer, Symbol
 
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.memory import Held
-from symsim.compiler.network import axes, message_time, sent_bytes
+from symsim.compiler.network import message_time, sent_bytes
 from symsim.compiler.simplify import tidy, total
-from symsim.functions import maximum, table
+from symsim.functions import maximum, stage_sum, table
 from symsim.records.graph import PHASES, Graph, Kernel, Message, Operator, PhaseName, Unit, Work
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
@@ -81,8 +81,6 @@ def hardware_flops(units: tuple[Held, ...], ledger: Ledger) -> None:
                 f"flops.one{held.suffix}", each, f"FLOPs of one {held.title} for one micro-batch", "FLOP", "flops"
             )
     ledger.define("flops.stage", stage, "FLOPs of one rank for one micro-batch", "FLOP", "flops")
-    from symsim.functions import stage_sum
-
     ranks = symbol("world") / symbol("pp")
     ledger.define("flops.hardware_per_iteration", symbol("m") * ranks * stage_sum(symbol("flops.stage")),
                   "FLOPs that all machines execute in one step", "FLOP", "flops")  # fmt: skip
@@ -206,7 +204,3 @@ def _kernel_time(kernel: Kernel, phase: PhaseName, structure: Structure) -> Expr
 
 def _traffic_time(rate: str, amount: Expr) -> Expr:
     return tidy(total([amount])) / (symbol("hbm.bandwidth") * symbol(f"{rate}.efficiency"))
-
-
-def axis_names(names: Mapping[str, object]) -> tuple[str, ...]:
-    return tuple(a for a in axes() if a in names)

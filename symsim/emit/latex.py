@@ -113,14 +113,21 @@ def name(symbol: str) -> str:
     elif re.fullmatch(r"[A-Za-z]_[A-Za-z0-9]+", symbol):
         latex = rf"{symbol[0]}_{{\text{{{symbol[2:]}}}}}"
     else:
-        latex = rf"\mathrm{{{_word(symbol)}}}"
+        latex = _upright(symbol)
     # A definition named W must not look like the number of GPUs.
-    return rf"\mathrm{{{_word(symbol)}}}" if latex in _vocabulary_latex() else latex
+    return _upright(symbol) if latex in _vocabulary_latex() else latex
 
 
 def escaped(prose: str) -> str:
     r"""Text for ``\text{…}``: special characters escaped, mathematical ones in math mode."""
-    return "".join(_PROSE.get(character, character) for character in prose)
+    # MathJax knows \$ \{ \} and mathematics inside of \text, and shows any other command as it is written.
+    return _SPECIAL.sub(_escape, prose)
+
+
+def _escape(run: re.Match[str]) -> str:
+    if run[0] in "{}$":
+        return f"\\{run[0]}"
+    return f"${' '.join(_MATHEMATICAL[character] for character in run[0])}$"
 
 
 _MATHEMATICAL: Final = {
@@ -139,8 +146,8 @@ _MATHEMATICAL: Final = {
     "~": r"\sim",
     "^": r"\wedge",
     "\\": r"\backslash",
-    "²": "^2",
-    "³": "^3",
+    "²": "{}^2",
+    "³": "{}^3",
     "µ": r"\mu",
     "&": r"\&",
     "#": r"\#",
@@ -148,11 +155,12 @@ _MATHEMATICAL: Final = {
     "%": r"\%",
 }
 
-# Inside \text, MathJax knows \$ \{ \} and mathematics, and shows any other command as it is written.
-_PROSE: Final = {
-    **{character: f"\\{character}" for character in "{}$"},
-    **{character: f"${command}$" for character, command in _MATHEMATICAL.items()},
-}
+_SPECIAL: Final = re.compile(rf"[{{}}$]|[{re.escape(''.join(_MATHEMATICAL))}]+")
+
+
+def _upright(word: str) -> str:
+    # A bare full stop is punctuation to MathJax, with a space behind it.
+    return rf"\mathrm{{{_word(word).replace('.', '{.}')}}}"
 
 
 def _word(word: str) -> str:
@@ -219,8 +227,6 @@ def _product(numerator: tuple[Node, ...], denominator: tuple[Node, ...]) -> tupl
         return _Binding.PRODUCT, _factors(numerator)
     outside = [factor for factor in numerator if is_condition(factor) or _is_tall_sum(factor)]
     above = [factor for factor in numerator if factor not in outside]
-    if not above and not any(map(is_condition, outside)):
-        above, outside = outside, []
     fraction = rf"\frac{{{_bare(above or [Number(1)])}}}{{{_bare(denominator)}}}"
     if not outside:
         return _Binding.FRACTION, fraction

@@ -57,8 +57,6 @@ class Architecture:
         return replace(self, rules={**self.rules, **rules}, checks=(*self.checks, *checks))
 
 
-_MULTI_TOKEN = "num_nextn_predict_layers"
-
 _LLAMA = Architecture(
     "llama",
     {
@@ -149,7 +147,7 @@ _QWEN3_MOE = _LLAMA.of("moe", without=("ffn",)).but(
     dense_ffn=with_dense_layers(needed("intermediate_size", default=6144)),
 )
 _GLM4_MOE = _LLAMA.of("moe", without=("ffn",)).but(
-    remark(_MULTI_TOKEN, 0, "The multi-token module ({} layer) is left out."),
+    remark("num_nextn_predict_layers", "The multi-token module is left out."),
     kv_heads=kv_heads(8),
     vocab=needed("vocab_size", default=151552),
     bias=always(False),
@@ -167,7 +165,7 @@ _GLM4_MOE = _LLAMA.of("moe", without=("ffn",)).but(
 _DEEPSEEK_V3 = _LLAMA.of("deepseek", without=("ffn", "kv_heads", "head_dim", "bias", "mlp_bias", "window")).but(
     same_heads,
     must_be("attention_bias", False, "biases in latent attention"),
-    remark(_MULTI_TOKEN, 0, "The multi-token module is left out: --set mtp_layers={} adds it."),
+    remark("num_nextn_predict_layers", "The multi-token module is left out: --set mtp_layers={} adds it."),
     vocab=needed("vocab_size", default=129280),
     q_rank=size("q_lora_rank", default=1536, null=0),
     kv_rank=size("kv_lora_rank", default=512),
@@ -266,7 +264,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     "gpt2": _GPT2,
     "gpt_neox": _GPT.but(
         must_be("attention_bias", True, "attention without biases"),
-        remark("use_parallel_residual", False, "Attention and feed-forward side by side count as one after the other."),
+        remark("use_parallel_residual", "Attention and feed-forward count as one after the other.", default=True),
         hidden=needed("hidden_size", default=6144),
         layers=needed("num_hidden_layers", default=44),
         heads=needed("num_attention_heads", default=64),

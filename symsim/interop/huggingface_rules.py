@@ -353,11 +353,7 @@ def local_layers(pattern: int) -> SizeRule:
         kinds = layer_kinds(reading)
         if kinds is None:
             return _period(reading, "sliding_window_pattern", "_sliding_window_pattern", default=pattern) - 1
-        before = kinds.index("full_attention") if "full_attention" in kinds else len(kinds)
-        wanted = [("full_attention" if i % (before + 1) == before else "sliding_attention") for i in range(len(kinds))]
-        if before == 0 or kinds != wanted:
-            raise _irregular(reading)
-        return before
+        return _turn(reading, kinds, "sliding_attention", pattern) - 1
 
     return rule
 
@@ -381,13 +377,18 @@ def full_every(default: int) -> SizeRule:
         kinds = layer_kinds(reading)
         if kinds is None:
             return _period(reading, "full_attention_interval", default=default)
-        every = kinds.index("full_attention") + 1 if "full_attention" in kinds else len(kinds) + 1
-        wanted = [("linear_attention" if (i + 1) % every else "full_attention") for i in range(len(kinds))]
-        if every == 1 or kinds != wanted:
-            raise _irregular(reading)
-        return every
+        return _turn(reading, kinds, "linear_attention", default)
 
     return rule
+
+
+def _turn(reading: Reading, kinds: list[str], other: str, usual: int) -> int:
+    """Layers of one turn, the last of which has full attention and the rest are ``other``."""
+    first = kinds.index("full_attention") + 1 if "full_attention" in kinds else len(kinds) + 1
+    for turn in (usual, first):
+        if turn > 1 and kinds == [(other if (i + 1) % turn else "full_attention") for i in range(len(kinds))]:
+            return turn
+    raise _irregular(reading)
 
 
 def _period(reading: Reading, *keys: str, default: int) -> int:
@@ -428,12 +429,12 @@ def inner_width(reading: Reading) -> None:
         raise reading.conflict("num_heads", f"heads × head_dim is {inner}, but expand × hidden_size is {wanted}")
 
 
-def remark(key: str, neutral: object, text: str) -> Check:
-    """A comment in the text about a key that changes little or nothing here, unless it is ``neutral``."""
+def remark(key: str, text: str, default: object = None) -> Check:
+    """A comment in the text about something that is left out, unless the key is absent, null, false or 0."""
 
     def check(reading: Reading) -> None:
-        value = reading.config.get(key, neutral)
-        if value is not None and value != neutral:
+        value = reading.config.get(key, default)
+        if value:
             reading.remarks.append(text.format(spoken(value)))
 
     return check

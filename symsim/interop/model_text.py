@@ -60,7 +60,7 @@ DEFAULTS: Mapping[str, Mapping[str, _Default]] = {
     },
     "nemotron": {**_SHARED, "ffn": _four_hidden, "norm": "layer", "activation": "relu2"},
     "gemma": {**_SHARED, "tied": True, "activation": "geglu", "locals": 5},
-    "moe": _EXPERTS,
+    "moe": {**_EXPERTS, "ffn": _same("expert_ffn")},
     "deepseek": {**_EXPERTS, "q_rank": 0, "mtp_layers": 0},
     "gpt_oss": {**_SHARED, "bias": True, "window": 128},
     "mamba": {

@@ -123,7 +123,10 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
+    """``layers`` is the total count; ``regions`` are the names that a strategy may recompute."""
+
     prologue: Unit
     slots: tuple[Slot, ...]
     epilogue: Unit
     layers: Expr
+    regions: frozenset[str]

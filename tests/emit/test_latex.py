@@ -29,6 +29,7 @@ a, b, c = samples.names("a b c")
     [
         (855638016 * n / tp, r"\frac{855\,638\,016 \cdot n}{\mathit{tp}}"),
         (8192 * V / tp * equal(i, pp - 1), r"[i = \mathit{pp} - 1] \cdot \frac{8192 \cdot V}{\mathit{tp}}"),
+        ((8 / tp + 2) / m, r"\frac{1}{m} \cdot \left( \frac{8}{\mathit{tp}} + 2 \right)"),
         (n * (8 / tp + 2) / m, r"\frac{n}{m} \cdot \left( \frac{8}{\mathit{tp}} + 2 \right)"),
         ((m + pp - 1) / m, r"\frac{m + \mathit{pp} - 1}{m}"),
         (-(Rational(1, 3)) * a, r"-\frac{a}{3}"),
@@ -74,7 +75,7 @@ def test_a_long_sum_in_parentheses_is_stacked() -> None:
         ("n_dense", r"n_{\text{dense}}"),
         ("weights", r"\mathrm{weights}"),
         ("head_dim", r"\mathrm{head\_dim}"),
-        ("hbm.bandwidth", r"\mathrm{hbm.bandwidth}"),
+        ("hbm.bandwidth", r"\mathrm{hbm{.}bandwidth}"),
     ],
 )
 def test_names(name: str, printed: str) -> None:
@@ -93,6 +94,10 @@ def test_no_two_names_look_the_same(name: str) -> None:
 
 def test_the_vocabulary_gives_every_name_its_own_latex() -> None:
     assert len({entry.latex for entry in VOCABULARY.values()}) == len(VOCABULARY)
+
+
+def test_prose_never_opens_a_display() -> None:
+    assert latex.escaped("a ≤× b") == r"a $\le \times$ b"
 
 
 def test_prose_is_escaped_for_text() -> None:

@@ -58,7 +58,7 @@ cases: "\\begin{cases}" expression "& \\text{if }" condition "\\\\" expression "
     | expression "<" expression              -> less
     | expression "\\le" expression           -> at_most
 
-OPERATOR: /\\operatorname\{[^}]*\}/
+OPERATOR: /\\operatorname\{[^{}]*\}/
 NUMBER: /[0-9]+(\\,[0-9]{3})*(\.[0-9]+)?( \\times 10\^\{-?[0-9]+\})?/
 NAME: %(names)s
 STACK: /\\begin\{aligned\} &|\\\\ &(?! \\text)|\\end\{aligned\}/
@@ -69,7 +69,7 @@ SIZE: /\\left(?!\.)|\\right(?!\|)/
 """
 
 _SUBSCRIPTED: Final = r"[A-Za-z]_\{\\text\{[A-Za-z0-9]+\}\}"
-_UPRIGHT: Final = r"\\mathrm\{[^}]*\}"
+_UPRIGHT: Final = r"\\mathrm\{([^{}]|\{\.\})*\}"
 
 _NAMES: Final = {entry.latex: entry.name for entry in VOCABULARY.values()}
 
@@ -80,7 +80,7 @@ def read_name(latex: str) -> str:
         return _NAMES[latex]
     if re.fullmatch(_SUBSCRIPTED, latex):
         return re.sub(r"\{\\text\{|\}\}", "", latex)
-    return latex.removeprefix(r"\mathrm{").removesuffix("}").replace(r"\_", "_")
+    return latex.removeprefix(r"\mathrm{").removesuffix("}").replace(r"\_", "_").replace("{.}", ".")
 
 
 @v_args(inline=True)
