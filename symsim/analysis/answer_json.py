@@ -114,7 +114,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bool) or value is None or isinstance(value, str | int):
         return value
     if isinstance(value, Fraction | float):
-        return int(value) if value == int(value) and abs(value) < 2**63 else float(value)
+        number = float(value)
+        return int(number) if number.is_integer() and abs(number) < 2**63 else number
     return value
 
 

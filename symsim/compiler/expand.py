@@ -324,8 +324,8 @@ class _Walk:
         item = self.library.blocks[call.callee]
         tensors, values = self._arguments(call, item.parameters, frame)
         if (call.body is not None) is not item.takes_body:
-            wanted = "needs a body: { … }" if item.takes_body else "takes no body"
-            raise error("E234", f"'{item.name}' {wanted}", call.place)
+            asked = "needs a body: { … }" if item.takes_body else "takes no body"
+            raise error("E234", f"'{item.name}' {asked}", call.place)
         stream = tensors[0] if tensors else frame.stream
         path = frame.path if item.takes_body or item.is_layer else (*frame.path, label or item.name)
         regions = frame.regions if item.region is None else (*frame.regions, self._region(item.region, item.discard))

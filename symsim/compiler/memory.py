@@ -62,7 +62,7 @@ def parameters(stages: Stages, ledger: Ledger) -> None:
     for name, expert, meaning in (("P", False, "dense parameters"), ("P_expert", True, "expert parameters")):
         elements: Expr = Integer(0)
         for part in stages.parts:
-            own = [w for w in part.unit.operators for w in w.weights if w.expert is expert]
+            own = [w for o in part.unit.operators for w in o.weights if w.expert is expert]
             plain = total(w.elements for w in own if not w.tied)
             elements += _times(part.count, tidy(plain))
             elements += _times(part.count * less(0, i), tidy(total(w.elements for w in own if w.tied)))

@@ -40,7 +40,7 @@ class BlockScope(Plain):
     """Values of one block: its own over what surrounds it. Names of tensors stand beside them."""
 
     def __init__(self, surroundings: Surroundings, values: Mapping[str, Value]) -> None:
-        super().__init__(dict(values))
+        super().__init__(values)
         self.surroundings = surroundings
 
     def lookup(self, name: str) -> Value | None:

@@ -121,7 +121,10 @@ def _ends(layers: Expr, structure: Structure) -> tuple[Expr, Expr, Expr, tuple[R
         first = symbol("first_stage_layers") if "first_stage_layers" in given else share
         last = symbol("last_stage_layers") if "last_stage_layers" in given else share
         message = "the layers left by first and last stage are spread evenly over the others"
-        rules = (divides(maximum(pp - len(given), 1), rest, message), make_rule(rest, ">=", Integer(0), message))
+        rules: tuple[Rule, ...] = (
+            divides(maximum(pp - len(given), 1), rest, message),
+            make_rule(rest, ">=", Integer(0), message),
+        )
     else:
         share = (layers + embedding + loss) / pp
         first, last = share - embedding, share - loss

@@ -2,20 +2,23 @@ r"""Formulas as LaTeX: for a document with ``amsmath``, and for MathJax and KaTe
 
 Only what all three know is used, and each notation stands for one thing:
 
-====================================  ============================================================
-``855\,638\,016``                     digits in groups of three
-``989 \times 10^{12}``                a floating-point number; products are ``\cdot``
-``\frac{a}{b}``, ``x^{2}``, ``\sqrt{x}``
-``[i = 0]``, ``<``, ``\le``           1 if so, else 0
-``\max(a, b)``, ``\lceil x \rceil``, ``a \bmod b``, ``\begin{cases}``
-``\operatorname{matmul.forward}(T)``  a measured table
-``\sum_{i}``, ``\max_{i}``            over the pipeline stages i
-``\left. t \right|_{i = \arg\max F}`` t on the first stage where F is largest
-``\begin{aligned}``                   a sum or a list that is too long for one line
-====================================  ============================================================
+=====================================  ===========================================================
+``855\,638\,016``                      digits in groups of three
+``989 \times 10^{12}``                 a floating-point number; products are ``\cdot``
+``\frac{a}{b}`` ``x^{2}`` ``\sqrt{x}``
+``[i = 0]`` ``[i < 3]`` ``[i \le 3]``  1 if so, else 0
+``\max(a, b)`` ``\lceil x \rceil``     and likewise ``\min``, ``\lfloor x \rfloor``
+``a \bmod b`` ``\begin{cases}``
+``\mathrm{matmul{.}forward}(T)``       a measured table, for this dimension
+``\sum_{i} F`` ``\max_{i}(F)``         over the pipeline stages i
+``\left. t \right|_{i = \arg\max F}``  t on the first stage where F is largest
+``\begin{aligned}``                    a sum or a list that is too long for one line
+=====================================  ===========================================================
 
-Names: those of the vocabulary have their own LaTeX. ``n_dense`` is ``n_{\text{dense}}``, a single
-letter is itself, every other name is ``\mathrm{name}``. No two names have the same LaTeX.
+Names of the vocabulary have their own LaTeX. ``n_dense`` is ``n_{\text{dense}}``, a single letter is
+itself, every other name is upright: ``\mathrm{weights}``. No two names have the same LaTeX.
+
+``tests/readers/latex_reader.py`` has the grammar, which is unambiguous, and reads displays back.
 """
 
 from __future__ import annotations
@@ -159,12 +162,9 @@ _SPECIAL: Final = re.compile(rf"[{{}}$]|[{re.escape(''.join(_MATHEMATICAL))}]+")
 
 
 def _upright(word: str) -> str:
-    # A bare full stop is punctuation to MathJax, with a space behind it.
-    return rf"\mathrm{{{_word(word).replace('.', '{.}')}}}"
-
-
-def _word(word: str) -> str:
-    return word.replace("_", r"\_")
+    # A bare full stop is punctuation to MathJax, which puts a space behind it.
+    letters = word.replace("_", r"\_").replace(".", "{.}")
+    return rf"\mathrm{{{letters}}}"
 
 
 @cache
@@ -197,7 +197,7 @@ def _printed(node: Node) -> tuple[_Binding, str]:
         case Call(function, arguments):
             return _call(function, arguments)
         case Lookup(table, dimensions):
-            return _Binding.ATOM, _applied(rf"\operatorname{{{_word(table)}}}", dimensions)
+            return _Binding.ATOM, _applied(_upright(table), dimensions)
 
 
 def _lines(node: Node) -> list[str]:

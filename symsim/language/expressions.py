@@ -49,7 +49,7 @@ class Plain:
     """A scope of plain values: what strategies, systems and the defaults of a family need."""
 
     def __init__(self, values: Mapping[str, Value]) -> None:
-        self.values = values
+        self.values: dict[str, Value] = dict(values)
 
     def lookup(self, name: str) -> Value | None:
         return self.values.get(name)
@@ -196,14 +196,15 @@ def _arithmetic(operator: str, left: Value, right: Value, place: Place, scope: S
 def _power(left: Value, right: Value, place: Place) -> Value:
     if not isinstance(right, int | Fraction):
         raise error("E209", "an exponent must be a plain number", place)
+    exponent = Fraction(right)
     if isinstance(left, int | Fraction):
         bits = max(Fraction(left).numerator.bit_length(), Fraction(left).denominator.bit_length())
-        if abs(right) * bits > MAX_BITS or not isinstance(right, int):
+        if abs(exponent) * bits > MAX_BITS or exponent.denominator != 1:
             raise error("E107", "this power is too large to mean anything here", place)
-        if left == 0 and right < 0:
+        if left == 0 and exponent < 0:
             raise error("E208", "division by zero", place)
-        return Fraction(left) ** right
-    if abs(right) > 16:
+        return Fraction(left) ** exponent.numerator
+    if abs(exponent) > 16:
         raise error("E107", "this power is too large to mean anything here", place)
     return left**right
 

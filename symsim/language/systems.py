@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from symsim import resources, units
@@ -44,7 +45,7 @@ def elaborate_system(parsed: tree.SystemFile, folder: Path, overrides: Mapping[s
     walk = _Walk(folder)
     walk.entries(parsed.entries, "", "")
     for name, node in overrides.items():
-        walk.guard(lambda name=name, node=node: walk.override(canonical(name), node))  # type: ignore[misc]
+        walk.guard(partial(walk.override, canonical(name), node))
     missing = [n for n in NEEDED if n not in walk.figures]
     if missing and not walk.problems:
         message = f"system '{parsed.header.name}' does not say {', '.join(missing)}"
@@ -68,9 +69,10 @@ class _Walk:
         self.link_kind = "nvlink"
         self.problems: list[InputError] = []
 
-    def guard(self, step: object) -> None:
+    def guard(self, step: Callable[[], None]) -> None:
+        """Carry out a step; what goes wrong is reported with the rest."""
         try:
-            step()  # type: ignore[operator]
+            step()
         except InputError as problem:
             self.problems.append(problem)
 
@@ -83,7 +85,7 @@ class _Walk:
                 self.entries(entry.entries, canonical(f"{prefix}{entry.name}") + ".", own)
             elif isinstance(entry, tree.FigureEntry):
                 name = canonical(prefix + entry.name)
-                self.guard(lambda e=entry, n=name, s=own: self._figure(n, e, e.source or s))  # type: ignore[misc]
+                self.guard(partial(self._figure, name, entry, entry.source or own))
 
     def _figure(self, name: str, entry: tree.FigureEntry, source: str) -> None:
         if name in self.figures or name in self.tables:

@@ -46,7 +46,7 @@ a, b, c = samples.names("a b c")
         (maximum(a, b / 2), r"\max\left( a, \frac{b}{2} \right)"),
         (1 + remainder(a, b), r"(a \bmod b) + 1"),
         (where(less(i, 3), a, b), r"\begin{cases} a & \text{if } i < 3 \\ b & \text{otherwise} \end{cases}"),
-        (measured(Symbol("all_reduce.link"), T), r"\operatorname{all\_reduce.link}(T)"),
+        (measured(Symbol("all_reduce.link"), T), r"\mathrm{all\_reduce{.}link}(T)"),
         (stage_sum(F), r"\sum_{i} F"),
         (2 * stage_sum(F + 1), r"2 \cdot \left( \sum_{i} (F + 1) \right)"),
         (stage_max(F), r"\max_{i}(F)"),

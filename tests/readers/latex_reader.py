@@ -48,7 +48,7 @@ GRAMMAR: Final = r"""
     | "\\max_{i}" "(" expression ")"         -> stage_max
     | "\\left." expression "\\right|_{i = \\arg\\max" power "}" -> stage_pick
     | cases
-    | OPERATOR "(" [expression ("," expression)*] ")" -> measured
+    | NAME "(" [expression ("," expression)*] ")" -> measured
 
 cases: "\\begin{cases}" expression "& \\text{if }" condition "\\\\" expression "& \\text{otherwise}" "\\end{cases}"
 
@@ -58,7 +58,6 @@ cases: "\\begin{cases}" expression "& \\text{if }" condition "\\\\" expression "
     | expression "<" expression              -> less
     | expression "\\le" expression           -> at_most
 
-OPERATOR: /\\operatorname\{[^{}]*\}/
 NUMBER: /[0-9]+(\\,[0-9]{3})*(\.[0-9]+)?( \\times 10\^\{-?[0-9]+\})?/
 NAME: %(names)s
 STACK: /\\begin\{aligned\} &|\\\\ &(?! \\text)|\\end\{aligned\}/
@@ -80,6 +79,10 @@ def read_name(latex: str) -> str:
         return _NAMES[latex]
     if re.fullmatch(_SUBSCRIPTED, latex):
         return re.sub(r"\{\\text\{|\}\}", "", latex)
+    return _read_upright(latex)
+
+
+def _read_upright(latex: str) -> str:
     return latex.removeprefix(r"\mathrm{").removesuffix("}").replace(r"\_", "_").replace("{.}", ".")
 
 
@@ -92,9 +95,8 @@ class _Latex(Meaning):
     def symbol(self, token: str) -> Evaluator:
         return self.name(read_name(str(token)))
 
-    def measured(self, operator: str, *dimensions: Evaluator | None) -> Evaluator:
-        table = operator.removeprefix(r"\operatorname{").removesuffix("}").replace(r"\_", "_")
-        return self.lookup(table, [dimension for dimension in dimensions if dimension is not None])
+    def measured(self, table: str, *dimensions: Evaluator | None) -> Evaluator:
+        return self.lookup(_read_upright(table), [dimension for dimension in dimensions if dimension is not None])
 
     def cases(self, then: Evaluator, condition: Evaluator, otherwise: Evaluator) -> Evaluator:
         return self.where(condition, then, otherwise)
