@@ -72,7 +72,7 @@ _LAYERS: Mapping[str, tuple[str, ...]] = {
 def _wanted(cost: CostModel, show: str, per: str) -> list[str]:
     parts = SHOWN[:-1] if show == "all" else (show,)
     names = [d.name for d in cost.definitions]
-    out: list[str] = []
+    out = [d.name for d in cost.definitions if d.part == "sizes"] if show == "all" else []
     for part in parts:
         if per == "operator":
             out += [d.name for d in cost.definitions if d.part == part or d.part == f"{part}.operator"]

@@ -17,7 +17,7 @@ def details(units: tuple[Held, ...], ledger: Ledger) -> None:
     Over the operators of a unit, the saved ones add up to A, the FLOPs to ``flops.one``.
     """
     for held in units:
-        prefix = f"{held.part.unit.name}." if held.suffix else ""
+        prefix = f"{held.suffix.removeprefix('_')}." if held.suffix else ""
         saved: dict[str, list[sympy.Expr]] = {}
         for tensor in held.phased.kept:
             saved.setdefault(held.phased.holder[tensor], []).append(tensor.bytes)

@@ -68,7 +68,7 @@ DEFAULTS: Mapping[str, Mapping[str, _Default]] = {
         "positions": "none",
     },
     "qwen3_next": {
-        **_EXPERTS, "linear_key_heads": 16, "linear_value_heads": 32, "linear_key_dim": 128, "linear_value_dim": 128,
+        **_SHARED, "linear_key_heads": 16, "linear_value_heads": 32, "linear_key_dim": 128, "linear_value_dim": 128,
         "kernel": 4, "full_every": 4,
     },
 }  # fmt: skip

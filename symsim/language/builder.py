@@ -62,6 +62,9 @@ class Builder:
     def _text(self, raw: Any, children: list[Any]) -> tree.Text:
         return tree.Text(_unquote(children[0]), self._place(raw))
 
+    def _version(self, raw: Any, children: list[Any]) -> tree.Text:
+        return tree.Text(str(children[0]), self._place(raw))
+
     def _name(self, raw: Any, children: list[Any]) -> tree.Name:
         return tree.Name(str(children[0]), self._place(raw))
 

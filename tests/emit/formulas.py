@@ -70,7 +70,7 @@ def _formula(draw: st.DrawFn, depth: int) -> Any:
         return draw(leaves)
 
     def part() -> Any:
-        return _formula(draw, max(0, depth - draw(st.integers(1, 3))))
+        return _formula(draw, max(0, depth - draw(st.sampled_from([1, 1, 2, 3]))))
 
     def several() -> list[Any]:
         return [part() for _ in range(draw(st.integers(2, 3)))]
@@ -87,9 +87,9 @@ def _formula(draw: st.DrawFn, depth: int) -> Any:
         case "quotient":
             return Mul(part(), Pow(part(), -1, **as_written()), **as_written())
         case "difference":
-            return part() - part()
+            return Add(part(), Mul(-1, part(), **as_written()), **as_written())
         case "negation":
-            return -part()
+            return Mul(-1, part(), **as_written())
         case "power":
             return Pow(part(), draw(st.sampled_from([-3, -2, -1, 2, 3, 4])), **as_written())
         case "root":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json as standard_json
 
 from symsim.emit import json, latex, python, text
@@ -16,13 +17,15 @@ def test_document() -> None:
 
 def test_document_says_what_the_other_emitters_say() -> None:
     definitions = samples.llama3_70b()
-    document = json.definitions(definitions, "title")
     order = [definition.name for definition in definitions]
-    source = python.module(definitions, "title", "formulas")
-    for definition, entry in zip(definitions, document["definitions"], strict=True):
+    entries = json.definitions(definitions, "title")["definitions"]
+    assigned = {
+        ast.unparse(statement.targets[0]): ast.unparse(statement.value)
+        for statement in ast.walk(ast.parse(python.module(definitions, "title", "formulas")))
+        if isinstance(statement, ast.Assign)
+    }
+    for definition, entry in zip(definitions, entries, strict=True):
         assert isinstance(entry, dict)
         assert entry["text"] == text.expression(definition.expression, order)
         assert entry["latex"] == latex.expression(definition.expression, order)
-        assert "".join(f"{entry['identifier']}={entry['python']}".split()) in "".join(source.split()) or (
-            len(entry["python"]) > 80
-        )
+        assert ast.unparse(ast.parse(entry["python"], mode="eval")) == assigned[entry["identifier"]]

@@ -105,7 +105,7 @@ def test_prose_is_escaped_for_text() -> None:
 
 
 @given(formulas(), environments)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_a_formula_reads_back_as_the_same_number(formula: Any, environment: Environment) -> None:
     environment = environment.at_stage(1)
     try:
@@ -130,6 +130,7 @@ def test_displays_read_back() -> None:
 
 
 @given(st.lists(formulas(), min_size=1, max_size=3), environments)
+@settings(deadline=None)
 def test_any_display_reads_back(bodies: list[Any], environment: Environment) -> None:
     environment = environment.at_stage(1)
     definitions = [Definition(f"d_{k}", body, "100 %", "B", "stage", "time") for k, body in enumerate(bodies)]

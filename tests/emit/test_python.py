@@ -207,7 +207,7 @@ def _called(function: str, *arguments: Any) -> ast.AST:
 
 
 @given(formulas(), environments)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_any_formula_computes_the_same_number(formula: Any, environment: Environment) -> None:
     try:
         expected = [value(formula, environment.at_stage(stage)) for stage in range(STAGES)]

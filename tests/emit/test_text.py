@@ -124,7 +124,7 @@ def test_a_table_needs_a_name() -> None:
 
 
 @given(formulas(), environments)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_a_formula_reads_back_as_the_same_number(formula: Any, environment: Environment) -> None:
     environment = environment.at_stage(1)
     try:
@@ -169,6 +169,7 @@ def test_page_reads_back_at_every_width(width: int) -> None:
     st.integers(30, 130),
     environments,
 )
+@settings(deadline=None)
 def test_any_page_reads_back(bodies: list[Any], meanings: list[str], width: int, environment: Environment) -> None:
     definitions = [
         Definition(f"defined.as_number_{k}" * (1 + k % 2), body, meaning, "", "stage", "time")

@@ -1,0 +1,68 @@
+"""Parameters as the compiler counts them: of a whole model, and of one rank of each stage."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from symsim import resources
+from symsim.analysis.evaluate import Evaluator
+from symsim.analysis.plan import Plan, plan
+from symsim.compiler.expand import expand
+from symsim.compiler.pipeline import compile_cost
+from symsim.diagnostics import Source
+from symsim.emit.program import assemble
+from symsim.language.library import library_for
+from symsim.language.models import elaborate_model, model_source
+from symsim.language.strategies import load_strategy
+from symsim.records.graph import Graph
+from symsim.records.model import Model
+
+DATA = Path(__file__).parents[1] / "data"
+SHIPPED = tuple(resources.shipped("models"))
+
+
+def rows(file: str) -> list[dict[str, Any]]:
+    loaded: list[dict[str, Any]] = json.loads((DATA / file).read_text(encoding="utf-8"))
+    return loaded
+
+
+def model_of(text: str) -> Model:
+    return elaborate_model(Source("<test>", text))
+
+
+@cache
+def shipped(name: str) -> Model:
+    return elaborate_model(model_source(name))
+
+
+def structure(choices: str = "tp=1") -> Plan:
+    return plan(load_strategy(choices), needs_sizes=False)
+
+
+def graph_of(model: Model, choices: str = "tp=1") -> Graph:
+    return expand(model, library_for(model), structure(choices).structure)[0]
+
+
+def parameters(model: Model, name: str = "parameters") -> int:
+    """The architecture as published: no padding, a tied weight once."""
+    definitions = compile_cost(model, structure().structure).definitions
+    return int(next(d.expression for d in definitions if d.name == name))
+
+
+def stage_parameters(model: Model, strategy: str) -> list[dict[str, int]]:
+    """Elements that one rank of each stage holds."""
+    settled = plan(load_strategy(strategy))
+    evaluator = Evaluator(assemble(compile_cost(model, settled.structure)))
+    values, _ = evaluator.scalar(settled.sizes, None)
+    count = settled.values["pp"]
+    assert isinstance(count, int)
+    dense, expert = (_on_stages(values.get(name, 0), count) for name in ("P", "P_expert"))
+    return [{"dense": d, "expert": e} for d, e in zip(dense, expert, strict=True)]
+
+
+def _on_stages(value: Any, stages: int) -> list[int]:
+    """A number that is the same on every stage, or one for each."""
+    return [int(v) for v in value] if isinstance(value, list) else [int(value)] * stages

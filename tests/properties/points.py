@@ -1,0 +1,64 @@
+"""Random legal plans of shipped models, for laws that must hold everywhere."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from symsim.analysis.evaluate import Evaluator, evaluator, holds
+from symsim.analysis.load import Question, question
+from symsim.machine.bind import Machine, bind
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model under one structure, and the optional sizes that vary beside the usual ones."""
+
+    model: str
+    choices: str
+    extra: tuple[str, ...] = ()
+
+
+CASES = (
+    Case("llama3_70b", ""),
+    Case("llama3_8b", "recompute=full,zero=3,overlap_tp=true", ()),
+    Case("gpt3_175b", "attention=unfused,dropout=true,sequence_parallel=false,recompute={core_attn}"),
+    Case("mixtral_8x7b", "recompute={layernorm,moe_act},overlap_moe=true,moe_imbalance=1.25"),
+    Case("deepseek_v3", "recompute={mla_up_proj,mlp},first_stage_layers=4,last_stage_layers=3,te_version=2.11.0"),
+    Case("qwen3_30b_a3b", "fused_cross_entropy=true,overlap_grad_reduce=true,overlap_param_gather=true,precision=fp8"),
+    Case("gemma3_27b", "cp_comm=ring,zero=0,grad_dtype=bf16"),
+    Case("llama32_1b", "vp=2,overlap_p2p=true"),
+    Case("gpt_oss_20b", "recompute=full,recompute_layers=2,moe_probs_in_activation=true"),
+    Case("mamba2_2_7b", "zero=2,optimizer=sgd"),
+)
+_SIZES = "world=8,tp=2,pp=2,mbs=1,gbs=16,seq=4096"
+
+
+def load(case: Case, system: str | None) -> tuple[Question, Evaluator, Machine | None]:
+    asked = question(case.model, f"{_SIZES},{case.choices}" if case.choices else _SIZES, system)
+    compiled = evaluator(asked.model, asked.plan.structure)
+    machine = bind(asked.system, compiled.program.inputs) if asked.system else None
+    return asked, compiled, machine
+
+
+def legal_sizes(compiled: Evaluator, fixed: dict[str, int], count: int, seed: int) -> Iterator[dict[str, int]]:
+    """``count`` random sizes that break no rule of the program."""
+    draw = random.Random(seed)
+    powers = (1, 1, 2, 2, 4, 8)
+    found = 0
+    for _ in range(count * 400):
+        tp, cp, ep, etp = (draw.choice(powers) for _ in range(4))
+        pp = draw.choice((1, 2, 2, 3, 4, 4, 6, 8))
+        dp = draw.choice((1, 2, 4, 8, 16))
+        mbs = draw.choice((1, 2, 3, 4))
+        sizes = {
+            **fixed, "tp": tp, "cp": cp, "ep": ep, "etp": etp, "pp": pp, "mbs": mbs, "seq": draw.choice((2048, 4096, 8192)),
+            "world": tp * cp * pp * dp, "gbs": mbs * dp * draw.choice((1, 2, 5, 8, 32)),
+        }  # fmt: skip
+        if all(compiled.rule_holds(rule, sizes) for rule in compiled.program.rules):
+            yield sizes
+            found += 1
+            if found == count:
+                return
+    raise AssertionError(f"only {found} of {count} legal points")
