@@ -132,6 +132,12 @@ class stage_pick(Function):
     """``stage_pick(value, key)``: the value on the first stage whose key is largest."""
 
 
+def derivative(expression: Expr, by: Expr) -> Expr:
+    """The partial derivative away from kinks: steps (⌈⌉, ⌊⌋, brackets) are flat between their jumps."""
+    found = sympy.diff(expression, by)
+    return found.replace(lambda e: isinstance(e, sympy.Subs), lambda e: Integer(0))
+
+
 REDUCTIONS = (stage_sum, stage_max, stage_pick)
 
 

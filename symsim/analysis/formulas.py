@@ -129,4 +129,6 @@ def _put(definition: Definition, put: Mapping[str, int]) -> Definition:
         return definition
     numbers = {symbol(n): v for n, v in put.items()}
     expression = definition.expression.subs(numbers, simultaneous=True)
-    return Definition(definition.name, expression, definition.meaning, definition.unit, definition.scope, definition.part)
+    return Definition(
+        definition.name, expression, definition.meaning, definition.unit, definition.scope, definition.part
+    )

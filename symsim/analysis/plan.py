@@ -102,9 +102,7 @@ def _sizes(values: Mapping[str, Value | None]) -> dict[str, int | Fraction]:
     }
 
 
-def check_rules(
-    failures: list[tuple[Any, Any]], settled: Plan, fits: Any
-) -> None:
+def check_rules(failures: list[tuple[Any, Any]], settled: Plan, fits: Any) -> None:
     """Report every broken rule with the nearest legal values of the names in it.
 
     ``failures`` are (rule, amount); ``fits(rule, name, value)`` says whether the rule holds with

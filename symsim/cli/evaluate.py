@@ -31,7 +31,9 @@ def command(model: str, strategy: str | None, system: str | None, settings: tupl
     symsim eval config.json -s tp8_pp4 -y b200 --set network.bandwidth='25 GB/s' --json
     """
     if strategy is None and not settings:
-        raise error("E002", "eval needs a strategy", None, "-s NAME, or choices such as -s tp=8,world=8,gbs=64,seq=4096")
+        raise error(
+            "E002", "eval needs a strategy", None, "-s NAME, or choices such as -s tp=8,world=8,gbs=64,seq=4096"
+        )
     asked = question(model, strategy, system, settings)
     machine = bind(asked.system, evaluator(asked.model, asked.plan.structure).program.inputs) if asked.system else None
     found = answer(asked.model, asked.plan, machine)

@@ -37,7 +37,11 @@ def compiler_hash() -> str:
 
     digest = hashlib.sha256()
     package = Path(__file__).resolve().parent.parent
-    for path in (*sorted(package.rglob("*.py")), *resources.library_files(), *sorted((resources.root() / "grammar").glob("*"))):
+    for path in (
+        *sorted(package.rglob("*.py")),
+        *resources.library_files(),
+        *sorted((resources.root() / "grammar").glob("*")),
+    ):
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -28,7 +28,13 @@ def details(units: tuple[Held, ...], ledger: Ledger) -> None:
                 phases.append(operator.work["forward"])
             parts = (
                 ("params", total(w.elements for w in operator.weights), "parameters", "elements", "params"),
-                ("saved", total(saved.get(operator.name, [])), "bytes saved, by the first to need them", "bytes", "memory"),
+                (
+                    "saved",
+                    total(saved.get(operator.name, [])),
+                    "bytes saved, by the first to need them",
+                    "bytes",
+                    "memory",
+                ),
                 ("flops", total(k.flops for w in phases for k in w.kernels), "FLOPs, all phases", "FLOP", "flops"),
             )
             for what, amount, meaning, unit, part in parts:

@@ -104,7 +104,9 @@ def _delay(axis: Axis, collective: str, ledger: Ledger) -> Expr:
         delay = where(_inside(axis), inside, outside) + fixed
     else:
         islands = maximum(axis.ranks / _together(axis), 1)
-        hops = where(_inside(axis), inside * (axis.ranks - 1), outside * (islands - 1) + inside * (axis.ranks - islands))
+        hops = where(
+            _inside(axis), inside * (axis.ranks - 1), outside * (islands - 1) + inside * (axis.ranks - islands)
+        )
         delay = less(1, axis.ranks) * (_STEPS[collective] * hops + fixed)
     meaning = f"start-up of {collective} over {axis.name}"
     return ledger.define(f"delay.{axis.name}.{collective}", delay, meaning, "s", "time")

@@ -95,9 +95,7 @@ def _producers(operators: tuple[Operator, ...]) -> dict[Tensor, int]:
     return made
 
 
-def _spans(
-    operators: tuple[Operator, ...], recompute: frozenset[str], whole: bool
-) -> list[tuple[int, int, bool]]:
+def _spans(operators: tuple[Operator, ...], recompute: frozenset[str], whole: bool) -> list[tuple[int, int, bool]]:
     """(first, last, discard) of each group: the outermost named region around an operator."""
     if whole:
         return [(0, len(operators) - 1, False)] if operators else []
@@ -110,9 +108,7 @@ def _spans(
     return list(spans.values())
 
 
-def _group(
-    operators: tuple[Operator, ...], made: Mapping[Tensor, int], first: int, last: int, discard: bool
-) -> _Group:
+def _group(operators: tuple[Operator, ...], made: Mapping[Tensor, int], first: int, last: int, discard: bool) -> _Group:
     inside = range(first, last + 1)
     savers: dict[Tensor, list[int]] = {}
     for index, operator in enumerate(operators):

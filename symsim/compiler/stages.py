@@ -14,7 +14,7 @@ from sympy import Expr, Integer
 
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.rules import divides, make_rule
-from symsim.functions import equal, less, maximum, minimum, remainder, where
+from symsim.functions import at_most, equal, less, maximum, minimum, remainder, where
 from symsim.records.cost import Rule
 from symsim.records.graph import Graph, Slot, Unit
 from symsim.records.strategy import Structure
@@ -124,6 +124,12 @@ def _ends(layers: Expr, structure: Structure) -> tuple[Expr, Expr, Expr, tuple[R
         rules: tuple[Rule, ...] = (
             divides(maximum(pp - len(given), 1), rest, message),
             make_rule(rest, ">=", Integer(0), message),
+            make_rule(
+                less(1, pp) * at_most(pp, len(given)) * rest,
+                "==",
+                Integer(0),
+                "first and last stage hold all layers when there is no stage between them",
+            ),
         )
     else:
         share = (layers + embedding + loss) / pp

@@ -30,7 +30,9 @@ EXPOSED_AXES = {"tp": "tp", "cp": "cp", "ep": "ep", "etp": "ep"}
 def published(expression: Expr, vocab: Expr) -> Expr:
     """An amount of one rank, taken for the whole model as published: nothing split, no padding."""
     one = Integer(1)
-    whole: dict[Expr, Expr] = {symbol(n): one for n in ("tp", "cp", "ep", "etp", "mbs", "moe_imbalance", "moe_capacity")}
+    whole: dict[Expr, Expr] = {
+        symbol(n): one for n in ("tp", "cp", "ep", "etp", "mbs", "moe_imbalance", "moe_capacity")
+    }
     return expression.xreplace({symbol("V"): vocab, symbol("T"): symbol("seq")}).xreplace(whole)
 
 

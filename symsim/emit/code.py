@@ -42,7 +42,7 @@ def compile_scalar(program: Program, wanted: Sequence[int]) -> Compiled:
     ``wanted`` are registers, for example those of :attr:`Program.outputs` and rules.
     """
     levels, collected = _plan(program, wanted)
-    inputs = _needed_inputs(program, levels, collected)
+    inputs = _needed_inputs(program, levels, (*collected, *wanted))
     lines = ["def run(v, lookup):"]
     if inputs:
         lines.append(f"    {', '.join(_r(k) for k in inputs)}, = v")
@@ -70,7 +70,7 @@ def compile_array(program: Program, wanted: Sequence[int]) -> Compiled:
     import numpy as np
 
     levels, collected = _plan(program, wanted)
-    inputs = _needed_inputs(program, levels, collected)
+    inputs = _needed_inputs(program, levels, (*collected, *wanted))
     stage = _r(program.stage_register)
     lines = ["def run(v, lookup):"]
     if inputs:
@@ -160,17 +160,22 @@ def _operands(instruction: Instruction) -> tuple[int, ...]:
     return instruction[2:] if instruction[0] == "table" else instruction[1:]
 
 
-def _needed_inputs(program: Program, levels: _Levels, collected: tuple[int, ...]) -> tuple[int, ...]:
+def _needed_inputs(program: Program, levels: _Levels, read: tuple[int, ...]) -> tuple[int, ...]:
     first = len(program.inputs) + 1
-    used = {k for k in collected if k < program.stage_register} | {
+    used = {k for k in read if k < program.stage_register} | {
         operand
         for register in (*levels.before, *levels.stage, *levels.after)
         for operand in _operands(program.instructions[register - first])
         if operand < program.stage_register
     }
-    if levels.stage or collected:
+    if levels.stage or _reduces(program, levels):
         used.add(program.inputs.index("pp"))
     return tuple(sorted(used))
+
+
+def _reduces(program: Program, levels: _Levels) -> bool:
+    first = len(program.inputs) + 1
+    return any(program.instructions[k - first][0] in REDUCING for k in levels.after)
 
 
 def _stage_count(program: Program) -> str:

@@ -237,7 +237,9 @@ class Builder:
         return tree.Compute(flops, "matmul", (m, k, n), None, None, place)
 
     def _compute(self, raw: Any, children: list[Any]) -> tree.Compute:
-        traits = {c.data: self.build(c) for c in children if isinstance(c, Tree) and c.data in ("recomputing", "causal")}
+        traits = {
+            c.data: self.build(c) for c in children if isinstance(c, Tree) and c.data in ("recomputing", "causal")
+        }
         flops, *shape = (
             self.build(c) for c in children if isinstance(c, Tree) and c.data not in ("recomputing", "causal")
         )

@@ -90,9 +90,7 @@ def _take(call: tree.Call, arguments: dict[str, tree.Expression], parameters: tu
         arguments.setdefault(keyword, argument.value)
 
 
-def _settle(
-    family: tree.FamilyItem, arguments: Mapping[str, tree.Expression], place: Place
-) -> Mapping[str, Dimension]:
+def _settle(family: tree.FamilyItem, arguments: Mapping[str, tree.Expression], place: Place) -> Mapping[str, Dimension]:
     parameters = {p.name: p for p in family.parameters}
     problems: list[InputError] = []
     for name, value in arguments.items():
@@ -118,9 +116,7 @@ def _settle(
 class _Dimensions(Plain):
     """Dimensions settled on demand, so that a default may use any other dimension."""
 
-    def __init__(
-        self, parameters: Mapping[str, tree.Parameter], arguments: Mapping[str, tree.Expression]
-    ) -> None:
+    def __init__(self, parameters: Mapping[str, tree.Parameter], arguments: Mapping[str, tree.Expression]) -> None:
         self.values: dict[str, Value] = {}
         self._parameters = parameters
         self._arguments = arguments

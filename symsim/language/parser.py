@@ -89,7 +89,9 @@ class _Separators:
     always_accept = ("_SEP",)
     _OPEN = frozenset({"LPAR", "LSQB"})
     _CLOSE = frozenset({"RPAR", "RSQB"})
-    _UNFINISHED = frozenset({"COMMA", "PLUS", "MINUS", "STAR", "SLASH", "PERCENT", "POWER", "EQUAL", "OR", "AND", "NOT", "ARROW"})
+    _UNFINISHED = frozenset(
+        {"COMMA", "PLUS", "MINUS", "STAR", "SLASH", "PERCENT", "POWER", "EQUAL", "OR", "AND", "NOT", "ARROW"}
+    )
 
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
         depth = 0
@@ -139,7 +141,9 @@ _SPOKEN = {
     "PHASE": "forward, input_grad or weight_grad",
     "COLLECTIVE": "a collective",
 }
-_OPERATORS = frozenset({"OR", "AND", "IN", "COMPARE", "PLUS", "MINUS", "STAR", "SLASH", "PERCENT", "POWER", "RANGE", "NOT", "IF"})
+_OPERATORS = frozenset(
+    {"OR", "AND", "IN", "COMPARE", "PLUS", "MINUS", "STAR", "SLASH", "PERCENT", "POWER", "RANGE", "NOT", "IF"}
+)
 
 
 def _explain(problem: Any, source: Source, kind: str) -> InputError:
@@ -149,7 +153,7 @@ def _explain(problem: Any, source: Source, kind: str) -> InputError:
     if not isinstance(problem, UnexpectedToken):
         char = source.text[problem.pos_in_stream] if problem.pos_in_stream < len(source.text) else ""
         place = Place(source, problem.line, problem.column)
-        hint = 'a text is written in one line, between double quotes' if char == '"' else None
+        hint = "a text is written in one line, between double quotes" if char == '"' else None
         return error("E105", f"unexpected character {char!r}", place, hint)
     token = problem.token
     line, column = max(1, token.line or 1), max(1, token.column or 1)

@@ -108,7 +108,9 @@ class _Walk:
         last = name.rsplit(".", 1)[-1]
         wanted = _UNIT_OF.get(last) or ("FLOP/s" if last in _PRECISIONS else "")
         if not wanted and last not in _PLAIN and not last.endswith("efficiency"):
-            raise error("E423", f"unknown figure '{name}'", node.place, nearest(last, [*_UNIT_OF, *_PRECISIONS, *_PLAIN]))
+            raise error(
+                "E423", f"unknown figure '{name}'", node.place, nearest(last, [*_UNIT_OF, *_PRECISIONS, *_PLAIN])
+            )
         value = number(evaluate(node, Plain({})), node.place, Plain({}))
         unit = node.unit if isinstance(node, tree.Number) else None
         if (unit or "") != wanted and not (value == 0 and wanted):

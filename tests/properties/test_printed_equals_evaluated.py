@@ -34,7 +34,9 @@ def differences(expected: Any, actual: Any, where: str = "") -> list[str]:
         pairs = zip(expected, actual, strict=True)
         return [d for k, (e, a) in enumerate(pairs) for d in differences(e, a, f"{where}[{k}]")]
     if isinstance(expected, int | float) and not isinstance(expected, bool):
-        return [] if math.isclose(expected, actual, rel_tol=1e-9, abs_tol=1e-12) else [f"{where}: {expected} ≠ {actual}"]
+        return (
+            [] if math.isclose(expected, actual, rel_tol=1e-9, abs_tol=1e-12) else [f"{where}: {expected} ≠ {actual}"]
+        )
     return [] if expected == actual else [f"{where}: {expected} ≠ {actual}"]
 
 
