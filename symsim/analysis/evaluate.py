@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
-from symsim.analysis.plan import Plan, check_rules
+from symsim.analysis.plan import Plan, impossible
 from symsim.compiler import cache
 from symsim.diagnostics import error
 from symsim.emit.code import Compiled, compile_array, compile_scalar
@@ -32,6 +31,7 @@ class Evaluator:
     def __init__(self, program: Program) -> None:
         self.program = program
         self._functions: dict[tuple[bool, bool], Compiled] = {}
+        self._rules: dict[int, Compiled] = {}
 
     def names(self, timed_too: bool) -> tuple[str, ...]:
         """Names of the outputs, those that need a machine included or not."""
@@ -41,19 +41,16 @@ class Evaluator:
         key = (timed_too, arrays)
         if key not in self._functions:
             wanted = [self.program.outputs[n].register for n in self.names(timed_too)]
-            if not arrays:
-                wanted += [r.register for r in self.program.rules]
             make = compile_array if arrays else compile_scalar
             self._functions[key] = make(self.program, wanted)
         return self._functions[key]
 
-    def scalar(self, sizes: Mapping[str, Any], machine: Machine | None) -> tuple[dict[str, Any], list[Any]]:
-        """Every output for one plan (a list over the stages for those of a stage), and the rules' amounts."""
+    def scalar(self, sizes: Mapping[str, Any], machine: Machine | None) -> dict[str, Any]:
+        """Every output for one legal plan; a list over the stages for those of a stage."""
         function = self._function(machine is not None, arrays=False)
         values = sizes if machine is None else {**sizes, **machine.values}
         results = function.run(self._inputs(function, values), machine.lookup if machine else _no_machine)
-        names = self.names(machine is not None)
-        return dict(zip(names, results, strict=False)), list(results[len(names) :])
+        return dict(zip(self.names(machine is not None), results, strict=True))
 
     def arrays(self, sizes: Mapping[str, Any], machine: Machine | None) -> dict[str, Any]:
         """Every output over arrays of sizes; stage ones have one more axis, NaN past the last stage."""
@@ -68,16 +65,16 @@ class Evaluator:
             raise error("E322", f"no value is given for {', '.join(missing)}")
         return [values[n] for n in function.inputs]
 
-    @cached_property
-    def _rule_functions(self) -> dict[int, Compiled]:
-        return {}
+    def broken(self, sizes: Mapping[str, Any]) -> list[CheckedRule]:
+        """The rules that these sizes break; only a plan that breaks none may be evaluated."""
+        return [rule for rule in self.program.rules if not self.rule_holds(rule, sizes)]
 
     def rule_holds(self, rule: CheckedRule, sizes: Mapping[str, Any]) -> bool:
-        if rule.register not in self._rule_functions:
-            self._rule_functions[rule.register] = compile_scalar(self.program, [rule.register])
-        function = self._rule_functions[rule.register]
+        if rule.register not in self._rules:
+            self._rules[rule.register] = compile_scalar(self.program, [rule.register])
+        function = self._rules[rule.register]
         try:
-            (amount,) = function.run([sizes[n] for n in function.inputs], _no_machine)
+            (amount,) = function.run(self._inputs(function, sizes), _no_machine)
         except ZeroDivisionError:
             return False
         return holds(rule.kind, amount)
@@ -148,12 +145,11 @@ def answer(model: Model, settled: Plan, machine: Machine | None) -> Answer:
         InputError: the plan breaks a rule; every broken rule is reported with legal values nearby.
     """
     compiled = evaluator(model, settled.structure)
-    values, amounts = compiled.scalar(settled.sizes, machine)
-    broken = [(r, a) for r, a in zip(compiled.program.rules, amounts, strict=True) if not holds(r.kind, a)]
+    broken = compiled.broken(settled.sizes)
     if broken:
 
         def fits(rule: CheckedRule, name: str, value: int) -> bool:
             return compiled.rule_holds(rule, {**settled.sizes, name: value})
 
-        check_rules(broken, settled, fits)
-    return Answer(values, int(settled.sizes["pp"]))
+        raise impossible(broken, settled, fits)
+    return Answer(compiled.scalar(settled.sizes, machine), int(settled.sizes["pp"]))

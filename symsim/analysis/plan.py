@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 from symsim.diagnostics import Diagnostic, InputError, Place, error
+from symsim.emit.program import CheckedRule
 from symsim.records.strategy import CHOICES, SIZE_SYMBOLS, Strategy, Structure, Value
 
 DERIVED_NAMES = ("dp", "edp", "microbatches")
@@ -102,29 +102,28 @@ def _sizes(values: Mapping[str, Value | None]) -> dict[str, int | Fraction]:
     }
 
 
-def check_rules(failures: list[tuple[Any, Any]], settled: Plan, fits: Any) -> None:
-    """Report every broken rule with the nearest legal values of the names in it.
+Fits = Callable[[CheckedRule, str, int], bool]
+"""Whether a rule holds with one name changed to a value."""
 
-    ``failures`` are (rule, amount); ``fits(rule, name, value)`` says whether the rule holds with
-    one name changed.
-    """
+
+def impossible(broken: list[CheckedRule], settled: Plan, fits: Fits) -> InputError:
+    """Every broken rule, with the nearest legal values of the names in it."""
     problems: list[Diagnostic] = []
-    for rule, _amount in failures:
+    for rule in broken:
         named = [n for n in rule.names if n in settled.sizes]
         values = ", ".join(f"{n} = {settled.sizes[n]}" for n in named)
         hints = [h for n in named if (h := _nearest_legal(rule, n, settled, fits))]
         place = next((settled.places[n] for n in named if n in settled.places), None)
         message = f"this plan is not possible: {rule.message}" + (f"; here {values}" if values else "")
         problems.append(Diagnostic("E330", message, place, "; or ".join(hints[:3]) or None))
-    if problems:
-        raise InputError(problems)
+    return InputError(problems)
 
 
 MAX_TRIED = 4096
 """How far around a size legal values are looked for."""
 
 
-def _nearest_legal(rule: Any, name: str, settled: Plan, fits: Any) -> str | None:
+def _nearest_legal(rule: CheckedRule, name: str, settled: Plan, fits: Fits) -> str | None:
     current = int(settled.sizes[name])
     below = next((v for v in range(current - 1, max(0, current - MAX_TRIED), -1) if fits(rule, name, v)), None)
     above = next((v for v in range(current + 1, current + MAX_TRIED) if fits(rule, name, v)), None)

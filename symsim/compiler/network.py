@@ -89,7 +89,7 @@ def _rate(axis: Axis, collective: str, ledger: Ledger) -> Expr:
     if collective in ("all_reduce", "all_gather", "reduce_scatter"):
         outside = minimum(inside, outside * _together(axis))
     elif collective == "all_to_all":
-        outside = minimum(inside, outside * (axis.ranks - 1) / maximum(axis.ranks - _together(axis), 1))
+        outside = minimum(inside, outside * maximum(axis.ranks - 1, 1) / maximum(axis.ranks - _together(axis), 1))
     name = f"rate.{axis.name}.{collective}"
     meaning = f"rate of {collective} over {axis.name}"
     return ledger.define(name, where(_inside(axis), inside, outside), meaning, "B/s", "time")

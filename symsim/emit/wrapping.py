@@ -14,7 +14,7 @@ INDENT: Final = 2
 """Columns by which what belongs to the line above is set in."""
 
 _TOKEN: Final = re.compile(
-    r"(?P<item>(?<=,) | (?=if |else |for ))|(?P<term> (?=[+−\-] ))|(?P<quotient> ?(?=/ ?\())"
+    r"(?P<item>(?<=,) | (?=if |else |for ))|(?P<term> (?=[+−\-] ))|(?P<quotient> (?=//? \()|(?=/\())"
     r"|(?P<open>[(\[⌈⌊])|(?P<close>[)\]⌉⌋])"
 )
 _LOOSEST_FIRST: Final = ("item", "term", "quotient")

@@ -36,6 +36,7 @@ a, b, c = samples.names("a b c")
         (Mul(-1, a - b, evaluate=False), "-(a - b)"),
         (seq**2, r"\mathit{seq}^{2}"),
         ((a / b) ** c, r"\left( \frac{a}{b} \right)^{c}"),
+        (((a + 1) ** b) ** c, r"((a + 1)^{b})^{c}"),
         (sqrt(a + b), r"\sqrt{a + b}"),
         (Float(989e12) * a, r"989 \times 10^{12} \cdot a"),
         (Float(0.5) * a, r"0.5 \cdot a"),

@@ -34,6 +34,10 @@ def test_what_goes_on_with_an_argument_is_set_in_further() -> None:
     assert wrap("max(aaaa + bbbb, cccc + dddd)", 10) == ["max(aaaa", "    + bbbb,", "  cccc", "    + dddd)"]
 
 
+def test_the_operator_of_a_floored_quotient_stays_whole() -> None:
+    assert wrap("aaaa // (bbbb * cccc)", 18) == ["aaaa", "// (bbbb * cccc)"]
+
+
 def test_groups_of_digits_stay_together() -> None:
     assert wrap("855 638 016·tp + 1", 8) == ["855 638 016·tp", "+ 1"]
 

@@ -17,7 +17,7 @@ from symsim.interop.huggingface_architectures import ARCHITECTURES
 from symsim.interop.json_text import parse
 from symsim.language.models import elaborate_model
 from symsim.records.model import Model
-from tests.models.counting import SHIPPED, model_of, parameters, rows, shipped
+from tests.models.counting import model_of, parameters, rows, shipped
 
 PUBLIC = rows("params_huggingface.json")
 SMALL = rows("params_huggingface_small.json")
@@ -195,7 +195,8 @@ def test_bloom_is_read_with_the_old_names_of_its_keys() -> None:
 def test_nested_text_model_takes_hugging_faces_defaults() -> None:
     """The file of google/gemma-3-27b-pt leaves out every key of the text model that has its usual value."""
     nested = {"model_type": "gemma3_text", "hidden_size": 5376, "intermediate_size": 21504, "num_hidden_layers": 62,
-              "num_attention_heads": 32, "num_key_value_heads": 16, "head_dim": 128, "sliding_window": 1024}  # fmt: skip
+              "num_attention_heads": 32, "num_key_value_heads": 16, "head_dim": 128,
+              "sliding_window": 1024}  # fmt: skip
     text = text_of({"model_type": "gemma3", "text_config": nested, "vision_config": {"hidden_size": 1152}})
     assert model_of(text).dimensions == shipped("gemma3_27b").dimensions
     assert "# The text model of a gemma3 model; its other parts are left out." in text
@@ -223,7 +224,7 @@ def test_nested_text_model_is_tied_where_the_whole_is() -> None:
         ({"mlp_bias": True}, ("mlp_bias",)),
         ({"attention_bias": True, "mlp_bias": True}, ("bias", "qkv_bias", "mlp_bias")),
         ({"model_type": "qwen2", "num_key_value_heads": 4}, ("qkv_bias",)),
-        ({"model_type": "qwen2_moe", **{**EXPERTS, "model_type": "qwen2_moe"}, "num_key_value_heads": 4}, ("qkv_bias",)),
+        ({**EXPERTS, "model_type": "qwen2_moe", "num_key_value_heads": 4}, ("qkv_bias",)),
         ({"model_type": "glm", "num_key_value_heads": 4}, ("qkv_bias",)),
         ({"model_type": "seed_oss", "num_key_value_heads": 4}, ("qkv_bias",)),
         ({"model_type": "seed_oss", "num_key_value_heads": 4, "attention_out_bias": True}, ("bias", "qkv_bias")),
@@ -239,15 +240,16 @@ def test_biases_are_where_the_module_has_them(keys: dict[str, object], where: tu
 # Windows and patterns of layers
 
 LOCAL, FULL = "sliding_attention", "full_attention"
+SLIDING = {"model_type": "qwen2", "use_sliding_window": True, "sliding_window": 64}
 
 
 @pytest.mark.parametrize(
     ("keys", "dimension", "value"),
     [
         ({"layer_types": [FULL] * 4}, "window", 0),
-        ({"model_type": "qwen3", "use_sliding_window": False, "sliding_window": 64, "layer_types": [FULL] * 4}, "window", 0),
-        ({"model_type": "qwen2", "use_sliding_window": True, "sliding_window": 64, "max_window_layers": 4}, "window", 0),
-        ({"model_type": "qwen2", "use_sliding_window": True, "sliding_window": 64, "max_window_layers": 0}, "window", 64),
+        ({**SLIDING, "use_sliding_window": False, "layer_types": [FULL] * 4}, "window", 0),
+        ({**SLIDING, "max_window_layers": 4}, "window", 0),
+        ({**SLIDING, "max_window_layers": 0}, "window", 64),
         ({"model_type": "qwen3", "use_sliding_window": True, "layer_types": [LOCAL] * 4}, "window", 4096),
         ({**EXPERTS, "use_sliding_window": True, "sliding_window": 64}, "window", 64),
         ({"model_type": "gemma3_text", "sliding_window_pattern": 3}, "locals", 2),
@@ -291,9 +293,7 @@ def test_layers_have_the_window_or_pattern(keys: dict[str, object], dimension: s
     ],
 )  # fmt: skip
 def test_what_cannot_be_expressed_is_an_error_at_its_key(keys: dict[str, object], at: str) -> None:
-    heads = {} if "model_type" in LATENT and keys.get("model_type") in ("deepseek_v2", "deepseek_v3") else {
-        "num_key_value_heads": 2}  # fmt: skip
-    found = refused(**{**heads, **keys})
+    found = refused(**{"num_key_value_heads": 4, **keys})
     assert found.code == "E512"
     assert line_of(found).startswith(f'"{at}"')
 
@@ -376,15 +376,15 @@ def test_configuration_without_a_text_has_errors_without_a_place_in_it() -> None
     assert str(caught.value.diagnostics[0].place) == "config.json:1:1"
 
 
-values = st.none() | st.booleans() | st.integers(-2, 10**13) | st.floats() | st.text(max_size=5)
-values |= st.lists(st.sampled_from([FULL, LOCAL, "linear_attention", 0, 1, 4]), max_size=5)
+LISTS = st.lists(st.sampled_from([FULL, LOCAL, "linear_attention", 0, 1, 4]), max_size=5)
+VALUES = st.one_of(st.none(), st.booleans(), st.integers(-2, 10**13), st.floats(), st.text(max_size=5), LISTS)
 KEYS = sorted({key for row in (*PUBLIC, *SMALL) for key in row["config"]} - {"model_type"})
 
 
 @given(
     st.sampled_from(sorted(ARCHITECTURES)),
     st.sampled_from(SMALL),
-    st.dictionaries(st.sampled_from(KEYS), values, max_size=4),
+    st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=4),
 )
 def test_any_configuration_is_a_model_or_an_error(
     model_type: str, row: dict[str, Any], changed: dict[str, object]
@@ -395,20 +395,3 @@ def test_any_configuration_is_a_model_or_an_error(
         assert problem.diagnostics
     else:
         assert model_of(text).dimensions
-
-
-def test_every_shipped_model_of_hugging_face_is_a_public_configuration() -> None:
-    """What is shipped but not compared here comes from a paper or from a recipe of NVIDIA's."""
-    compared = {"gemma3_27b" if row["name"] == "gemma3_text_27b" else row["name"] for row in PUBLIC}
-    elsewhere = {
-        "gpt3_175b",
-        "megatron_22b",
-        "megatron_530b",
-        "megatron_1t",
-        "nemotron4_15b",
-        "nemotron4_340b",
-        "grok1",
-    }
-    same_kind = {"llama2_7b", "llama2_70b", "mixtral_8x22b", "qwen3_235b_a22b", "deepseek_v2_lite", "kimi_k2",
-                 "gemma2_9b", "bloom_176b", "glm45_air"}  # fmt: skip
-    assert compared | elsewhere | same_kind == set(SHIPPED)

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from symsim.analysis.evaluate import Evaluator, evaluator, holds
+from symsim.analysis.evaluate import Evaluator, evaluator
 from symsim.analysis.load import Question, question
 from symsim.machine.bind import Machine, bind
 
@@ -56,7 +56,7 @@ def legal_sizes(compiled: Evaluator, fixed: dict[str, int], count: int, seed: in
             **fixed, "tp": tp, "cp": cp, "ep": ep, "etp": etp, "pp": pp, "mbs": mbs, "seq": draw.choice((2048, 4096, 8192)),
             "world": tp * cp * pp * dp, "gbs": mbs * dp * draw.choice((1, 2, 5, 8, 32)),
         }  # fmt: skip
-        if all(compiled.rule_holds(rule, sizes) for rule in compiled.program.rules):
+        if not compiled.broken(sizes):
             yield sizes
             found += 1
             if found == count:

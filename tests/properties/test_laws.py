@@ -20,7 +20,7 @@ def test_arrays_give_what_scalars_give(case: Case) -> None:
     columns = {n: np.array([float(p[n]) for p in points]) for n in points[0]}
     found = compiled.arrays(columns, machine)
     for k, point in enumerate(points):
-        values = compiled.scalar(point, machine)[0]
+        values = compiled.scalar(point, machine)
         expected = Answer(values, point["pp"])
         for name, value in found.items():
             if np.ndim(value) == 2:
@@ -36,9 +36,9 @@ def test_arrays_give_what_scalars_give(case: Case) -> None:
 def test_memory_grows_with_the_micro_batch_and_the_sequence(case: Case) -> None:
     asked, compiled, _ = load(case, None)
     for sizes in legal_sizes(compiled, dict(asked.plan.sizes), 20, seed=6):
-        peak = compiled.scalar(sizes, None)[0]["memory.peak"]
+        peak = compiled.scalar(sizes, None)["memory.peak"]
         for larger in ({"mbs": sizes["mbs"] * 2, "gbs": sizes["gbs"] * 2}, {"seq": sizes["seq"] * 2}):
-            assert compiled.scalar({**sizes, **larger}, None)[0]["memory.peak"] >= peak
+            assert compiled.scalar({**sizes, **larger}, None)["memory.peak"] >= peak
 
 
 @cases
@@ -46,12 +46,12 @@ def test_a_faster_machine_is_never_slower(case: Case) -> None:
     asked, compiled, machine = load(case, "h100_sxm")
     assert machine is not None
     for sizes in legal_sizes(compiled, dict(asked.plan.sizes), 10, seed=7):
-        time = compiled.scalar(sizes, machine)[0]["time.iteration"]
+        time = compiled.scalar(sizes, machine)["time.iteration"]
         for name in machine.values:
             if not name.endswith(("bandwidth", "bf16", "fp8", "efficiency")):
                 continue
             faster = type(machine)(machine.name, {**machine.values, name: machine.values[name] * 2}, machine.lookup, ())
-            assert compiled.scalar(sizes, faster)[0]["time.iteration"] <= time * (1 + 1e-12), name
+            assert compiled.scalar(sizes, faster)["time.iteration"] <= time * (1 + 1e-12), name
 
 
 @cases
@@ -59,5 +59,5 @@ def test_more_data_parallel_replicas_never_need_more_memory(case: Case) -> None:
     asked, compiled, _ = load(case, None)
     for sizes in legal_sizes(compiled, dict(asked.plan.sizes), 20, seed=8):
         doubled = {**sizes, "world": sizes["world"] * 2, "gbs": sizes["gbs"] * 2}
-        few, many = (compiled.scalar(s, None)[0]["memory.peak"] for s in (sizes, doubled))
+        few, many = (compiled.scalar(s, None)["memory.peak"] for s in (sizes, doubled))
         assert many <= few

@@ -59,7 +59,7 @@ def test_every_number_of_eval_is_its_printed_formula(case: Case, form: str) -> N
     else:
         page = latex_reader.read_page(latex.definitions(printed, "t"))
     for sizes in legal_sizes(compiled, dict(asked.plan.sizes), POINTS, seed=CASES.index(case)):
-        values, _ = compiled.scalar(sizes, machine)
+        values = compiled.scalar(sizes, machine)
         stages = sizes["pp"]
         if form == "python":
             known = {identifiers.get(n, n): v for n, v in {**sizes, **machine.values}.items()}
