@@ -175,10 +175,20 @@ def _workspace(
             continue
         worst = maximum(*(tidy(r) for r in own.values()))
         rise = ledger.define(f"w{held.suffix}", worst, f"rise above it while one {held.title} runs", "bytes", "memory")
-        later = sympy.Add(*(_times(_kept_count(h), ledger.value(f"A{h.suffix}")) for h in units[position + 1 :]))
+        later = sympy.Add(*(_times(_kept_count(h), ledger.value(f"A{h.suffix}")) for h in units if _follows(h, held)))
         present = Integer(1) if held.part.is_layer and len(layer_kinds) == 1 and not may_be_empty else _some(held)
         candidates.append(_times(present, rise - later))
     return maximum(*candidates, 0) if len(candidates) > 1 else maximum(*candidates)
+
+
+def _follows(later: Held, held: Held) -> bool:
+    """Whether units of the one kind all stand behind those of the other.
+
+    Of one kind, the recomputed ones are the first of a stage.
+    """
+    if later.part is held.part:
+        return later.phased.recomputed < held.phased.recomputed
+    return later.part.segments[0] > held.part.segments[1]
 
 
 def _some(held: Held) -> Expr:

@@ -34,7 +34,8 @@ class Moment:
 class Phased:
     """One unit in time.
 
-    ``kept`` lives from forward to backward, ``replayed`` runs again, ``moments`` are in order.
+    ``kept`` lives from forward to backward, ``replayed`` runs again, ``moments`` are in order;
+    ``recomputed`` says that the unit is recomputed whole.
     ``holder`` names, for each kept tensor, the operator that first asks for it.
     """
 
@@ -43,6 +44,7 @@ class Phased:
     holder: Mapping[Tensor, str]
     replayed: tuple[Operator, ...]
     moments: tuple[Moment, ...]
+    recomputed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def phase(unit: Unit, recompute: frozenset[str], whole: bool) -> Phased:
     moments = _moments(operators, groups, kept, need)
     replayed = tuple(o for g in groups for o in operators[g.first : g.last + 1])
     holder = {t: operators[need[t]].name for t in kept}
-    return Phased(unit, kept, holder, replayed, moments)
+    return Phased(unit, kept, holder, replayed, moments, whole)
 
 
 def _producers(operators: tuple[Operator, ...]) -> dict[Tensor, int]:

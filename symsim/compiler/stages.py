@@ -23,12 +23,17 @@ from symsim.symbols import symbol
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A unit as a stage holds it: ``count`` of them, ``recomputed`` of which are recomputed whole."""
+    """A unit as a stage holds it: ``count`` of them, ``recomputed`` of which are recomputed whole.
+
+    ``segments`` are the first and last stretch of the model that it lies in; a repeating pattern is
+    one stretch.
+    """
 
     unit: Unit
     count: Expr
     recomputed: Expr
     is_layer: bool
+    segments: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,8 @@ def stages(graph: Graph, structure: Structure, ledger: Ledger) -> Stages:
     i, pp = symbol("i"), symbol("pp")
     intervals, rules = _intervals(graph.layers, structure, ledger)
     runs = _runs(graph.slots)
-    counts: dict[str, tuple[Unit, Expr, Expr]] = {}
+    starts = list(dict.fromkeys(r.start for r in runs))
+    counts: dict[str, tuple[Unit, Expr, Expr, int, int]] = {}
     single = len({r.unit.name for r in runs}) == 1
     by_block = "recompute_layers" in structure.symbols and structure["recompute_method"] == "block"
     chosen = symbol("recompute_layers") if by_block and structure["recompute"] == "full" else None
@@ -71,18 +77,19 @@ def stages(graph: Graph, structure: Structure, ledger: Ledger) -> Stages:
             held += _between(run, a, b, single, graph.layers)
             if chosen is not None:
                 again += _between(run, a, minimum(a + chosen, b), single, graph.layers)
-        before = counts.get(run.unit.name, (run.unit, Integer(0), Integer(0)))
-        counts[run.unit.name] = (run.unit, before[1] + held, before[2] + again)
-    parts = [Part(graph.prologue, equal(i, 0), Integer(0), False)]
-    for name, (unit, held, again) in counts.items():
+        segment = starts.index(run.start)
+        _, n, r, first, _ = counts.get(run.unit.name, (run.unit, Integer(0), Integer(0), segment, segment))
+        counts[run.unit.name] = (run.unit, n + held, r + again, first, segment)
+    parts = [Part(graph.prologue, equal(i, 0), Integer(0), False, (-1, -1))]
+    for name, (unit, held, again, first, last) in counts.items():
         suffix = "" if single else f"_{name}"
         meaning = "layers on the stage" if single else f"{name} layers on the stage"
         count = ledger.define(f"n{suffix}", held, meaning, "", "sizes")
         whole: Expr = count if structure["recompute"] == "full" and chosen is None else Integer(0)
         if chosen is not None:
             whole = ledger.define(f"r{suffix}", again, f"of them recomputed{'' if single else ' ' + name}", "", "sizes")
-        parts.append(Part(unit, count, whole, True))
-    parts.append(Part(graph.epilogue, equal(i, pp - 1), Integer(0), False))
+        parts.append(Part(unit, count, whole, True, (first, last)))
+    parts.append(Part(graph.epilogue, equal(i, pp - 1), Integer(0), False, (len(starts), len(starts))))
     uneven = any(n in structure.symbols for n in ("first_stage_layers", "last_stage_layers"))
     return Stages(tuple(parts), rules, uneven)
 
