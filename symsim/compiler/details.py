@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy
 
 from symsim.compiler.ledger import Ledger
-from symsim.compiler.memory import Held
+from symsim.compiler.memory import Held, qualified
 from symsim.compiler.network import sent_bytes
 from symsim.compiler.simplify import tidy, total
 from symsim.records.graph import PHASES
@@ -17,12 +17,13 @@ def details(units: tuple[Held, ...], ledger: Ledger) -> None:
     Over the operators of a unit, the saved ones add up to A, the FLOPs to ``flops.one``.
     """
     for held in units:
-        prefix = f"{held.suffix.removeprefix('_')}." if held.suffix else ""
         saved: dict[str, list[sympy.Expr]] = {}
         for tensor in held.phased.kept:
             saved.setdefault(held.phased.holder[tensor], []).append(tensor.bytes)
         for operator in held.part.unit.operators:
-            name, title = f"{prefix}{operator.name}", f"of {operator.kind}"
+            name, title = qualified(held, operator), f"of {operator.kind}"
+            if held.phased.recomputed and held.part.count != held.part.recomputed:
+                name = f"recomputed.{name}"
             phases = [operator.work[p] for p in PHASES]
             if operator in held.phased.replayed:
                 phases.append(operator.work["forward"])

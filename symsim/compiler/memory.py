@@ -15,6 +15,7 @@ from symsim.compiler.simplify import Terms, add, dominates, scale, terms, tidy, 
 from symsim.compiler.stages import Part, Stages
 from symsim.elements import element_bytes
 from symsim.functions import less, maximum, minimum, stage_max
+from symsim.records.graph import Operator
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
@@ -32,6 +33,12 @@ class Held:
     suffix: str
     title: str
     chunk: Expr = Integer(1)
+
+
+def qualified(held: Held, operator: Operator) -> str:
+    """An operator's name in formulas: with its unit's, where the model has several."""
+    unit = held.part.unit.name
+    return operator.name if not held.suffix or operator.name.startswith(f"{unit}.") else f"{unit}.{operator.name}"
 
 
 def held_units(stages: Stages, structure: Structure) -> tuple[Held, ...]:

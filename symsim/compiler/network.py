@@ -78,18 +78,18 @@ def _inside(axis: Axis) -> Expr:
     return at_most(axis.span, symbol("link.span"))
 
 
-def _together(axis: Axis) -> Expr:
-    """Ranks of the axis that share an island."""
-    return maximum(1, minimum(axis.ranks, symbol("link.span") / axis.stride))
+def _together(axis: Axis, ledger: Ledger) -> Expr:
+    together = maximum(1, minimum(axis.ranks, symbol("link.span") / axis.stride))
+    return ledger.define(f"together.{axis.name}", together, f"ranks of {axis.name} that share an island", "", "time")
 
 
 def _rate(axis: Axis, collective: str, ledger: Ledger) -> Expr:
     inside = symbol("link.bandwidth") * _figure("link", collective, "efficiency", axis.span)
     outside = symbol("network.bandwidth") * _figure("network", collective, "efficiency", axis.span)
     if collective in ("all_reduce", "all_gather", "reduce_scatter"):
-        outside = minimum(inside, outside * _together(axis))
+        outside = minimum(inside, outside * _together(axis, ledger))
     elif collective == "all_to_all":
-        outside = minimum(inside, outside * maximum(axis.ranks - 1, 1) / maximum(axis.ranks - _together(axis), 1))
+        outside = minimum(inside, outside * maximum(axis.ranks - 1, 1) / maximum(axis.ranks - _together(axis, ledger), 1))
     name = f"rate.{axis.name}.{collective}"
     meaning = f"rate of {collective} over {axis.name}"
     return ledger.define(name, where(_inside(axis), inside, outside), meaning, "B/s", "time")
@@ -103,7 +103,7 @@ def _delay(axis: Axis, collective: str, ledger: Ledger) -> Expr:
     if collective == "send_receive":
         delay = where(_inside(axis), inside, outside) + fixed
     else:
-        islands = maximum(axis.ranks / _together(axis), 1)
+        islands = axis.ranks / _together(axis, ledger)
         hops = where(
             _inside(axis), inside * (axis.ranks - 1), outside * (islands - 1) + inside * (axis.ranks - islands)
         )

@@ -12,7 +12,7 @@ import sympy
 from sympy import Expr, Integer, Symbol
 
 from symsim.compiler.ledger import Ledger
-from symsim.compiler.memory import Held
+from symsim.compiler.memory import Held, qualified
 from symsim.compiler.network import message_time, sent_bytes
 from symsim.compiler.simplify import tidy, total
 from symsim.functions import maximum, stage_sum, table
@@ -136,15 +136,13 @@ def operator_times(units: tuple[Held, ...], structure: Structure, ledger: Ledger
     """Per stage: ``forward``, ``backward``, ``recompute`` and exposed messages; F and B are their sums."""
     sums: dict[str, Expr] = {}
     for held in units:
-        single = not held.suffix
-        prefix = "" if single else f"{held.part.unit.name}."
         own: dict[str, list[Expr]] = {}
         for operator in held.part.unit.operators:
             for phase in PHASES:
                 turn = "forward" if phase == "forward" else "backward"
-                _collect(own, turn, prefix, operator, phase, structure, ledger)
+                _collect(own, turn, qualified(held, operator), operator, phase, structure, ledger)
         for operator in held.phased.replayed:
-            _collect(own, "recompute", prefix, operator, "forward", structure, ledger)
+            _collect(own, "recompute", qualified(held, operator), operator, "forward", structure, ledger)
         for key, times in own.items():
             turn, _, axis = key.partition(".")
             what = f"{axis} messages" if axis else turn
@@ -163,14 +161,14 @@ def operator_times(units: tuple[Held, ...], structure: Structure, ledger: Ledger
 def _collect(
     own: dict[str, list[Expr]],
     turn: str,
-    prefix: str,
+    name: str,
     operator: Operator,
     phase: PhaseName,
     structure: Structure,
     ledger: Ledger,
 ) -> None:
     work = operator.work[phase]
-    name = f"{prefix}{operator.name}.{phase}"
+    name = f"{name}.{phase}"
     compute = roofline(work, phase, structure)
     if compute != 0:
         compute = ledger.define(name, compute, f"{operator.kind}, {phase}", "s", "time")
@@ -198,7 +196,7 @@ def _kernel_time(kernel: Kernel, phase: PhaseName, structure: Structure) -> Expr
     precision = str(structure["precision"])
     plain = precision if precision in ("bf16", "fp16", "fp32") else "bf16"
     chosen = precision if kernel.rate in QUANTISED else plain
-    efficiency = table(Symbol(f"{kernel.rate}.{phase}"), *kernel.shape)
+    efficiency = table(Symbol(f"{kernel.rate}.{phase}.efficiency"), *kernel.shape)
     if chosen not in ("bf16", "fp16", "fp32"):
         efficiency *= symbol("matmul.fp8_relative_efficiency")
     return tidy(total([kernel.flops])) / (symbol(f"matmul.{chosen}") * efficiency)

@@ -1,7 +1,7 @@
 """Long formulas broken over lines, at their outermost operators first.
 
 Works on printed text, for any notation whose sums are `` + ``, whose lists are ``, `` and whose
-long denominators are in parentheses.
+long denominators are in parentheses. A short factor in parentheses is kept whole.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ INDENT: Final = 2
 """Columns by which what belongs to the line above is set in."""
 
 _TOKEN: Final = re.compile(
-    r"(?P<item>(?<=,) | (?=if |else |for ))|(?P<term> (?=[+−\-] ))|(?P<quotient> (?=//? \()|(?=/\())"
+    r"(?P<item>(?<=,) | (?=if |else |for ))|(?P<term> (?=[+−\-] ))|(?P<factor> (?=//? \()|(?=/\()| ?(?=(?:·|\* )\([^()]{1,30}\)))"
     r"|(?P<open>[(\[⌈⌊])|(?P<close>[)\]⌉⌋])"
 )
-_LOOSEST_FIRST: Final = ("item", "term", "quotient")
+_LOOSEST_FIRST: Final = ("item", "term", "factor")
 
 
 def wrap(formula: str, width: int) -> list[str]:

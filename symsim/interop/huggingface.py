@@ -11,7 +11,7 @@ from pathlib import Path
 
 from symsim.diagnostics import Diagnostic, InputError, Place, Source, error, nearest
 from symsim.interop.huggingface_architectures import ARCHITECTURES, Architecture
-from symsim.interop.huggingface_rules import Reading, spoken
+from symsim.interop.huggingface_reading import Reading, spoken
 from symsim.interop.json_text import parse, read_text
 from symsim.interop.model_text import identifier, model_text, printable
 

@@ -96,13 +96,17 @@ class _Walk:
             self.figures[name] = self._checked(name, entry.value, source or "not stated")
 
     def override(self, name: str, node: tree.Expression) -> None:
-        if name not in self.figures and not any(t.startswith(name.removesuffix("efficiency")) for t in self.tables):
+        if name not in self.figures and not self._tables_of(name):
             known = [*self.figures, *self.tables]
             raise error("E422", f"this system has no figure '{name}'", node.place, nearest(name, known))
         self.figures[name] = self._checked(name, node, "--set")
-        base = name.removesuffix(".efficiency")
-        for table in [t for t in self.tables if t == name or t.startswith(base + ".")]:
+        for table in self._tables_of(name):
             del self.tables[table]
+
+    def _tables_of(self, name: str) -> list[str]:
+        """The tables that answer for a figure: its own, or one for each phase."""
+        base, _, last = name.rpartition(".")
+        return [t for t in self.tables if t == name or (t.startswith(f"{base}.") and t.endswith(f".{last}"))]
 
     def _checked(self, name: str, node: tree.Expression, source: str) -> Figure:
         last = name.rsplit(".", 1)[-1]
@@ -131,7 +135,8 @@ class _Walk:
         path = _inside(self.folder, arguments[0].value, node.place)
         for found, table in read_table(path, name).items():
             phase = found[len(name) + 1 :]
-            self.tables[f"{name.removesuffix('.efficiency')}.{phase}" if phase else found] = table
+            base, _, last = name.rpartition(".")
+            self.tables[f"{base}.{phase}.{last}" if phase else found] = table
 
 
 def _inside(folder: Path, given: str, place: Place) -> Path:

@@ -85,16 +85,15 @@ def _over_arrays(scalar: Callable[[tuple[Any, ...]], float], name: str, dimensio
 
 
 def _plain(system: System, name: str) -> float:
-    """A table's name without a table: the constant of its class, or of its link."""
-    place, _, last = name.rpartition(".")
-    if last in LINK_FALLBACKS:
-        for candidate in (name, f"{place.partition('.')[0]}.{last}"):
-            if candidate in system.figures:
-                return system.figures[candidate].value
-        return LINK_FALLBACKS[last]
-    for candidate in (f"{place}.efficiency", "matmul.efficiency"):
+    """A table's name without a table: the constant of its class, of its link, or of the GEMMs."""
+    first, last = name.partition(".")[0], name.rpartition(".")[2]
+    for candidate in (name, f"{first}.{last}"):
         if candidate in system.figures:
             return system.figures[candidate].value
+    if first in ("link", "network"):
+        return LINK_FALLBACKS[last]
+    if "matmul.efficiency" in system.figures:
+        return system.figures["matmul.efficiency"].value
     means = [t.mean for n, t in system.tables.items() if n.startswith("matmul.")]
     return sum(means) / len(means) if means else 1.0
 

@@ -120,7 +120,7 @@ def _is_double(number: Float) -> bool:
     return math.isfinite(float(number)) and abs(float(number)) > 1e-300
 
 
-class Undefined(ArithmeticError):
+class UndefinedError(ArithmeticError):
     """The formula has no real value here."""
 
 
@@ -129,7 +129,7 @@ def value(expr: Any, environment: Environment) -> Fraction:
     try:
         return _value(expr, environment)
     except (ZeroDivisionError, ValueError, OverflowError) as fault:
-        raise Undefined from fault
+        raise UndefinedError from fault
 
 
 def _value(expr: Any, env: Environment) -> Fraction:
@@ -157,7 +157,7 @@ def _value(expr: Any, env: Environment) -> Fraction:
             return math.prod(args, start=Fraction(1))
         case Pow():
             if abs(args[1]) > 200 or abs(args[0].numerator) > 10**300:
-                raise Undefined
+                raise UndefinedError
             return Fraction(power(*args))
         case floor():
             return Fraction(math.floor(args[0]))

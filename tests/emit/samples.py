@@ -17,15 +17,15 @@ def names(text: str) -> list[Any]:
 
 def llama3_70b() -> list[Definition]:
     """Memory of one GPU, as in ARCHITECTURE.md, and a few times."""
-    tp, cp, pp, dp, mbs, seq, m, i, n, T, V, P, f = names("tp cp pp dp mbs seq m i n T V P f")
+    tp, cp, pp, dp, mbs, seq, m, i, n, tokens, vocabulary, held, f = names("tp cp pp dp mbs seq m i n T V P f")
     parts = names("weights gradients optimizer activations")
-    F, B, exposed, qkv = names("F B exposed qkv.forward")
+    forward, backward, exposed, qkv = names("F B exposed qkv.forward")
     peak_flops, bandwidth, latency, efficiency = names("matmul.bf16 hbm.bandwidth hbm.latency hbm.efficiency")
     all_reduce = symbol("link.all_reduce.latency")
 
-    traffic = 2 * (T * 8192 + 8192 * 10240 / tp + T * 10240 / tp)
-    measured = table(Symbol("matmul.forward"), T, 8192, 10240 / tp)
-    table_of_embedding = 8192 * V / tp
+    traffic = 2 * (tokens * 8192 + 8192 * 10240 / tp + tokens * 10240 / tp)
+    measured = table(Symbol("matmul.forward"), tokens, 8192, 10240 / tp)
+    table_of_embedding = 8192 * vocabulary / tp
 
     def sizes(name: str, expression: Any, meaning: str, scope: Scope, unit: str = "") -> Definition:
         return Definition(name, expression, meaning, unit, scope, "sizes")
@@ -51,19 +51,32 @@ def llama3_70b() -> list[Definition]:
             "stage",
             "params",
         ),
-        memory("weights", 2 * P, "of the layers, in bf16"),
-        memory("gradients", 4 * P, "accumulated in fp32"),
-        memory("optimizer", 12 * P / (dp * cp), "master weights and both moments, spread over the data-parallel ranks"),
-        memory("activations", f * n * T * 274688 / tp + equal(i, pp - 1) * 4 * T * V / tp, "saved for backward"),
+        memory("weights", 2 * held, "of the layers, in bf16"),
+        memory("gradients", 4 * held, "accumulated in fp32"),
+        memory(
+            "optimizer", 12 * held / (dp * cp), "master weights and both moments, spread over the data-parallel ranks"
+        ),
+        memory(
+            "activations",
+            f * n * tokens * 274688 / tp + equal(i, pp - 1) * 4 * tokens * vocabulary / tp,
+            "saved for backward",
+        ),
         memory("peak", sum(parts), "largest at any moment"),
         time(
             "qkv.forward",
-            maximum(2 * T * 8192 * 10240 / (tp * peak_flops * measured), traffic / (bandwidth * efficiency) + latency),
+            maximum(
+                2 * tokens * 8192 * 10240 / (tp * peak_flops * measured), traffic / (bandwidth * efficiency) + latency
+            ),
             "query, key and value projection, forward",
             "run",
         ),
         time("F", n * qkv + where(less(i, pp - 1), all_reduce + Float(6e-6), 0), "forward of one micro-batch", "stage"),
-        time("B", 2 * F, "backward of one micro-batch", "stage"),
-        time("exposed", stage_sum(F) / 4, "communication that nothing hides", "run"),
-        time("iteration", (m + pp - 1) * stage_max(F + B) + stage_pick(B, F) + exposed, "one step", "run"),
+        time("B", 2 * forward, "backward of one micro-batch", "stage"),
+        time("exposed", stage_sum(forward) / 4, "communication that nothing hides", "run"),
+        time(
+            "iteration",
+            (m + pp - 1) * stage_max(forward + backward) + stage_pick(backward, forward) + exposed,
+            "one step",
+            "run",
+        ),
     ]

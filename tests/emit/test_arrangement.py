@@ -14,7 +14,7 @@ from symsim.functions import equal
 from symsim.records.cost import Definition
 from symsim.symbols import VOCABULARY, symbol
 from tests.emit import samples
-from tests.emit.formulas import Undefined, environments, formulas, value
+from tests.emit.formulas import UndefinedError, environments, formulas, value
 from tests.readers.evaluation import Environment
 from tests.readers.text_reader import read
 
@@ -51,7 +51,7 @@ def test_one_denominator_changes_no_value(formula: Any, environment: Environment
     environment = environment.at_stage(1)
     try:
         expected = value(formula, environment)
-    except Undefined:
+    except UndefinedError:
         assume(False)
     assert read(text.render(over_one_denominator(arrange(formula))))(environment) == expected
 

@@ -15,7 +15,7 @@ from symsim.functions import table as measured
 from symsim.records.cost import Definition
 from symsim.symbols import VOCABULARY, symbol
 from tests.emit import samples
-from tests.emit.formulas import Undefined, environments, formulas, value
+from tests.emit.formulas import UndefinedError, environments, formulas, value
 from tests.emit.golden_files import assert_golden
 from tests.readers.evaluation import Environment
 from tests.readers.latex_reader import read, read_name, read_page
@@ -111,7 +111,7 @@ def test_a_formula_reads_back_as_the_same_number(formula: Any, environment: Envi
     environment = environment.at_stage(1)
     try:
         expected = value(formula, environment)
-    except Undefined:
+    except UndefinedError:
         assume(False)
     assert read(latex.expression(formula))(environment) == expected
 
@@ -140,7 +140,7 @@ def test_any_display_reads_back(bodies: list[Any], environment: Environment) -> 
     for reading, body in zip(page, bodies, strict=True):
         try:
             expected = value(body, environment)
-        except Undefined:
+        except UndefinedError:
             continue
         assert reading.evaluate(environment) == expected
 

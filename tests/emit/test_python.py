@@ -20,7 +20,7 @@ from symsim.functions import table as measured
 from symsim.records.cost import Definition, Scope
 from symsim.symbols import symbol
 from tests.emit import samples
-from tests.emit.formulas import FIGURES, OF_A_STAGE, SIZES, STAGES, Undefined, environments, formulas, value
+from tests.emit.formulas import FIGURES, OF_A_STAGE, SIZES, STAGES, UndefinedError, environments, formulas, value
 from tests.emit.golden_files import assert_golden
 from tests.readers.evaluation import Environment, Value, evaluate_page, power
 from tests.readers.text_reader import read_page
@@ -211,7 +211,7 @@ def _called(function: str, *arguments: Any) -> ast.AST:
 def test_any_formula_computes_the_same_number(formula: Any, environment: Environment) -> None:
     try:
         expected = [value(formula, environment.at_stage(stage)) for stage in range(STAGES)]
-    except Undefined:
+    except UndefinedError:
         assume(False)
     given_on_stages = [define(name, measured(Symbol(name), i), "stage") for name in OF_A_STAGE]
     source = python.module(

@@ -17,7 +17,7 @@ from symsim.functions import table as measured
 from symsim.records.cost import Definition
 from symsim.symbols import symbol
 from tests.emit import samples
-from tests.emit.formulas import STAGES, Undefined, environments, formulas, value
+from tests.emit.formulas import STAGES, UndefinedError, environments, formulas, value
 from tests.emit.golden_files import assert_golden
 from tests.readers.evaluation import Environment, evaluate_page
 from tests.readers.text_reader import read, read_page
@@ -129,7 +129,7 @@ def test_a_formula_reads_back_as_the_same_number(formula: Any, environment: Envi
     environment = environment.at_stage(1)
     try:
         expected = value(formula, environment)
-    except Undefined:
+    except UndefinedError:
         assume(False)
     assert read(text.expression(formula))(environment) == expected
 
@@ -183,7 +183,7 @@ def test_any_page_reads_back(bodies: list[Any], meanings: list[str], width: int,
     for reading, body in zip(page, bodies, strict=True):
         try:
             expected = value(body, environment)
-        except Undefined:
+        except UndefinedError:
             continue
         assert reading.evaluate(environment) == expected
 

@@ -34,6 +34,10 @@ def test_what_goes_on_with_an_argument_is_set_in_further() -> None:
     assert wrap("max(aaaa + bbbb, cccc + dddd)", 10) == ["max(aaaa", "    + bbbb,", "  cccc", "    + dddd)"]
 
 
+def test_a_short_factor_stays_whole() -> None:
+    assert wrap("aaaa·bbbb·(c − 1) + d", 12) == ["aaaa·bbbb", "  ·(c − 1)", "+ d"]
+
+
 def test_the_operator_of_a_floored_quotient_stays_whole() -> None:
     assert wrap("aaaa // (bbbb * cccc)", 18) == ["aaaa", "// (bbbb * cccc)"]
 

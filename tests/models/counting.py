@@ -56,7 +56,7 @@ def stage_parameters(model: Model, strategy: str) -> list[dict[str, int]]:
     """Elements that one rank of each stage holds."""
     settled = plan(load_strategy(strategy))
     evaluator = Evaluator(assemble(compile_cost(model, settled.structure)))
-    values, _ = evaluator.scalar(settled.sizes, None)
+    values = evaluator.scalar(settled.sizes, None)
     count = settled.values["pp"]
     assert isinstance(count, int)
     dense, expert = (_on_stages(values.get(name, 0), count) for name in ("P", "P_expert"))

@@ -77,15 +77,22 @@ def test_operators_add_up_to_their_layer(case: Case) -> None:
     cost = compile_cost(asked.model, asked.plan.structure, details=True)
     formulas = {d.name: d.expression for d in cost.definitions}
     for what, whole in (("saved", "A"), ("flops", "flops.one")):
-        for name in [n for n in formulas if n == whole or n.startswith(f"{whole}_")]:
-            suffix = name[len(whole) :]
-            prefix = f"{what}@{suffix.removeprefix('_')}." if suffix else f"{what}@"
-            own = [e for n, e in formulas.items() if n.startswith(prefix)]
-            others = [n for n in formulas if n.startswith(f"{whole}_") and n != name]
-            if not suffix:
-                own = [e for n, e in formulas.items() if n.startswith(prefix)
-                       and not any(n.startswith(f"{what}@{o[len(whole) + 1:]}.") for o in others)]  # fmt: skip
+        wholes = [n for n in formulas if n == whole or n.startswith(f"{whole}_")]
+        prefixes = {n: f"{what}@{_prefix(n[len(whole) :])}" for n in wholes}
+        for name in wholes:
+            others = [p for p in prefixes.values() if len(p) > len(prefixes[name])]
+            own = [
+                formula
+                for n, formula in formulas.items()
+                if n.startswith(prefixes[name]) and not any(n.startswith(o) for o in others)
+            ]
             assert terms(sum(own)) == terms(formulas[name]), name
+
+
+def _prefix(suffix: str) -> str:
+    """``_moe_recomputed`` → ``recomputed.moe.``, how the operators of these layers are called."""
+    unit = suffix.removesuffix("_recomputed").removeprefix("_")
+    return ("recomputed." if suffix.endswith("_recomputed") else "") + (f"{unit}." if unit else "")
 
 
 def test_hardware_flops_are_those_of_all_ranks() -> None:
