@@ -8,8 +8,10 @@ more of them, so that all errors of a file are reported together. Every message 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +22,13 @@ class Source:
     text: str = field(repr=False)
 
     def line(self, number: int) -> str:
-        lines = self.text.split("\n")
+        lines = _lines(self.text)
         return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else ""
+
+
+@lru_cache(maxsize=4)
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(text.split("\n"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,56 +46,102 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
+    """One thing that is wrong.
+
+    ``about`` is the name of a strategy's choice that a message without a place is about:
+    :func:`placed` finds where that choice was made.
+    """
+
     code: str
     message: str
     place: Place | None = None
     hint: str | None = None
+    about: str | None = None
 
     def render(self) -> str:
         """The message as it is printed: place, sentence, line with caret, hint."""
-        head = f"{self.place}: " if self.place else ""
-        out = [f"{head}error[{self.code}]: {self.message}"]
+        head = f"{_printable(str(self.place))}: " if self.place else ""
+        out = [f"{head}error[{self.code}]: {_shortened(self.message)}"]
         if self.place:
             out += _excerpt(self.place)
         if self.hint:
-            out.append(f"  hint: {self.hint}")
+            out.append(f"  hint: {_shortened(self.hint)}")
         return "\n".join(out)
+
+
+MAX_SHOWN = 20
+"""Errors that are printed; the rest are counted."""
 
 
 class InputError(Exception):
     """The input is wrong. The command line prints every diagnostic and exits with status 2."""
 
     def __init__(self, diagnostics: Diagnostic | Iterable[Diagnostic]) -> None:
-        several = [diagnostics] if isinstance(diagnostics, Diagnostic) else list(diagnostics)
+        several = [diagnostics] if isinstance(diagnostics, Diagnostic) else dict.fromkeys(diagnostics)
         self.diagnostics: tuple[Diagnostic, ...] = tuple(several)
         super().__init__("\n".join(d.message for d in self.diagnostics))
 
     def render(self) -> str:
-        return "\n".join(d.render() for d in self.diagnostics)
+        out = [d.render() for d in self.diagnostics[:MAX_SHOWN]]
+        more = len(self.diagnostics) - len(out)
+        return "\n".join([*out, f"… and {more:,} more errors"] if more else out)
 
 
-def error(code: str, message: str, place: Place | None = None, hint: str | None = None) -> InputError:
+def error(
+    code: str, message: str, place: Place | None = None, hint: str | None = None, about: str | None = None
+) -> InputError:
     """One diagnostic, ready to raise."""
-    return InputError(Diagnostic(code, message, place, hint))
+    return InputError(Diagnostic(code, message, place, hint, about))
+
+
+@contextmanager
+def placed(places: Mapping[str, Place]) -> Iterator[None]:
+    """Give errors that are about a choice of the strategy the place where the choice was made."""
+    try:
+        yield
+    except InputError as problem:
+        raise InputError(
+            d if d.place is not None or d.about is None else replace(d, place=places.get(d.about))
+            for d in problem.diagnostics
+        ) from None
+
+
+_LONGEST_NAME = 64
+_MOST_NAMES = 12
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """A hint naming the known word most like ``word``, if one is near."""
+    """A hint naming the known word most like ``word``, if one is near, or the few that there are."""
     names = sorted(set(known))
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    if len(word) > _LONGEST_NAME:
+        return None
+    lowered = {n.lower(): n for n in names}
+    close = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
     if close:
-        return f"did you mean '{close[0]}'?"
-    if 0 < len(names) <= 12:
+        return f"did you mean '{lowered[close[0]]}'?"
+    if 0 < len(names) <= _MOST_NAMES:
         return "known here: " + ", ".join(names)
     return None
+
+
+_LONGEST_MESSAGE = 400
+
+
+def _printable(text: str) -> str:
+    """One line that leaves the terminal as it is, whatever the input had in it."""
+    return "".join(c if c.isprintable() else "�" for c in text)
+
+
+def _shortened(text: str) -> str:
+    text = _printable(text)
+    return text if len(text) <= _LONGEST_MESSAGE else f"{text[: _LONGEST_MESSAGE // 2]} … {text[-60:]}"
 
 
 _EXCERPT_WIDTH = 100
 
 
 def _excerpt(place: Place) -> list[str]:
-    line = place.source.line(place.line).replace("\t", " ")
-    line = "".join(c if c.isprintable() else "�" for c in line)
+    line = _printable(place.source.line(place.line).replace("\t", " "))
     if not line.strip():
         return []
     start = max(0, place.column - 1 - _EXCERPT_WIDTH // 2)

@@ -11,9 +11,17 @@ from symsim.machine.bind import Machine
 
 MEMORY_PARTS = ("weights", "gradients", "optimizer", "activations", "workspace")
 BREAKDOWN = (
-    "forward", "backward", "recompute", "tensor_parallel", "context_parallel", "expert_parallel", "pipeline_parallel",
-    "bubble", "data_parallel", "optimizer",
-)  # fmt: skip
+    "forward",
+    "backward",
+    "recompute",
+    "tensor_parallel",
+    "context_parallel",
+    "expert_parallel",
+    "pipeline_parallel",
+    "bubble",
+    "data_parallel",
+    "optimizer",
+)
 
 
 def document(asked: Question, found: Answer, machine: Machine | None) -> dict[str, Any]:
@@ -105,8 +113,12 @@ def _strategy(asked: Question, found: Answer) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for name, value in asked.plan.values.items():
         out[name] = sorted(value) if isinstance(value, frozenset) else _plain(value)
-    return {**out, "dp": _plain(found.values["dp"]), "edp": _plain(found.values["edp"]),
-            "microbatches": _plain(found.values["m"])}  # fmt: skip
+    return {
+        **out,
+        "dp": _plain(found.values["dp"]),
+        "edp": _plain(found.values["edp"]),
+        "microbatches": _plain(found.values["m"]),
+    }
 
 
 def _plain(value: Any) -> Any:

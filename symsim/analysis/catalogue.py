@@ -23,8 +23,18 @@ def _models() -> tuple[list[str], Rows]:
     for name in resources.shipped("models"):
         model = load_model(source_of(name), {})
         size = model.dimensions
-        rows.append([name, model.title, model.family, str(size["hidden"]), str(size["layers"]), str(size["heads"]),
-                     str(size.get("experts", "")), str(size["vocab"])])  # fmt: skip
+        rows.append(
+            [
+                name,
+                model.title,
+                model.family,
+                str(size["hidden"]),
+                str(size["layers"]),
+                str(size["heads"]),
+                str(size.get("experts", "")),
+                str(size["vocab"]),
+            ]
+        )
     return ["name", "title", "family", "hidden", "layers", "heads", "experts", "vocab"], rows
 
 
@@ -43,20 +53,32 @@ def _systems() -> tuple[list[str], Rows]:
     for name in resources.shipped("systems"):
         system = load_system(name)
         figure = system.figures
-        rows.append([name, system.title, bytes_text(figure["memory.capacity"].value),
-                     decimal_text(figure["matmul.bf16"].value, "FLOP/s"),
-                     decimal_text(figure["hbm.bandwidth"].value, "B/s"),
-                     f"{system.link_kind} {decimal_text(figure['link.bandwidth'].value, 'B/s')} x{figure['link.span'].value:g}",
-                     decimal_text(figure["network.bandwidth"].value, "B/s"),
-                     "measured" if system.tables else "data sheet"])  # fmt: skip
+        link = decimal_text(figure["link.bandwidth"].value, "B/s")
+        rows.append(
+            [
+                name,
+                system.title,
+                bytes_text(figure["memory.capacity"].value),
+                decimal_text(figure["matmul.bf16"].value, "FLOP/s"),
+                decimal_text(figure["hbm.bandwidth"].value, "B/s"),
+                f"{system.link_kind} {link} x{figure['link.span'].value:g}",
+                decimal_text(figure["network.bandwidth"].value, "B/s"),
+                "measured" if system.tables else "data sheet",
+            ]
+        )
     return ["name", "title", "memory", "bf16", "hbm", "link", "network", "efficiencies"], rows
 
 
 def _library() -> tuple[list[str], Rows]:
     library = library_of()
     rows: Rows = []
-    for kind, items in (("family", library.families), ("block", library.blocks), ("operator", library.operators),
-                        ("optimizer", library.optimizers), ("definition", library.defines)):  # fmt: skip
+    for kind, items in (
+        ("family", library.families),
+        ("block", library.blocks),
+        ("operator", library.operators),
+        ("optimizer", library.optimizers),
+        ("definition", library.defines),
+    ):
         for name, item in items.items():
             parameters = ", ".join(p.name for p in getattr(item, "parameters", ()))
             shown = "layer" if getattr(item, "is_layer", False) else kind

@@ -93,8 +93,9 @@ _EVALUATORS: dict[str, Evaluator] = {}
 
 def evaluator(model: Model, structure: Structure) -> Evaluator:
     """The evaluator of a model under structural choices: from memory, from disk, or compiled now."""
-    key = cache.key_of("program", model.name, model.family, sorted(model.dimensions.items()), model.own and model.own.text,
-                       _stable(structure))  # fmt: skip
+    own = model.own.text if model.own is not None else ""
+    dimensions = sorted(model.dimensions.items())
+    key = cache.key_of("program", model.name, model.family, dimensions, own, _stable(structure))
     if key not in _EVALUATORS:
         program = _from_disk(key)
         if program is None:

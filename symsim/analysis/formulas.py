@@ -51,12 +51,21 @@ def _kept(asked: Question, keep: frozenset[str]) -> frozenset[str]:
 _TOTALS: Mapping[str, tuple[str, ...]] = {
     "memory": ("memory.peak",),
     "params": ("parameters", "active_parameters"),
-    "flops": ("flops.forward_per_token", "flops.model_per_iteration", "flops.causal_per_iteration",
-              "flops.hardware_per_iteration"),
+    "flops": (
+        "flops.forward_per_token",
+        "flops.model_per_iteration",
+        "flops.causal_per_iteration",
+        "flops.hardware_per_iteration",
+    ),
     "communication": (),
-    "time": ("time.iteration", "throughput.tokens_per_s_per_gpu", "throughput.mfu", "throughput.hfu",
-             "throughput.model_flops_per_gpu_causal"),
-}  # fmt: skip
+    "time": (
+        "time.iteration",
+        "throughput.tokens_per_s_per_gpu",
+        "throughput.mfu",
+        "throughput.hfu",
+        "throughput.model_flops_per_gpu_causal",
+    ),
+}
 _STAGES: Mapping[str, tuple[str, ...]] = {
     "memory": ("weights", "gradients", "optimizer", "activations", "workspace", "peak"),
     "params": ("P", "P_expert"),
@@ -65,8 +74,12 @@ _STAGES: Mapping[str, tuple[str, ...]] = {
     "time": ("F", "B", "t"),
 }
 _LAYERS: Mapping[str, tuple[str, ...]] = {
-    "memory": ("A", "w"), "params": ("P.one",), "flops": ("flops.one",), "communication": (), "time": ("one",),
-}  # fmt: skip
+    "memory": ("A", "w"),
+    "params": ("P.one",),
+    "flops": ("flops.one",),
+    "communication": (),
+    "time": ("one",),
+}
 
 
 def _wanted(cost: CostModel, show: str, per: str) -> list[str]:

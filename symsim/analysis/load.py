@@ -61,8 +61,16 @@ def load_model(source: Source, overrides: Mapping[str, tree.Expression]) -> Mode
     if known is not None:
         return known
     model = elaborate_model(source, overrides)
-    cache.write(key, {"name": model.name, "title": model.title, "family": model.family,
-                      "dimensions": dict(model.dimensions), "own": model.own is not None})  # fmt: skip
+    cache.write(
+        key,
+        {
+            "name": model.name,
+            "title": model.title,
+            "family": model.family,
+            "dimensions": dict(model.dimensions),
+            "own": model.own is not None,
+        },
+    )
     return model
 
 

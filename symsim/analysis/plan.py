@@ -8,7 +8,8 @@ from fractions import Fraction
 
 from symsim.diagnostics import Diagnostic, InputError, Place, error
 from symsim.emit.program import CheckedRule
-from symsim.records.strategy import CHOICES, SIZE_SYMBOLS, Strategy, Structure, Value
+from symsim.language.strategies import Strategy
+from symsim.records.strategy import CHOICES, SIZE_SYMBOLS, Structure, Value
 
 DERIVED_NAMES = ("dp", "edp", "microbatches")
 
@@ -35,12 +36,20 @@ def plan(strategy: Strategy, needs_sizes: bool = True) -> Plan:
     if strategy.among:
         names = ", ".join(strategy.among)
         place = strategy.places[next(iter(strategy.among))]
-        raise error("E320", f"this strategy is a space to search: {names} has a set of values", place,
-                    "give one value, for example with --set " + f"{next(iter(strategy.among))}=…")  # fmt: skip
+        raise error(
+            "E320",
+            f"this strategy is a space to search: {names} has a set of values",
+            place,
+            "give one value, for example with --set " + f"{next(iter(strategy.among))}=…",
+        )
     values: dict[str, Value | None] = {n: strategy.values.get(n, c.default) for n, c in CHOICES.items()}
     if values["layout"] is not None:
-        raise error("E321", "placement by layout has no formula yet", strategy.places["layout"],
-                    "first_stage_layers and last_stage_layers place the ends")  # fmt: skip
+        raise error(
+            "E321",
+            "placement by layout has no formula yet",
+            strategy.places["layout"],
+            "first_stage_layers and last_stage_layers place the ends",
+        )
     if values["vp"] != 1 and values["schedule"] == "1f1b":
         values["schedule"] = "interleaved"
     if values["offload"] != "none":
@@ -57,15 +66,23 @@ def _step_size(values: dict[str, Value | None], strategy: Strategy) -> None:
         missing.append("gbs")
     if missing:
         first = next(iter(strategy.places.values()), None)
-        raise error("E322", f"the strategy does not say {', '.join(missing)}", first,
-                    "add " + ", ".join(f"{n} = …" for n in missing))  # fmt: skip
+        raise error(
+            "E322",
+            f"the strategy does not say {', '.join(missing)}",
+            first,
+            "add " + ", ".join(f"{n} = …" for n in missing),
+        )
     ranks = _int(values, "tp") * _int(values, "cp") * _int(values, "pp")
     dp = Fraction(_int(values, "world"), ranks)
     if values["microbatches"] is not None:
         step = _int(values, "microbatches") * _int(values, "mbs") * dp
         if values["gbs"] is not None and step != values["gbs"]:
-            raise error("E323", f"gbs = {values['gbs']} and microbatches·mbs·dp = {step} contradict each other",
-                        strategy.places["gbs"], "give one of them")  # fmt: skip
+            raise error(
+                "E323",
+                f"gbs = {values['gbs']} and microbatches·mbs·dp = {step} contradict each other",
+                strategy.places["gbs"],
+                "give one of them",
+            )
         values["gbs"] = step if step.denominator != 1 else step.numerator
     else:
         count = Fraction(_int(values, "gbs")) / (_int(values, "mbs") * dp)

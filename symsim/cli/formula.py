@@ -31,8 +31,11 @@ _PIPE_WIDTH = 120
 @system_option
 @click.option("--show", type=click.Choice(SHOWN), default="memory", show_default=True, help="What to show.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
-@click.option("--per", type=click.Choice(DEPTHS), help="How far to open it up: the whole job, one pipeline stage "
-              "(the default), one layer, one operator.")  # fmt: skip
+@click.option(
+    "--per",
+    type=click.Choice(DEPTHS),
+    help="How far to open it up: the whole job, one pipeline stage (the default), one layer, one operator.",
+)
 @click.option("--keep", default="", metavar="NAME,…", help="Dimensions of the model that stay symbols, or 'all'.")
 @set_option
 def command(

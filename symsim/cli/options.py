@@ -36,7 +36,10 @@ system_option: Decorator = click.option(
     "-y", "--system", type=SYSTEM, metavar="SYSTEM", help="A shipped machine or a .sym file."
 )
 set_option: Decorator = click.option(
-    "--set", "settings", multiple=True, metavar="NAME=VALUE",
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
     help="Override a name of the model, the strategy or the machine; may be repeated.",
-)  # fmt: skip
+)
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")

@@ -79,7 +79,7 @@ def write(key: str, data: Mapping[str, Any]) -> None:
         try:
             with os.fdopen(handle, "w") as file:
                 json.dump(data, file, separators=(",", ":"))
-            os.replace(name, place / f"{key}.json")
+            Path(name).replace(place / f"{key}.json")
         except OSError:
             Path(name).unlink(missing_ok=True)
     except OSError:

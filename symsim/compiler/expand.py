@@ -14,9 +14,10 @@ from symsim.diagnostics import Place, error, nearest
 from symsim.elements import element_bytes
 from symsim.language import tree
 from symsim.language.expressions import Value, evaluate, number, truth
+from symsim.language.library import Library
 from symsim.records.cost import Rule
 from symsim.records.graph import Graph, Operator, Region, Slot, Tensor, Unit
-from symsim.records.model import Library, Model
+from symsim.records.model import Model
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
@@ -84,8 +85,7 @@ def version_number(text: Value | None) -> int:
     """``2.11.0`` → 2011000, so that versions compare as numbers; unset is 0."""
     if not isinstance(text, str):
         return 0
-    parts = [int(p) if p.isdigit() else 0 for p in text.split(".")[:3]]
-    major, minor, patch = (parts + [0, 0, 0])[:3]
+    major, minor, patch = ([int(p) if p.isdigit() else 0 for p in text.split(".")] + [0, 0, 0])[:3]
     return (major * 1000 + minor) * 1000 + patch
 
 
@@ -229,10 +229,7 @@ class _Walk:
             entering = Tensor("x", stream.shape, stream.element, stream.elements, stream.bytes)
             outside, self._unit = self._unit, _UnitBuilder(self._kind_name(name), entering)
             inner = _Frame(frame.scope, {**frame.tensors, "x": entering}, entering, (), ())
-            if isinstance(layer, tree.Call):
-                result = self._call(layer, inner)
-            else:
-                result = self._body(layer, inner)
+            result = self._call(layer, inner) if isinstance(layer, tree.Call) else self._body(layer, inner)
             self._kinds[key] = (self._unit.unit(), result)
             self._unit = outside
         return self._kinds[key]
@@ -298,8 +295,12 @@ class _Walk:
     def _results(self, call: tree.Call, frame: _Frame, label: str | None) -> tuple[Tensor, ...]:
         self._depth += 1
         if self._depth > MAX_CALLS:
-            raise error("E232", f"blocks call each other more than {MAX_CALLS} deep", call.place,
-                        f"does '{call.callee}' call itself?")  # fmt: skip
+            raise error(
+                "E232",
+                f"blocks call each other more than {MAX_CALLS} deep",
+                call.place,
+                f"does '{call.callee}' call itself?",
+            )
         try:
             if call.callee == "body" and frame.body is not None:
                 return (self._given_body(call, frame),)
@@ -330,7 +331,7 @@ class _Walk:
         path = frame.path if item.takes_body or item.is_layer else (*frame.path, label or item.name)
         regions = frame.regions if item.region is None else (*frame.regions, self._region(item.region, item.discard))
         wanted = [p.name for p in item.parameters if p.is_tensor]
-        if wanted and len(tensors) != len(wanted) or len(tensors) > max(1, len(wanted)):
+        if (wanted and len(tensors) != len(wanted)) or len(tensors) > max(1, len(wanted)):
             raise error("E235", f"'{item.name}' takes {len(wanted)} tensors ({', '.join(wanted)})", call.place)
         scope = BlockScope(self.surroundings, values)
         body = (call.body, frame) if call.body is not None else None

@@ -32,7 +32,7 @@ class Held:
     phased: Phased
     suffix: str
     title: str
-    chunk: Expr = Integer(1)
+    chunk: Expr
 
 
 def qualified(held: Held, operator: Operator) -> str:
@@ -56,10 +56,20 @@ def held_units(stages: Stages, structure: Structure) -> tuple[Held, ...]:
             both = part.recomputed != part.count
             uniform = structure["recompute_method"] == "uniform" and "recompute_layers" in structure.symbols
             chunk = symbol("recompute_layers") if uniform else Integer(1)
-            out.append(Held(part, part.recomputed, whole, suffix + ("_recomputed" if both else ""),
-                            f"recomputed {title}" if both else title, chunk))  # fmt: skip
+            out.append(
+                Held(
+                    part,
+                    part.recomputed,
+                    whole,
+                    suffix + ("_recomputed" if both else ""),
+                    f"recomputed {title}" if both else title,
+                    chunk,
+                )
+            )
         if part.recomputed != part.count:
-            out.append(Held(part, part.count - part.recomputed, phase(part.unit, regions, False), suffix, title))
+            out.append(
+                Held(part, part.count - part.recomputed, phase(part.unit, regions, False), suffix, title, Integer(1))
+            )
     return tuple(out)
 
 
@@ -106,8 +116,9 @@ def activations(units: tuple[Held, ...], stages: Stages, structure: Structure, l
         saved[held.suffix] = own
         rises[held.suffix] = undominated(_rises(held, own))
         if own:
-            ledger.define(f"A{held.suffix}", tidy(own), f"saved by one {held.title} for one micro-batch", "bytes",
-                          "memory")  # fmt: skip
+            ledger.define(
+                f"A{held.suffix}", tidy(own), f"saved by one {held.title} for one micro-batch", "bytes", "memory"
+            )
     one = sympy.Add(*(_times(_kept_count(h), ledger.value(f"A{h.suffix}")) for h in units))
     ledger.define("S", one, "saved by the stage for one micro-batch", "bytes", "memory")
     ledger.define("activations", ledger.value("f") * ledger.value("S"), "saved activations", "bytes", "memory")

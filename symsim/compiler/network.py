@@ -89,7 +89,9 @@ def _rate(axis: Axis, collective: str, ledger: Ledger) -> Expr:
     if collective in ("all_reduce", "all_gather", "reduce_scatter"):
         outside = minimum(inside, outside * _together(axis, ledger))
     elif collective == "all_to_all":
-        outside = minimum(inside, outside * maximum(axis.ranks - 1, 1) / maximum(axis.ranks - _together(axis, ledger), 1))
+        outside = minimum(
+            inside, outside * maximum(axis.ranks - 1, 1) / maximum(axis.ranks - _together(axis, ledger), 1)
+        )
     name = f"rate.{axis.name}.{collective}"
     meaning = f"rate of {collective} over {axis.name}"
     return ledger.define(name, where(_inside(axis), inside, outside), meaning, "B/s", "time")
@@ -98,8 +100,11 @@ def _rate(axis: Axis, collective: str, ledger: Ledger) -> Expr:
 def _delay(axis: Axis, collective: str, ledger: Ledger) -> Expr:
     inside = _figure("link", collective, "latency", axis.span)
     outside = _figure("network", collective, "latency", axis.span)
-    fixed = where(_inside(axis), _figure("link", collective, "fixed", axis.span),
-                  _figure("network", collective, "fixed", axis.span))  # fmt: skip
+    fixed = where(
+        _inside(axis),
+        _figure("link", collective, "fixed", axis.span),
+        _figure("network", collective, "fixed", axis.span),
+    )
     if collective == "send_receive":
         delay = where(_inside(axis), inside, outside) + fixed
     else:

@@ -8,7 +8,7 @@ from symsim.diagnostics import error, nearest
 from symsim.elements import ELEMENT_BYTES, ELEMENT_NAMES, element_bytes
 from symsim.language import tree
 from symsim.language.expressions import Plain, evaluate, truth
-from symsim.records.model import Library
+from symsim.language.library import Library
 from symsim.records.strategy import Structure
 
 

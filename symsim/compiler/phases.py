@@ -117,9 +117,8 @@ def _group(operators: tuple[Operator, ...], made: Mapping[Tensor, int], first: i
         for tensor in operator.saves:
             savers.setdefault(tensor, []).append(index)
     dropped = tuple(
-        t for t, users in savers.items()
-        if made.get(t, -1) in inside and (discard or all(u in inside for u in users))
-    )  # fmt: skip
+        t for t, users in savers.items() if made.get(t, -1) in inside and (discard or all(u in inside for u in users))
+    )
     entering = tuple(
         dict.fromkeys(t for k in inside for t in (*operators[k].inputs, *operators[k].saves) if made.get(t, -1) < first)
     )

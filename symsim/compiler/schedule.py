@@ -22,8 +22,12 @@ COMPILED = ("1f1b", "interleaved", "gpipe")
 def check_schedule(structure: Structure) -> None:
     """Raises InputError for a schedule that has no closed form here yet."""
     if structure["schedule"] not in COMPILED:
-        raise error("E301", f"schedule '{structure['schedule']}' has no formula yet", None,
-                    f"compiled today: {', '.join(COMPILED)}")  # fmt: skip
+        raise error(
+            "E301",
+            f"schedule '{structure['schedule']}' has no formula yet",
+            None,
+            f"compiled today: {', '.join(COMPILED)}",
+        )
 
 
 def schedule(structure: Structure, stream: Expr, ledger: Ledger) -> None:
@@ -37,15 +41,22 @@ def schedule(structure: Structure, stream: Expr, ledger: Ledger) -> None:
     chunks: Expr = Integer(1)
     if structure["schedule"] == "interleaved":
         chunks = symbol("vp") if "vp" in structure.symbols else Integer(int(structure.get("vp") or 1))  # type: ignore[arg-type]
-    hop = ledger.define("p2p", message_time(Message("send_receive", stream, "pp"), ledger), "one hop to a neighbour",
-                        "s", "time")  # fmt: skip
+    hop = ledger.define(
+        "p2p", message_time(Message("send_receive", stream, "pp"), ledger), "one hop to a neighbour", "s", "time"
+    )
     blocking: Expr = Integer(0) if structure["overlap_p2p"] else 2 * chunks * hop * less(1, pp)
     ledger.define("stage.pp", blocking, "messages to neighbours for one micro-batch", "s", "time")
-    stage = ledger.define("t", ledger.value("F") + ledger.value("B") + ledger.value("stage.pp"),
-                          "one micro-batch on the stage", "s", "time")  # fmt: skip
+    stage = ledger.define(
+        "t",
+        ledger.value("F") + ledger.value("B") + ledger.value("stage.pp"),
+        "one micro-batch on the stage",
+        "s",
+        "time",
+    )
     slowest = ledger.define("t_max", stage_max(stage), "one micro-batch on the slowest stage", "s", "time")
-    bubble = ledger.define("time.bubble", (stage_sum(stage) - slowest) / chunks, "pipeline fills and drains", "s",
-                           "time")  # fmt: skip
+    bubble = ledger.define(
+        "time.bubble", (stage_sum(stage) - slowest) / chunks, "pipeline fills and drains", "s", "time"
+    )
     ledger.define("time.pipeline", m * slowest + bubble, "all micro-batches through all stages", "s", "time")
 
 
@@ -66,12 +77,11 @@ def tail(structure: Structure, optimizer_traffic: Fraction, ledger: Ledger) -> N
         gathered = maximum(gathered - ledger.value("F"), 0)
     exposed = ledger.define("stage.dp", reduced + gathered, "exposed data-parallel messages", "s", "time")
     shards = [("P", symbol("dp") * symbol("cp")), ("P_expert", symbol("edp"))]
-    stepped = sympy.Add(
-        *(ledger.value(e) / (shard if zero >= 1 else 1) for e, shard in shards if e in ledger)
-    )  # fmt: skip
+    stepped = sympy.Add(*(ledger.value(e) / (shard if zero >= 1 else 1) for e, shard in shards if e in ledger))
     rate = symbol("hbm.bandwidth") * symbol("hbm.efficiency")
-    step = ledger.define("stage.optimizer", sympy.sympify(optimizer_traffic) * stepped / rate, "optimizer step", "s",
-                         "time")  # fmt: skip
+    step = ledger.define(
+        "stage.optimizer", sympy.sympify(optimizer_traffic) * stepped / rate, "optimizer step", "s", "time"
+    )
     ledger.define("tail", exposed + step, "after the last micro-batch", "s", "time")
 
 
@@ -111,12 +121,24 @@ def throughput(precision: str, ledger: Ledger) -> None:
     tokens = symbol("gbs") * symbol("seq")
     for name, amount, meaning, unit in (
         ("throughput.tokens_per_s_per_gpu", tokens / (time * world), "tokens per second and GPU", "1/s"),
-        ("throughput.model_flops_per_gpu", symbol("flops.model_per_iteration") / (time * world),
-         "model FLOP/s of one GPU, full attention", "FLOP/s"),
-        ("throughput.model_flops_per_gpu_causal", symbol("flops.causal_per_iteration") / (time * world),
-         "model FLOP/s of one GPU, causal attention", "FLOP/s"),
+        (
+            "throughput.model_flops_per_gpu",
+            symbol("flops.model_per_iteration") / (time * world),
+            "model FLOP/s of one GPU, full attention",
+            "FLOP/s",
+        ),
+        (
+            "throughput.model_flops_per_gpu_causal",
+            symbol("flops.causal_per_iteration") / (time * world),
+            "model FLOP/s of one GPU, causal attention",
+            "FLOP/s",
+        ),
         ("throughput.mfu", symbol("throughput.model_flops_per_gpu") / peak, "model FLOPs utilisation", ""),
-        ("throughput.hfu", symbol("flops.hardware_per_iteration") / (time * world * peak),
-         "hardware FLOPs utilisation", ""),
-    ):  # fmt: skip
+        (
+            "throughput.hfu",
+            symbol("flops.hardware_per_iteration") / (time * world * peak),
+            "hardware FLOPs utilisation",
+            "",
+        ),
+    ):
         ledger.define(name, amount, meaning, unit, "time")

@@ -64,8 +64,12 @@ class BlockScope(Plain):
         settled = value.xreplace(dict(self.surroundings.known))
         if not settled.is_Rational:
             sizes = ", ".join(sorted(map(str, settled.free_symbols)))
-            raise error("E220", f"a size ({sizes}) cannot choose the structure", place,
-                        "sizes stay symbols; choose by a model's dimension or a structural choice")  # fmt: skip
+            raise error(
+                "E220",
+                f"a size ({sizes}) cannot choose the structure",
+                place,
+                "sizes stay symbols; choose by a model's dimension or a structural choice",
+            )
         return int(settled) if settled.is_Integer else settled
 
 

@@ -45,26 +45,47 @@ def model_totals(graph: Graph, vocab: Expr, ledger: Ledger) -> None:
     counted: list[tuple[Expr, Unit]] = [(Integer(1), graph.prologue), (Integer(1), graph.epilogue)]
     counted += [(slot.repeats, slot.unit) for slot in graph.slots]
     weights = [(n, w) for n, unit in counted for o in unit.operators for w in o.weights if not w.tied]
-    ledger.define("parameters", tidy(total(published(n * w.elements, vocab) for n, w in weights)),
-                  "parameters of the model", "elements", "params")  # fmt: skip
-    ledger.define("active_parameters", tidy(total(published(n * w.elements * w.active, vocab) for n, w in weights)),
-                  "parameters that one token uses", "elements", "params")  # fmt: skip
+    ledger.define(
+        "parameters",
+        tidy(total(published(n * w.elements, vocab) for n, w in weights)),
+        "parameters of the model",
+        "elements",
+        "params",
+    )
+    ledger.define(
+        "active_parameters",
+        tidy(total(published(n * w.elements * w.active, vocab) for n, w in weights)),
+        "parameters that one token uses",
+        "elements",
+        "params",
+    )
     kernels = [(n, phase, k) for n, unit in counted for phase, k in _kernels(unit)]
     seq = symbol("seq")
     tokens = symbol("gbs") * seq
     for name, amounts, meaning in (
-        ("flops.forward_per_token", [n * k.flops for n, phase, k in kernels if phase == "forward"],
-         "model FLOPs of one token, forward"),
-        ("flops.per_token", [n * (k.flops - k.recomputed) for n, _, k in kernels],
-         "model FLOPs of one token, forward and backward"),
-        ("flops.causal_per_token", [n * k.causal for n, _, k in kernels],
-         "of them under a causal mask"),
-    ):  # fmt: skip
+        (
+            "flops.forward_per_token",
+            [n * k.flops for n, phase, k in kernels if phase == "forward"],
+            "model FLOPs of one token, forward",
+        ),
+        (
+            "flops.per_token",
+            [n * (k.flops - k.recomputed) for n, _, k in kernels],
+            "model FLOPs of one token, forward and backward",
+        ),
+        ("flops.causal_per_token", [n * k.causal for n, _, k in kernels], "of them under a causal mask"),
+    ):
         ledger.define(name, tidy(total(published(a, vocab) / seq for a in amounts)), meaning, "FLOP", "flops")
-    ledger.define("flops.model_per_iteration", tokens * symbol("flops.per_token"), "model FLOPs of one step", "FLOP",
-                  "flops")  # fmt: skip
-    ledger.define("flops.causal_per_iteration", tokens * symbol("flops.causal_per_token"),
-                  "model FLOPs of one step under a causal mask", "FLOP", "flops")  # fmt: skip
+    ledger.define(
+        "flops.model_per_iteration", tokens * symbol("flops.per_token"), "model FLOPs of one step", "FLOP", "flops"
+    )
+    ledger.define(
+        "flops.causal_per_iteration",
+        tokens * symbol("flops.causal_per_token"),
+        "model FLOPs of one step under a causal mask",
+        "FLOP",
+        "flops",
+    )
 
 
 def _kernels(unit: Unit) -> Iterable[tuple[PhaseName, Kernel]]:
@@ -84,8 +105,13 @@ def hardware_flops(units: tuple[Held, ...], ledger: Ledger) -> None:
             )
     ledger.define("flops.stage", stage, "FLOPs of one rank for one micro-batch", "FLOP", "flops")
     ranks = symbol("world") / symbol("pp")
-    ledger.define("flops.hardware_per_iteration", symbol("m") * ranks * stage_sum(symbol("flops.stage")),
-                  "FLOPs that all machines execute in one step", "FLOP", "flops")  # fmt: skip
+    ledger.define(
+        "flops.hardware_per_iteration",
+        symbol("m") * ranks * stage_sum(symbol("flops.stage")),
+        "FLOPs that all machines execute in one step",
+        "FLOP",
+        "flops",
+    )
 
 
 def messages(units: tuple[Held, ...], stream: Expr, structure: Structure, ledger: Ledger) -> None:

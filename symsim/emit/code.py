@@ -56,9 +56,17 @@ def compile_scalar(program: Program, wanted: Sequence[int]) -> Compiled:
     lines.append(f"    return ({''.join(_returned(k, collected) + ', ' for k in wanted)})")
     names = _names(program)
     scope: dict[str, Any] = {
-        "floor": lambda x: math.floor(_whole(x)), "ceil": lambda x: math.ceil(_whole(x)), "names": names, "max": max, "min": min, "sum": sum, "range": range,
-        "int": int, "pick": _pick, "__builtins__": {},
-    }  # fmt: skip
+        "floor": lambda x: math.floor(_whole(x)),
+        "ceil": lambda x: math.ceil(_whole(x)),
+        "names": names,
+        "max": max,
+        "min": min,
+        "sum": sum,
+        "range": range,
+        "int": int,
+        "pick": _pick,
+        "__builtins__": {},
+    }
     return _function(lines, scope, program, inputs, wanted)
 
 
@@ -201,15 +209,25 @@ def _lines(program: Program, registers: tuple[int, ...], dialect: Mapping[str, s
 
 _INFIX = {"add": " + ", "mul": " * "}
 _SCALAR: Mapping[str, str] = {
-    "min": "min({all})", "max": "max({all})", "equal": "({0} == {1}) + 0", "less": "({0} < {1}) + 0",
-    "at_most": "({0} <= {1}) + 0", "where": "({1} if {0} else {2})", "stage_sum": "sum(c{n0})",
-    "stage_max": "max(c{n0})", "stage_pick": "pick(c{n0}, c{n1})",
-}  # fmt: skip
+    "min": "min({all})",
+    "max": "max({all})",
+    "equal": "({0} == {1}) + 0",
+    "less": "({0} < {1}) + 0",
+    "at_most": "({0} <= {1}) + 0",
+    "where": "({1} if {0} else {2})",
+    "stage_sum": "sum(c{n0})",
+    "stage_max": "max(c{n0})",
+    "stage_pick": "pick(c{n0}, c{n1})",
+}
 _ARRAY: Mapping[str, str] = {
-    "equal": "({0} == {1}) + 0.0", "less": "({0} < {1}) + 0.0", "at_most": "({0} <= {1}) + 0.0",
-    "where": "where({0} != 0, {1}, {2})", "stage_sum": "total(held, {0})", "stage_max": "largest(held, {0})",
+    "equal": "({0} == {1}) + 0.0",
+    "less": "({0} < {1}) + 0.0",
+    "at_most": "({0} <= {1}) + 0.0",
+    "where": "where({0} != 0, {1}, {2})",
+    "stage_sum": "total(held, {0})",
+    "stage_max": "largest(held, {0})",
     "stage_pick": "picked(held, {0}, {1})",
-}  # fmt: skip
+}
 
 
 def _expression(instruction: Instruction, position: int, dialect: Mapping[str, str]) -> str:

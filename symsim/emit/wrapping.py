@@ -14,7 +14,8 @@ INDENT: Final = 2
 """Columns by which what belongs to the line above is set in."""
 
 _TOKEN: Final = re.compile(
-    r"(?P<item>(?<=,) | (?=if |else |for ))|(?P<term> (?=[+−\-] ))|(?P<factor> (?=//? \()|(?=/\()| ?(?=(?:·|\* )\([^()]{1,30}\)))"
+    r"(?P<item>(?<=,) | (?=if |else |for ))|(?P<term> (?=[+−\-] ))"
+    r"|(?P<factor> (?=//? \()|(?=/\()| ?(?=(?:·|\* )\([^()]{1,30}\)))"
     r"|(?P<open>[(\[⌈⌊])|(?P<close>[)\]⌉⌋])"
 )
 _LOOSEST_FIRST: Final = ("item", "term", "factor")

@@ -173,8 +173,9 @@ def sparse_layers(reading: Reading) -> int:
         raise error("E509", f"'{key}' must be a list of layers, not {spoken(listed)}", reading.place(key))
     layers = sorted({i for i in listed if 0 <= i < reading.found("layers")})
     if layers != list(range(len(layers))):
-        raise reading.inexpressible(key, "dense layers between those with experts cannot be expressed",
-                                    "only the first layers may be dense")  # fmt: skip
+        raise reading.inexpressible(
+            key, "dense layers between those with experts cannot be expressed", "only the first layers may be dense"
+        )
     return len(layers)
 
 
@@ -298,8 +299,11 @@ def _period(reading: Reading, *keys: str, default: int) -> int:
 
 
 def _irregular(reading: Reading, key: str = "layer_types") -> InputError:
-    return reading.inexpressible(key, "this order of layers cannot be expressed for this model_type",
-                                 "a family of your own can repeat any pattern")  # fmt: skip
+    return reading.inexpressible(
+        key,
+        "this order of layers cannot be expressed for this model_type",
+        "a family of your own can repeat any pattern",
+    )
 
 
 Check = Callable[[Reading], None]

@@ -12,12 +12,48 @@ WIDTH = 100
 """Columns of the text."""
 
 ORDER = (
-    "hidden", "layers", "heads", "kv_heads", "head_dim", "q_rank", "kv_rank", "nope_dim", "rope_dim", "value_dim",
-    "state", "groups", "kernel", "chunk", "linear_key_heads", "linear_value_heads", "linear_key_dim",
-    "linear_value_dim", "full_every", "ffn", "experts", "topk", "expert_ffn", "shared_ffn", "shared_gate",
-    "dense_layers", "dense_ffn", "mtp_layers", "vocab", "tied", "positions", "max_positions", "embedding_norm", "norm",
-    "activation", "bias", "qkv_bias", "mlp_bias", "qk_norm", "window", "locals",
-)  # fmt: skip
+    "hidden",
+    "layers",
+    "heads",
+    "kv_heads",
+    "head_dim",
+    "q_rank",
+    "kv_rank",
+    "nope_dim",
+    "rope_dim",
+    "value_dim",
+    "state",
+    "groups",
+    "kernel",
+    "chunk",
+    "linear_key_heads",
+    "linear_value_heads",
+    "linear_key_dim",
+    "linear_value_dim",
+    "full_every",
+    "ffn",
+    "experts",
+    "topk",
+    "expert_ffn",
+    "shared_ffn",
+    "shared_gate",
+    "dense_layers",
+    "dense_ffn",
+    "mtp_layers",
+    "vocab",
+    "tied",
+    "positions",
+    "max_positions",
+    "embedding_norm",
+    "norm",
+    "activation",
+    "bias",
+    "qkv_bias",
+    "mlp_bias",
+    "qk_norm",
+    "window",
+    "locals",
+)
 """Dimensions as they are written: sizes of the stream, attention, feed-forward, vocabulary, variants."""
 
 
@@ -45,18 +81,38 @@ def _twice_head_share(given: Given) -> object:
 
 _Default = Dimension | Callable[[Given], object]
 _SHARED: Mapping[str, _Default] = {
-    "kv_heads": _same("heads"), "head_dim": _head_share, "tied": False, "positions": "rope", "max_positions": 0,
-    "embedding_norm": False, "norm": "rms", "activation": "swiglu", "bias": False, "qkv_bias": _same("bias"),
-    "mlp_bias": _same("bias"), "qk_norm": False, "window": 0,
-}  # fmt: skip
+    "kv_heads": _same("heads"),
+    "head_dim": _head_share,
+    "tied": False,
+    "positions": "rope",
+    "max_positions": 0,
+    "embedding_norm": False,
+    "norm": "rms",
+    "activation": "swiglu",
+    "bias": False,
+    "qkv_bias": _same("bias"),
+    "mlp_bias": _same("bias"),
+    "qk_norm": False,
+    "window": 0,
+}
 _EXPERTS: Mapping[str, _Default] = {
-    **_SHARED, "shared_ffn": 0, "shared_gate": False, "dense_layers": 0, "dense_ffn": _same("expert_ffn"),
-}  # fmt: skip
+    **_SHARED,
+    "shared_ffn": 0,
+    "shared_gate": False,
+    "dense_layers": 0,
+    "dense_ffn": _same("expert_ffn"),
+}
 DEFAULTS: Mapping[str, Mapping[str, _Default]] = {
     "llama": _SHARED,
     "gpt": {
-        **_SHARED, "ffn": _four_hidden, "tied": True, "positions": "learned", "max_positions": 2048, "norm": "layer",
-        "activation": "gelu", "bias": True,
+        **_SHARED,
+        "ffn": _four_hidden,
+        "tied": True,
+        "positions": "learned",
+        "max_positions": 2048,
+        "norm": "layer",
+        "activation": "gelu",
+        "bias": True,
     },
     "nemotron": {**_SHARED, "ffn": _four_hidden, "norm": "layer", "activation": "relu2"},
     "gemma": {**_SHARED, "tied": True, "activation": "geglu", "locals": 5},
@@ -64,14 +120,25 @@ DEFAULTS: Mapping[str, Mapping[str, _Default]] = {
     "deepseek": {**_EXPERTS, "q_rank": 0, "mtp_layers": 0},
     "gpt_oss": {**_SHARED, "bias": True, "window": 128},
     "mamba": {
-        **_SHARED, "head_dim": _twice_head_share, "state": 128, "groups": 1, "kernel": 4, "chunk": 256, "tied": True,
+        **_SHARED,
+        "head_dim": _twice_head_share,
+        "state": 128,
+        "groups": 1,
+        "kernel": 4,
+        "chunk": 256,
+        "tied": True,
         "positions": "none",
     },
     "qwen3_next": {
-        **_SHARED, "linear_key_heads": 16, "linear_value_heads": 32, "linear_key_dim": 128, "linear_value_dim": 128,
-        "kernel": 4, "full_every": 4,
+        **_SHARED,
+        "linear_key_heads": 16,
+        "linear_value_heads": 32,
+        "linear_key_dim": 128,
+        "linear_value_dim": 128,
+        "kernel": 4,
+        "full_every": 4,
     },
-}  # fmt: skip
+}
 """What each family of ``models/families`` gives when a dimension is left out; tests hold the two together."""
 
 

@@ -119,9 +119,15 @@ class Builder:
         *parameters, body = self._all(children)
         region = names[1] if len(names) > 1 else None
         return tree.BlockItem(
-            names[0], tuple(parameters), "WITH_BODY" in kinds, region, "DISCARD" in kinds, is_layer, body,
+            names[0],
+            tuple(parameters),
+            "WITH_BODY" in kinds,
+            region,
+            "DISCARD" in kinds,
+            is_layer,
+            body,
             self._place(children[0]),
-        )  # fmt: skip
+        )
 
     def _define(self, raw: Any, children: list[Any]) -> tree.DefineItem:
         return tree.DefineItem(

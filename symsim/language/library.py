@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,19 @@ from symsim import resources
 from symsim.diagnostics import Diagnostic, InputError, Source, error
 from symsim.language import tree
 from symsim.language.parser import MAX_BYTES, parse_model
-from symsim.records.model import Library, Model
+from symsim.records.model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """Everything that models are written with, by name."""
+
+    families: Mapping[str, tree.FamilyItem]
+    blocks: Mapping[str, tree.BlockItem]
+    operators: Mapping[str, tree.OperatorItem]
+    optimizers: Mapping[str, tree.OptimizerItem]
+    defines: Mapping[str, tree.DefineItem]
+    models: Mapping[str, tree.ModelItem]
 
 
 def read_source(path: Path, name: str | None = None) -> Source:

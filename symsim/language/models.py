@@ -10,9 +10,9 @@ from symsim import resources
 from symsim.diagnostics import InputError, Place, Source, error, nearest
 from symsim.language import tree
 from symsim.language.expressions import Plain, Value, Word, collect, describe, evaluate
-from symsim.language.library import library_of, read_source
+from symsim.language.library import Library, library_of, read_source
 from symsim.language.parser import parse_model
-from symsim.records.model import Library, Model
+from symsim.records.model import Model
 from symsim.records.model import Value as Dimension
 
 MAX_DIMENSION = 10**12

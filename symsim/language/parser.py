@@ -95,15 +95,14 @@ class _Separators:
 
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
         depth = 0
-        previous = "_SEP"
+        previous = ""
         for token in stream:
             if token.type in self._OPEN:
                 depth += 1
             elif token.type in self._CLOSE:
                 depth -= 1
             elif token.type == "_SEP" and (depth > 0 or previous in self._UNFINISHED or previous == "_SEP"):
-                if previous != "_SEP" or token.start_pos != 0:
-                    continue
+                continue
             previous = token.type
             yield token
 

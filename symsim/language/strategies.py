@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +14,26 @@ from symsim.language.expressions import Plain, collect, describe, evaluate, numb
 from symsim.language.expressions import Value as Evaluated
 from symsim.language.library import read_source
 from symsim.language.parser import MAX_DEPTH, parse_strategy
-from symsim.records.strategy import CHOICES, Choice, Strategy, Value
+from symsim.records.strategy import CHOICES, Choice, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """One strategy file, checked name by name.
+
+    ``values`` holds what was given, ``among`` the sets of a search space, ``overrides`` names that
+    belong to the model or the machine.
+    """
+
+    name: str
+    title: str
+    values: Mapping[str, Value]
+    among: Mapping[str, tuple[Value, ...]]
+    overrides: Mapping[str, Value | tree.Expression]
+    requires: tuple[tree.Require, ...]
+    objective: tree.Objective | None
+    places: Mapping[str, Place]
+
 
 MAX_SIZE = 10**9
 

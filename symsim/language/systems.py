@@ -19,8 +19,15 @@ LINKS = ("nvlink", "pcie")
 _UNIT_OF = {"bandwidth": "B/s", "latency": "s", "fixed": "s", "capacity": "B"}
 _PRECISIONS = ("bf16", "fp16", "fp32", "fp8", "mxfp8", "nvfp4")
 _PLAIN = ("efficiency", "span", "gpus_per_node")
-NEEDED = ("gpus_per_node", "memory.capacity", "hbm.bandwidth", "matmul.bf16", "link.bandwidth", "link.span",
-          "network.bandwidth")  # fmt: skip
+NEEDED = (
+    "gpus_per_node",
+    "memory.capacity",
+    "hbm.bandwidth",
+    "matmul.bf16",
+    "link.bandwidth",
+    "link.span",
+    "network.bandwidth",
+)
 
 
 def load_system(given: str, overrides: Mapping[str, tree.Expression] | None = None) -> System:
@@ -120,8 +127,12 @@ class _Walk:
         if (unit or "") != wanted and not (value == 0 and wanted):
             example = {"B/s": "GB/s", "s": "us", "B": "GiB", "FLOP/s": "TFLOP/s"}.get(wanted, "no unit")
             written = f"'{unit}'" if unit else "no unit"
-            raise error("E424", f"'{name}' is measured in {wanted or 'no unit'}, not {written}", node.place,
-                        f"write a unit such as {example}" if wanted else "write a plain number")  # fmt: skip
+            raise error(
+                "E424",
+                f"'{name}' is measured in {wanted or 'no unit'}, not {written}",
+                node.place,
+                f"write a unit such as {example}" if wanted else "write a plain number",
+            )
         if value < 0 or (value == 0 and last not in ("latency", "fixed")):
             raise error("E425", f"'{name}' must be positive, not {describe(value)}", node.place)
         if wanted == "" and "efficiency" in last and value > 2.5:

@@ -6,22 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from symsim.diagnostics import Source
-from symsim.language import tree
 
 Value = int | str | bool
 """A dimension is a whole number, a word (``rope``) or a flag."""
-
-
-@dataclass(frozen=True, slots=True)
-class Library:
-    """Everything that models are written with, by name."""
-
-    families: Mapping[str, tree.FamilyItem]
-    blocks: Mapping[str, tree.BlockItem]
-    operators: Mapping[str, tree.OperatorItem]
-    optimizers: Mapping[str, tree.OptimizerItem]
-    defines: Mapping[str, tree.DefineItem]
-    models: Mapping[str, tree.ModelItem]
 
 
 @dataclass(frozen=True, slots=True)

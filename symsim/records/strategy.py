@@ -5,13 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
-
-from symsim.diagnostics import Place
-from symsim.language import tree
 
 Value = int | Fraction | bool | str | frozenset[str]
 Kind = Literal["size", "number", "flag", "word", "regions", "text"]
@@ -94,24 +90,6 @@ CHOICES: dict[str, Choice] = {
 SIZE_SYMBOLS = ("world", "tp", "cp", "pp", "ep", "etp", "mbs", "gbs", "seq")
 """Sizes that are always symbols of the formula; any other size or number is one only when it is
 given and differs from its default."""
-
-
-@dataclass(frozen=True, slots=True)
-class Strategy:
-    """One strategy file, checked name by name.
-
-    ``values`` holds what was given, ``among`` the sets of a search space, ``overrides`` names that
-    belong to the model or the machine.
-    """
-
-    name: str
-    title: str
-    values: Mapping[str, Value]
-    among: Mapping[str, tuple[Value, ...]]
-    overrides: Mapping[str, Value | tree.Expression]
-    requires: tuple[tree.Require, ...]
-    objective: tree.Objective | None
-    places: Mapping[str, Place]
 
 
 @dataclass(frozen=True, slots=True)

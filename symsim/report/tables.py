@@ -32,7 +32,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: s
 
 
 def _numeric(cell: str) -> bool:
-    return cell[:1].isdigit() or cell[:1] == "-" and cell[1:2].isdigit()
+    return cell[:1].isdigit() or (cell[:1] == "-" and cell[1:2].isdigit())
 
 
 def print_answer(result: dict[str, Any]) -> None:

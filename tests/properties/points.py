@@ -53,9 +53,17 @@ def legal_sizes(compiled: Evaluator, fixed: dict[str, int], count: int, seed: in
         dp = draw.choice((1, 2, 4, 8, 16))
         mbs = draw.choice((1, 2, 3, 4))
         sizes = {
-            **fixed, "tp": tp, "cp": cp, "ep": ep, "etp": etp, "pp": pp, "mbs": mbs, "seq": draw.choice((2048, 4096, 8192)),
-            "world": tp * cp * pp * dp, "gbs": mbs * dp * draw.choice((1, 2, 5, 8, 32)),
-        }  # fmt: skip
+            **fixed,
+            "tp": tp,
+            "cp": cp,
+            "ep": ep,
+            "etp": etp,
+            "pp": pp,
+            "mbs": mbs,
+            "seq": draw.choice((2048, 4096, 8192)),
+            "world": tp * cp * pp * dp,
+            "gbs": mbs * dp * draw.choice((1, 2, 5, 8, 32)),
+        }
         if not compiled.broken(sizes):
             yield sizes
             found += 1

@@ -45,10 +45,10 @@ def test_parameters_of_all_stages_are_those_of_the_model(case: Case) -> None:
     dimensions = asked.model.dimensions
     whole = {"tp": 1, "cp": 1, "ep": 1, "etp": 1}
     sizes = next(
-        s for s in legal_sizes(compiled, dict(asked.plan.sizes), 200, seed=3)
-        if not compiled.broken({**s, **whole, "world": s["pp"], "gbs": s["mbs"]})
-        and s["pp"] > 1
-    )  # fmt: skip
+        s
+        for s in legal_sizes(compiled, dict(asked.plan.sizes), 200, seed=3)
+        if not compiled.broken({**s, **whole, "world": s["pp"], "gbs": s["mbs"]}) and s["pp"] > 1
+    )
     values = compiled.scalar({**sizes, **whole, "world": sizes["pp"], "gbs": sizes["mbs"]}, None)
     found = Answer(values, sizes["pp"])
     held = sum(found.of_stage("P")) + (sum(found.of_stage("P_expert")) if "P_expert" in values else 0)

@@ -52,8 +52,9 @@ def test_every_number_of_eval_is_its_printed_formula(case: Case, form: str) -> N
     if form == "python":
         scope: dict[str, Any] = {}
         exec(python.module(printed, "t", "cost"), scope)
-        identifiers = python.identifiers([*sorted({str(s) for d in printed for s in d.expression.free_symbols}),
-                                          *(d.name for d in printed)])  # fmt: skip
+        identifiers = python.identifiers(
+            [*sorted({str(s) for d in printed for s in d.expression.free_symbols}), *(d.name for d in printed)]
+        )
     elif form == "text":
         page = text_reader.read_page(text.definitions(printed, "t"))
     else:
