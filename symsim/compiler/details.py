@@ -21,28 +21,24 @@ def details(units: tuple[Held, ...], ledger: Ledger) -> None:
         for tensor in held.phased.kept:
             saved.setdefault(held.phased.holder[tensor], []).append(tensor.bytes)
         for operator in held.part.unit.operators:
-            name, title = qualified(held, operator), f"of {operator.kind}"
+            name, kind = qualified(held, operator), operator.kind
             if held.phased.recomputed and held.part.count != held.part.recomputed:
                 name = f"recomputed.{name}"
             phases = [operator.work[p] for p in PHASES]
             if operator in held.phased.replayed:
                 phases.append(operator.work["forward"])
+            own_saved = total(saved.get(operator.name, []))
+            flops = total(k.flops for w in phases for k in w.kernels)
             parts = (
-                ("params", total(w.elements for w in operator.weights), "parameters", "elements", "params"),
-                (
-                    "saved",
-                    total(saved.get(operator.name, [])),
-                    "bytes saved, by the first to need them",
-                    "bytes",
-                    "memory",
-                ),
-                ("flops", total(k.flops for w in phases for k in w.kernels), "FLOPs, all phases", "FLOP", "flops"),
+                ("params", total(w.elements for w in operator.weights), f"parameters of {kind}", "elements", "params"),
+                ("saved", own_saved, f"saved, first needed by {kind}", "bytes", "memory"),
+                ("flops", flops, f"{kind}, all phases", "FLOP", "flops"),
             )
             for what, amount, meaning, unit, part in parts:
                 if amount:
-                    ledger.define(f"{what}@{name}", tidy(amount), f"{meaning} {title}", unit, f"{part}.operator")
+                    ledger.define(f"{what}@{name}", tidy(amount), meaning, unit, f"{part}.operator")
             for axis in ("tp", "cp", "ep", "etp"):
                 sent = total(sent_bytes(m) for w in phases for m in w.messages if m.axis == axis)
                 if sent:
-                    meaning = f"sent over {axis} {title}"
+                    meaning = f"sent over {axis} by {kind}"
                     ledger.define(f"sent.{axis}@{name}", tidy(sent), meaning, "bytes", "communication.operator")

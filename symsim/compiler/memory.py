@@ -123,7 +123,7 @@ def activations(units: tuple[Held, ...], stages: Stages, structure: Structure, l
     ledger.define("S", one, "saved by the stage for one micro-batch", "bytes", "memory")
     ledger.define("activations", ledger.value("f") * ledger.value("S"), "saved activations", "bytes", "memory")
     workspace = _workspace(units, saved, rises, stages.may_be_empty, ledger)
-    ledger.define("workspace", workspace, "above the saved bytes at the worst moment", "bytes", "memory")
+    ledger.define("workspace", workspace, "above S at the worst moment", "bytes", "memory")
     names = ("weights", "gradients", "optimizer", "activations", "workspace")
     ledger.define("peak", sympy.Add(*(symbol(n) for n in names)), "peak allocated", "bytes", "memory")
     ledger.define("memory.peak", stage_max(symbol("peak")), "peak of the fullest stage", "bytes", "memory")
@@ -192,7 +192,7 @@ def _workspace(
         if not any(own.values()):
             continue
         worst = maximum(*(tidy(r) for r in own.values()))
-        rise = ledger.define(f"w{held.suffix}", worst, f"rise above it while one {held.title} runs", "bytes", "memory")
+        rise = ledger.define(f"w{held.suffix}", worst, f"above S while one {held.title} runs", "bytes", "memory")
         later = sympy.Add(*(_times(_kept_count(h), ledger.value(f"A{h.suffix}")) for h in units if _follows(h, held)))
         present = Integer(1) if held.part.is_layer and len(layer_kinds) == 1 and not may_be_empty else _some(held)
         candidates.append(_times(present, rise - later))

@@ -12,7 +12,14 @@ from symsim.emit.arrangement import Name, Node, arrange_all, walk
 from symsim.records.cost import Definition
 from symsim.symbols import VOCABULARY
 
-PART_TITLES: Final = {"params": "parameters", "flops": "floating-point operations"}
+PART_TITLES: Final = {
+    "params": "parameters",
+    "params.operator": "parameters of each operator",
+    "memory.operator": "memory of each operator",
+    "flops": "floating-point operations",
+    "flops.operator": "floating-point operations of each operator",
+    "communication.operator": "messages of each operator",
+}
 """Headings of the parts whose name is an abbreviation."""
 
 

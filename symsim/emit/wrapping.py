@@ -15,7 +15,7 @@ INDENT: Final = 2
 
 _TOKEN: Final = re.compile(
     r"(?P<item>(?<=,) | (?=if |else |for ))|(?P<term> (?=[+−\-] ))"
-    r"|(?P<factor> (?=//? \()|(?=/\()| ?(?=(?:·|\* )\([^()]{1,30}\)))"
+    r"|(?P<factor>(?=/\()|(?=·\([^()]{1,30}\))| (?=//? \()| (?=\* \([^()]{1,30}\)))"
     r"|(?P<open>[(\[⌈⌊])|(?P<close>[)\]⌉⌋])"
 )
 _LOOSEST_FIRST: Final = ("item", "term", "factor")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from lark import Token, Tree
@@ -26,7 +28,8 @@ class Builder:
     def build(self, raw: Tree[Token]) -> Any:
         self._depth += 1
         if self._depth > MAX_TREE_DEPTH:
-            raise error("E104", "this expression is too long or too deep", self._place(raw))
+            hint = f"at most {MAX_TREE_DEPTH} operators stand in a row; put parts into parentheses"
+            raise error("E104", "this expression is too long or too deep", self._place(raw), hint)
         children = [c for c in raw.children if not (isinstance(c, Token) and c.type in _PUNCTUATION)]
         node = getattr(self, f"_{raw.data.rstrip('_')}")(raw, children)
         self._depth -= 1
@@ -56,7 +59,9 @@ class Builder:
         place = self._place(raw)
         first, last = (read_number(c, place) for c in children)
         if not isinstance(first, int) or not isinstance(last, int):
-            raise error("E109", "a range runs from one integer to another", place)
+            raise error("E109", "a range runs from one whole number to another", place, "for example 1..8")
+        if last < first:
+            raise error("E109", "this range runs downwards and holds nothing", place, f"write {last}..{first}")
         return tree.Range(first, last, place)
 
     def _text(self, raw: Any, children: list[Any]) -> tree.Text:
@@ -107,6 +112,7 @@ class Builder:
     def _family(self, raw: Any, children: list[Any]) -> tree.FamilyItem:
         title = next((_unquote(c) for c in children if isinstance(c, Token) and c.type == "STRING"), None)
         *parameters, body = self._all(children)
+        _once(parameters)
         return tree.FamilyItem(str(children[0]), tuple(parameters), title, body, self._place(children[0]))
 
     def _layer(self, raw: Any, children: list[Any]) -> tree.BlockItem:
@@ -118,6 +124,7 @@ class Builder:
         kinds = {w.type for w in words}
         *parameters, body = self._all(children)
         region = names[1] if len(names) > 1 else None
+        _once(parameters)
         return tree.BlockItem(
             names[0],
             tuple(parameters),
@@ -154,6 +161,7 @@ class Builder:
         parts = self._all(children)
         body = parts[-1] if parts and isinstance(parts[-1], tree.Body) else None
         arguments = parts[:-1] if body is not None else parts
+        _once(a for a in arguments if a.keyword is not None)
         return tree.Call(str(children[0]), arguments, body, self._place(children[0]))
 
     def _argument(self, raw: Any, children: list[Any]) -> tree.Argument:
@@ -192,6 +200,7 @@ class Builder:
         *given, outputs, items = (self.build(c) for c in children[1:])
         inputs = tuple(g for g in given if isinstance(g, tree.TensorShape))
         parameters = tuple(g for g in given if isinstance(g, tree.Parameter))
+        _once(given)
         return tree.OperatorItem(str(children[0]), inputs, parameters, outputs, items, self._place(children[0]))
 
     def _many(self, raw: Any, children: list[Any]) -> tuple[Any, ...]:
@@ -301,6 +310,17 @@ class Builder:
 
     def _source_entry(self, raw: Any, children: list[Any]) -> tree.SourceEntry:
         return tree.SourceEntry(_unquote(children[0]), self._place(raw))
+
+
+def _once(named: Iterable[tree.Parameter | tree.Argument | tree.TensorShape]) -> None:
+    """Refuse a name that is given twice in one list."""
+    first: dict[str, Place] = {}
+    for node in named:
+        name = (node.keyword or "") if isinstance(node, tree.Argument) else node.name
+        if name in first:
+            place = replace(node.place, width=len(name))
+            raise error("E201", f"'{name}' is given twice", place, f"first given at {first[name]}")
+        first[name] = node.place
 
 
 def _statements(node: Any) -> tuple[tree.Node, ...]:

@@ -14,11 +14,15 @@ from typing import Any, Protocol
 
 from symsim.diagnostics import InputError, Place, error, nearest
 from symsim.language import tree
+from symsim.language.growth import check_growth
 
 MAX_BITS = 2048
 """Largest integer that may arise, in bits."""
 MAX_ITEMS = 100_000
 """Most values that a set or a range may hold."""
+MAX_EXPONENT = 16
+"""Largest power of a symbol."""
+SET_HINT = "a set is written {1, 2, 4} or 1..8"
 
 Value = Any
 """int, Fraction, bool, str (a word), frozenset, or what a scope adds."""
@@ -64,11 +68,12 @@ class Plain:
         numbers = [number(a, place, self) for a in arguments]
         least, most, compute = known
         if not least <= len(numbers) <= most:
-            raise error("E205", f"{function}() takes {_count(least, most)}, not {len(numbers)}", place)
+            message = f"{function}() takes {_count(least, most)}, not {len(numbers)}"
+            raise error("E205", message, place, f"for example {_EXAMPLES[function]}")
         try:
             return normal(compute(*numbers), place)
         except ValueError as problem:
-            raise error("E207", str(problem), place) from None
+            raise error("E207", str(problem), place, f"for example {_EXAMPLES[function]}") from None
 
     def settle(self, value: Value, place: Place) -> Value:
         return value
@@ -98,12 +103,15 @@ def evaluate(node: tree.Expression, scope: Scope) -> Value:
             chosen = truth(evaluate(condition, scope), condition.place, scope)
             return evaluate(then if chosen else other, scope)
         case tree.Apply(function=function, arguments=arguments, place=place):
-            return scope.apply(function, tuple(evaluate(a, scope) for a in arguments), place)
+            applied = scope.apply(function, tuple(evaluate(a, scope) for a in arguments), place)
+            check_growth(applied, place)
+            return applied
         case tree.SetOf(items=items):
             return frozenset(_hashable(evaluate(i, scope), i.place) for i in items)
         case tree.Range(first=first, last=last, place=place):
             if last - first >= MAX_ITEMS:
-                raise error("E206", f"this range holds more than {MAX_ITEMS:,} values", place)
+                message = f"this range holds more than {MAX_ITEMS:,} values"
+                raise error("E206", message, place, "take a shorter range, or list the values: {1, 2, 4}")
             return frozenset(range(first, last + 1))
     raise AssertionError(node)
 
@@ -115,19 +123,25 @@ def number(value: Value, place: Place, scope: Scope) -> Value:
         InputError: it is a flag, a word or a set; an undefined name is reported as such.
     """
     if isinstance(value, Word):
-        raise error("E203", f"unknown name '{value}'", value.place, nearest(value, scope.names()))
+        raise unknown(value, scope, "a number is expected here")
     if isinstance(value, str | bool | frozenset):
-        raise error("E207", f"expected a number, not {describe(value)}", place)
+        raise error("E207", f"expected a number, not {describe(value)}", place, "a number is written 8, 0.5 or 2 * 4")
     return value
 
 
 def truth(value: Value, place: Place, scope: Scope) -> bool:
     if isinstance(value, Word):
-        raise error("E203", f"unknown name '{value}'", value.place, nearest(value, scope.names()))
+        raise unknown(value, scope, "true, false or a comparison is expected here")
     value = scope.settle(value, place)
     if not isinstance(value, bool):
-        raise error("E207", f"expected true or false, not {describe(value)}", place)
+        hint = "a condition is true, false or a comparison such as layers > 1"
+        raise error("E207", f"expected true or false, not {describe(value)}", place, hint)
     return value
+
+
+def unknown(word: Word, scope: Scope, expected: str) -> InputError:
+    """A word where only a defined name can stand."""
+    return error("E203", f"unknown name '{word}'", word.place, nearest(word, scope.names()) or expected)
 
 
 def describe(value: Value) -> str:
@@ -138,16 +152,36 @@ def describe(value: Value) -> str:
             return f"the word '{value}'"
         case frozenset():
             return "a set"
+        case Fraction():
+            return decimal(value)
     return f"{value}"
+
+
+def decimal(value: Fraction) -> str:
+    """A fraction as people write it: ``1.5``, or ``8192/63`` where decimals would not end."""
+    rest = value.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    return f"{float(value):g}" if rest == 1 and value.denominator <= 10**6 else str(value)
 
 
 def normal(value: Value, place: Place) -> Value:
     """Fractions without a denominator become integers; numbers past the bound are refused."""
     if isinstance(value, Fraction) and value.denominator == 1:
         value = value.numerator
-    if isinstance(value, int) and value.bit_length() > MAX_BITS:
-        raise error("E107", "this number is too large to mean anything here", place)
+    if isinstance(value, int | Fraction) and _bits(value) > MAX_BITS:
+        raise out_of_bounds("number", place)
     return value
+
+
+def _bits(value: int | Fraction) -> int:
+    return max(value.numerator.bit_length(), value.denominator.bit_length())
+
+
+def out_of_bounds(what: str, place: Place) -> InputError:
+    hint = "sizes go up to 10^12, and numbers are written with at most 40 digits"
+    return error("E107", f"this {what} is too large or too small to mean anything here", place, hint)
 
 
 def _name(name: str, place: Place, scope: Scope) -> Value:
@@ -173,8 +207,10 @@ def _binary(node: tree.Binary, scope: Scope) -> Value:
         return _compare(operator, left, right, node, scope)
     left, right = number(left, node.left.place, scope), number(right, node.right.place, scope)
     if operator in ("/", "%") and isinstance(right, int | Fraction) and right == 0:
-        raise error("E208", "division by zero", node.right.place)
-    return normal(_arithmetic(operator, left, right, place, scope), place)
+        raise error("E208", "division by zero", node.right.place, "the divisor is 0 with the values given")
+    result = normal(_arithmetic(operator, left, right, place, scope), place)
+    check_growth(result, place)
+    return result
 
 
 def _arithmetic(operator: str, left: Value, right: Value, place: Place, scope: Scope) -> Value:
@@ -194,18 +230,16 @@ def _arithmetic(operator: str, left: Value, right: Value, place: Place, scope: S
 
 
 def _power(left: Value, right: Value, place: Place) -> Value:
-    if not isinstance(right, int | Fraction):
-        raise error("E209", "an exponent must be a plain number", place)
-    exponent = Fraction(right)
+    if not isinstance(right, int):
+        raise error("E209", "an exponent must be a whole number", place, "for example x ** 2")
     if isinstance(left, int | Fraction):
-        bits = max(Fraction(left).numerator.bit_length(), Fraction(left).denominator.bit_length())
-        if abs(exponent) * bits > MAX_BITS or exponent.denominator != 1:
-            raise error("E107", "this power is too large to mean anything here", place)
-        if left == 0 and exponent < 0:
-            raise error("E208", "division by zero", place)
-        return Fraction(left) ** exponent.numerator
-    if abs(exponent) > 16:
-        raise error("E107", "this power is too large to mean anything here", place)
+        if abs(right) * _bits(left) > MAX_BITS:
+            raise out_of_bounds("power", place)
+        if left == 0 and right < 0:
+            raise error("E208", "division by zero", place, "0 has no negative power")
+        return Fraction(left) ** right
+    if abs(right) > MAX_EXPONENT:
+        raise out_of_bounds("power", place)
     return left**right
 
 
@@ -213,7 +247,7 @@ def _compare(operator: str, left: Value, right: Value, node: tree.Binary, scope:
     left, right = scope.settle(left, node.left.place), scope.settle(right, node.right.place)
     if operator == "in":
         if not isinstance(right, frozenset):
-            raise error("E207", f"expected a set after 'in', not {describe(right)}", node.right.place)
+            raise error("E207", f"expected a set after 'in', not {describe(right)}", node.right.place, SET_HINT)
         return left in right
     if operator in ("==", "!="):
         return (left == right) is (operator == "==")
@@ -225,7 +259,7 @@ def _hashable(value: Value, place: Place) -> Value:
     try:
         hash(value)
     except TypeError:
-        raise error("E207", "this cannot be a member of a set", place) from None
+        raise error("E207", "this cannot be a member of a set", place, SET_HINT) from None
     return value
 
 
@@ -246,8 +280,17 @@ FUNCTIONS: dict[str, tuple[int, int, Any]] = {
 }
 
 
+_EXAMPLES = {
+    "min": "min(layers, 8)",
+    "max": "max(layers, 8)",
+    "ceil": "ceil(layers / 8)",
+    "floor": "floor(layers / 8)",
+    "divisors": "divisors(96)",
+}
+
+
 def _count(least: int, most: int) -> str:
-    return f"{least} argument{'s' * (least != 1)}" if least == most else f"at least {least} arguments"
+    return f"{least} argument{'s' * (least != 1)}" if least == most else f"{least} to {most} arguments"
 
 
 def collect(problems: list[InputError]) -> None:

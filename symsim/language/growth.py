@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from symsim.diagnostics import Place, error
 
-MAX_TERMS = 500
-MAX_NODES = 500
-MAX_DEPTH = 40
+MAX_TERMS = 100
+MAX_NODES = 400
+MAX_DEPTH = 24
 
 
 class _Size(NamedTuple):

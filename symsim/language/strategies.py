@@ -13,7 +13,7 @@ from symsim.language import tree
 from symsim.language.expressions import Plain, collect, describe, evaluate, number
 from symsim.language.expressions import Value as Evaluated
 from symsim.language.library import read_source
-from symsim.language.parser import MAX_DEPTH, parse_strategy
+from symsim.language.parser import parse_strategy
 from symsim.records.strategy import CHOICES, Choice, Value
 
 

@@ -86,7 +86,7 @@ class Region:
     discard: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Operator:
     name: str
     kind: str
@@ -98,7 +98,7 @@ class Operator:
     work: Mapping[PhaseName, Work]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Unit:
     """Operators that stay together on a stage: a layer, or what stands before or after all layers.
 

@@ -38,7 +38,8 @@ def test_a_short_factor_stays_whole() -> None:
     assert wrap("aaaa·bbbb·(c − 1) + d", 12) == ["aaaa·bbbb", "  ·(c − 1)", "+ d"]
 
 
-def test_the_operator_of_a_floored_quotient_stays_whole() -> None:
+def test_operators_of_two_characters_stay_whole() -> None:
+    assert wrap("aaaa ** (1 / 3)", 12) == ["aaaa ** (1 / 3)"]
     assert wrap("aaaa // (bbbb * cccc)", 18) == ["aaaa", "// (bbbb * cccc)"]
 
 

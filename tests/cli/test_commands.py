@@ -1,0 +1,160 @@
+"""The commands as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from symsim.cli.main import COMMANDS, main
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Exit status, standard output and standard error of one command, run in this process."""
+    before, sys.argv = sys.argv, ["symsim", *arguments]
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main()
+    finally:
+        sys.argv = before
+    printed = capsys.readouterr()
+    return int(ended.value.code or 0), printed.out, printed.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("formula", "llama3_70b", "--show", "memory"),
+        ("formula", "llama3_70b", "--show", "params", "--keep", "hidden,layers,heads,kv_heads,head_dim,ffn,vocab"),
+        ("formula", "mixtral_8x7b", "--show", "memory", "--per", "layer", "--format", "latex"),
+        ("formula", "gpt3_175b", "--show", "memory", "--per", "operator", "--set", "attention=unfused", "--set", "dropout=true"),
+        ("formula", "deepseek_v3", "--show", "communication"),
+        ("formula", "llama32_1b", "--show", "flops", "--per", "total", "--format", "python"),
+        ("eval", "llama3_70b", "-s", "tp8_pp4", "-y", "h100_sxm"),
+        ("list", "systems"),
+    ],
+    ids=lambda a: "-".join(a).replace("--", "").replace(",", "+"),
+)  # fmt: skip
+def test_prints_what_it_printed(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
+    """Golden files; ``SYMSIM_REFRESH_GOLDEN=1 pytest`` writes them anew."""
+    status, out, err = run(capsys, *arguments)
+    assert (status, err) == (0, "")
+    path = GOLDEN / ("-".join(arguments).replace("--", "").replace(",", "+").replace("=", "_") + ".txt")
+    if os.environ.get("SYMSIM_REFRESH_GOLDEN"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(out, encoding="utf-8")
+    assert out == path.read_text(encoding="utf-8")
+
+
+def test_eval_json_has_every_field_of_the_contract(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "eval", "deepseek_v3", "-s", "world=64,pp=2,ep=8,gbs=64,seq=4096,first_stage_layers=30",
+                         "-y", "b200", "--json")  # fmt: skip
+    answer: dict[str, Any] = json.loads(out)
+    assert status == 1 and answer["memory"]["fits"] is False
+    assert answer["schema"] == "symsim.eval/1"
+    assert answer["model"] == {"name": "deepseek_v3", "parameters": 671026404352, "active_parameters": 37552282624}
+    assert {"dp", "edp", "microbatches", "tp", "recompute", "schedule"} <= set(answer["strategy"])
+    assert set(answer["parameters"]["stages"][0]) == {"dense", "expert"}
+    assert set(answer["flops"]) == {"forward_per_token", "model_per_iteration", "hardware_per_iteration"}
+    memory = {"weights", "gradients", "optimizer", "activations", "workspace", "overhead", "peak"}
+    assert all(set(stage) == memory for stage in answer["memory"]["stages"])
+    assert set(answer["time"]) == {"iteration_s", "breakdown", "stages"}
+    assert sum(answer["time"]["breakdown"].values()) == pytest.approx(answer["time"]["iteration_s"], rel=1e-12)
+    assert set(answer["time"]["stages"][0]) == {"forward_s", "backward_s"}
+    rates = {"tokens_per_s_per_gpu", "model_tflops_per_gpu", "model_tflops_per_gpu_causal", "mfu", "hfu"}
+    assert set(answer["throughput"]) == rates
+
+
+def test_without_a_machine_time_is_null(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "eval", "llama3_8b", "-s", "world=8,tp=8,gbs=8,seq=4096", "--json")
+    answer = json.loads(out)
+    assert status == 0
+    assert answer["system"] is None and answer["time"] is None and answer["throughput"] is None
+    assert answer["memory"]["capacity_bytes"] is None and answer["memory"]["fits"] is None
+
+
+def test_a_plan_that_does_not_fit_ends_with_status_1(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "eval", "llama3_70b", "-s", "world=8,tp=8,gbs=8,seq=8192", "-y", "h100_sxm")
+    assert status == 1
+    assert "does not fit" in out
+
+
+def test_set_overrides_model_strategy_and_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    settings = ("--set", "layers=12", "--set", "tp=4", "--set", "network.bandwidth=12.5 GB/s", "--json")
+    _, out, _ = run(capsys, "eval", "llama3_70b", "-s", "tp8_pp4", "-y", "h100_sxm", *settings)
+    changed = json.loads(out)
+    _, out, _ = run(capsys, "eval", "llama3_70b", "-s", "tp8_pp4", "-y", "h100_sxm", *settings[:4], "--json")
+    faster = json.loads(out)
+    assert changed["strategy"]["tp"] == 4 and changed["strategy"]["dp"] == 8
+    assert changed["model"]["parameters"] < 14e9
+    assert changed["time"]["iteration_s"] > faster["time"]["iteration_s"]
+
+
+def test_a_size_that_is_set_is_put_into_the_formula(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "formula", "llama3_70b", "--show", "params", "--set", "tp=8")
+    assert "/tp" not in out and "tp·" not in out
+    assert "106 971 136" in out
+
+
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    status, out, _ = run(capsys, command, "--help")
+    assert status == 0
+    assert "Usage: " in out and len(out.splitlines()) > 6
+
+
+@pytest.mark.parametrize("kind", ["models", "strategies", "systems", "library"])
+def test_lists_are_also_json(capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    status, out, _ = run(capsys, "list", kind, "--json")
+    assert status == 0
+    assert all(row for row in json.loads(out))
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(capsys: pytest.CaptureFixture[str], shell: str) -> None:
+    status, out, _ = run(capsys, "completion", shell)
+    assert status == 0
+    assert "_SYMSIM_COMPLETE" in out
+
+
+def test_completion_knows_the_shipped_names() -> None:
+    environment = {**os.environ, "_SYMSIM_COMPLETE": "bash_complete", "COMP_WORDS": "symsim eval llama3_7", "COMP_CWORD": "2"}
+    code = "from symsim.cli.main import cli; cli.main(prog_name='symsim')"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["plain,llama3_70b"]
+
+
+def test_a_warm_evaluation_imports_neither_sympy_nor_numpy(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.argv = ['symsim', 'eval', 'llama3_70b', '-s', 'tp8_pp4', '-y', 'h100_sxm']\n"
+        "from symsim.cli.main import main\n"
+        "try: main()\n"
+        "finally: print([m for m in ('sympy', 'numpy') if m in sys.modules], file=sys.stderr)"
+    )
+    environment = {**os.environ, "SYMSIM_CACHE": str(tmp_path)}
+    runs = [
+        subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        for _ in range(2)
+    ]
+    assert "sympy" in runs[0].stderr
+    assert runs[1].stderr.strip() == "[]"
+    assert runs[0].stdout == runs[1].stdout
+
+
+def test_importing_symsim_imports_nothing_heavy() -> None:
+    code = "import sys, symsim; print([m for m in ('sympy', 'numpy', 'lark', 'click', 'rich') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_works_from_any_directory(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "symsim", "list", "models"], cwd=tmp_path, capture_output=True,
+                          text=True, check=True, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])})  # fmt: skip
+    assert "llama3_70b" in done.stdout
