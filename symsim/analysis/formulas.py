@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from symsim.analysis.load import Question
 from symsim.diagnostics import error, nearest
 from symsim.records.cost import CostModel, Definition
-from symsim.symbols import symbol
+from symsim.symbols import VOCABULARY, symbol
 
 if TYPE_CHECKING:
     from sympy import Expr
@@ -117,8 +117,6 @@ def _closure(cost: CostModel, wanted: Iterable[str]) -> tuple[Definition, ...]:
 
 def _figures(asked: Question, cost: CostModel, chosen: tuple[Definition, ...]) -> list[Definition]:
     """The machine's figures that the formulas use, as definitions of their own."""
-    import sympy
-
     from symsim.machine.bind import bind
 
     assert asked.system is not None
@@ -126,12 +124,17 @@ def _figures(asked: Question, cost: CostModel, chosen: tuple[Definition, ...]) -
     machine = bind(asked.system, tuple(n for n in cost.inputs if n in used))
     units = {n: f.unit for n, f in asked.system.figures.items()}
     return [
-        Definition(name, _number(value, sympy), f"{asked.system.name}", units.get(name, ""), "run", "machine")
+        Definition(name, _number(value), _meaning(name, asked.system.name), units.get(name, ""), "run", "machine")
         for name, value in machine.values.items()
     ]
 
 
-def _number(value: float, sympy: object) -> Expr:
+def _meaning(name: str, system: str) -> str:
+    entry = VOCABULARY.get(name)
+    return entry.meaning if entry is not None else f"of {system}"
+
+
+def _number(value: float) -> Expr:
     from sympy import Float, Integer
 
     return Integer(int(value)) if value == int(value) else Float(value)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from functools import partial
 
 import click
 
 from symsim.analysis.formulas import DEPTHS, SHOWN, formulas
 from symsim.analysis.load import Question, question
 from symsim.cli.options import model_argument, set_option, strategy_option, system_option
+from symsim.machine.bind import measured
 from symsim.records.cost import Definition
 
 FORMATS = ("text", "latex", "markdown", "python", "json")
@@ -64,8 +66,7 @@ def command(
     asked = question(model, strategy, system, settings, needs_sizes=False)
     keep_names = frozenset(n.strip() for n in keep.split(",") if n.strip())
     found = formulas(asked, show, per, keep_names, _put(asked, settings))
-    title = f"{asked.model.name} · {TITLES[show]}"
-    click.echo(_printed(found, title, form, f"{asked.model.name}_{show}"), nl=False)
+    click.echo(_printed(asked, found, show, form, bool(keep_names)), nl=False)
 
 
 def _put(asked: Question, settings: tuple[str, ...]) -> dict[str, int]:
@@ -73,20 +74,22 @@ def _put(asked: Question, settings: tuple[str, ...]) -> dict[str, int]:
     return {n: int(v) for n, v in asked.plan.sizes.items() if n in named and n in asked.plan.sizes and v == int(v)}
 
 
-def _printed(found: tuple[Definition, ...], title: str, form: str, function: str) -> str:
+def _printed(asked: Question, found: tuple[Definition, ...], show: str, form: str, kept: bool) -> str:
     from symsim.emit import json as as_json
     from symsim.emit import latex, markdown, python, text
 
+    title = f"{asked.model.name} · {TITLES[show]}"
     match form:
         case "latex":
             out = latex.definitions(found, title)
         case "markdown":
             out = markdown.definitions(found, title)
         case "python":
-            out = python.module(found, title, function)
+            tables = partial(measured, asked.system) if asked.system is not None else None
+            out = python.module(found, title, f"{asked.model.name}_{show}", measured=tables)
         case "json":
             out = json.dumps(as_json.definitions(found, title), indent=1, ensure_ascii=False)
         case _:
             width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _PIPE_WIDTH
-            out = text.definitions(found, title, width=max(60, width))
+            out = text.definitions(found, title, width=max(60, width), inputs=kept)
     return out if out.endswith("\n") else out + "\n"

@@ -40,7 +40,7 @@ def total(amounts: Iterable[Expr]) -> Terms:
 def tidy(part: Mapping[Expr, Rational] | Expr) -> Expr:
     """A product of what all terms share and a sum of what is left: ``T·(274688/tp + 16384)``.
 
-    The sum is grouped once more by numerators, so that ``T·a/tp + T·b/tp`` is one term.
+    What is left is grouped by denominators: ``(2·heads·head_dim + 3·ffn)/tp + 2``.
     """
     monomials = part if isinstance(part, Mapping) else terms(part)
     if not monomials:
@@ -55,10 +55,18 @@ def tidy(part: Mapping[Expr, Rational] | Expr) -> Expr:
             if low > 0 or (low < 0 and len(set(exponents)) == 1):
                 shared[base] = low
     outside = sympy.Mul(*(base**e for base, e in shared.items() if base != 1))
-    inside = sympy.Add(*(c * m / outside for m, c in monomials.items()))
+    inside = _by_denominator({m / outside: c for m, c in monomials.items()})
     if inside.is_Add and outside != 1:
         return sympy.Mul(outside, inside, evaluate=False) if outside.is_Number else outside * inside
     return outside * inside
+
+
+def _by_denominator(monomials: Mapping[Expr, Rational]) -> Expr:
+    groups: dict[Expr, list[Expr]] = {}
+    for monomial, coefficient in monomials.items():
+        below = sympy.Mul(*(b**e for b, e in monomial.as_powers_dict().items() if e.is_negative and b != 1))
+        groups.setdefault(below, []).append(coefficient * monomial / below)
+    return sympy.Add(*(sympy.Add(*above) * below for below, above in groups.items()))
 
 
 def dominates(larger: Mapping[Expr, Rational], smaller: Mapping[Expr, Rational]) -> bool:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -43,9 +43,25 @@ from symsim.records.cost import Definition
 STAGE: Final = "i"
 STAGES: Final = "stages"
 TABLE: Final = "table"
+TABLES: Final = "TABLES"
 
 _RESERVED: Final = frozenset(
-    {STAGES, TABLE, "ceil", "floor", "int", "max", "min", "range", "sum", *keyword.kwlist, *keyword.softkwlist}
+    {
+        STAGES,
+        TABLE,
+        TABLES,
+        "entries",
+        "otherwise",
+        "ceil",
+        "floor",
+        "int",
+        "max",
+        "min",
+        "range",
+        "sum",
+        *keyword.kwlist,
+        *keyword.softkwlist,
+    }
 )
 _RELATION: Final = {"equal": "==", "less": "<", "at_most": "<="}
 _REDUCTIONS: Final = frozenset({"stage_sum", "stage_max", "stage_pick"})
@@ -65,17 +81,29 @@ class _Binding(IntEnum):
     ATOM = 5
 
 
-def module(formulas: Sequence[Definition], title: str, function_name: str, *, stage_count: str | int = "pp") -> str:
+Measured = tuple[Mapping[tuple[int, ...], float], float]
+"""Entries of a table by dimensions, and what it gives for any others."""
+
+
+def module(
+    formulas: Sequence[Definition],
+    title: str,
+    function_name: str,
+    *,
+    stage_count: str | int = "pp",
+    measured: Callable[[str], Measured] | None = None,
+) -> str:
     """The source of a module with one function from the free names to a dictionary of all definitions.
 
     Dots in names become underscores in arguments (:func:`identifiers`); the dictionary keeps them.
     ``stage_count`` is the number of pipeline stages, or the name that holds it; it becomes an
     argument of the function if there are stages and nothing defines it. If tables are asked, the
-    function takes ``table(name, *dimensions) -> float``.
+    function takes ``table(name, *dimensions) -> float``; with ``measured`` it is written out and is
+    the default.
 
     Raises :class:`ValueError` if a definition of scope ``run`` uses a stage outside of a reduction.
     """
-    return _Module(document.arranged(formulas), title, function_name, stage_count).source()
+    return _Module(document.arranged(formulas), title, function_name, stage_count, measured).source()
 
 
 def identifiers(names: Iterable[str]) -> dict[str, str]:
@@ -214,7 +242,12 @@ class _Module:
     """One function in the making."""
 
     def __init__(
-        self, formulas: Sequence[document.Formula], title: str, function_name: str, stage_count: str | int
+        self,
+        formulas: Sequence[document.Formula],
+        title: str,
+        function_name: str,
+        stage_count: str | int,
+        measured: Callable[[str], Measured] | None,
     ) -> None:
         for formula in formulas:
             _check_scope(formula, formulas)
@@ -222,6 +255,7 @@ class _Module:
         self._title = title
         self._function_name = function_name
         self._stage_count = stage_count
+        self._measured = measured
         self._has_stages = any(map(_needs_stages, formulas))
         self._has_tables = any(isinstance(node, Lookup) for formula in formulas for node in walk(formula.body))
         self._defines_stage_count = stage_count in {formula.definition.name for formula in formulas}
@@ -237,11 +271,30 @@ class _Module:
         head = [f'"""{_prose(self._title)}"""', ""]
         if rounding:
             head += [f"from math import {', '.join(rounding)}", ""]
-        return "\n".join([*head, "", *self._signature(), *self._docstring(), body]) + "\n"
+        return "\n".join([*head, "", *self._tables(), *self._signature(), *self._docstring(), body]) + "\n"
+
+    def _tables(self) -> Iterator[str]:
+        """The machine's tables as data, and the function that reads them."""
+        if self._measured is None or not self._has_tables:
+            return
+        names = sorted(
+            {node.table for formula in self._formulas for node in walk(formula.body) if isinstance(node, Lookup)}
+        )
+        yield f"{TABLES} = {{"
+        for name in names:
+            entries, otherwise = self._measured(name)
+            shown = ", ".join(f"{key}: {value!r}" for key, value in entries.items())
+            yield f"{_INDENT}{_quoted(name)}: ({{{shown}}}, {otherwise!r}),"
+        yield from ("}", "", "", f"def {TABLE}(name, *dimensions):")
+        yield f'{_INDENT}"""What was measured for these dimensions, else what is taken for any others."""'
+        yield f"{_INDENT}entries, otherwise = {TABLES}[name]"
+        yield f"{_INDENT}return entries.get(tuple(round(d) for d in dimensions), otherwise)"
+        yield from ("", "")
 
     def _signature(self) -> list[str]:
         arguments = [self._notation.identifiers[entry.name] for entry in self._inputs]
-        arguments += [TABLE] if self._has_tables else []
+        given = TABLE if self._measured is None else f"{TABLE}={TABLE}"
+        arguments += [given] if self._has_tables else []
         if not arguments:
             return [f"def {self._function_name}():"]
         line = f"def {self._function_name}(*, {', '.join(arguments)}):"

@@ -129,6 +129,45 @@ def number(value: Value, place: Place, scope: Scope) -> Value:
     return value
 
 
+def names_of(node: tree.Expression) -> set[str]:
+    """Every name that stands in an expression."""
+    match node:
+        case tree.Name(name=name):
+            return {name}
+        case _:
+            return set().union(*map(names_of, parts_of(node)))
+
+
+def parts_of(node: tree.Expression) -> tuple[tree.Expression, ...]:
+    match node:
+        case tree.Unary(operand=operand):
+            return (operand,)
+        case tree.Binary(left=left, right=right):
+            return (left, right)
+        case tree.Choose(then=then, condition=condition, other=other):
+            return (then, condition, other)
+        case tree.Apply(arguments=items) | tree.SetOf(items=items):
+            return items
+    return ()
+
+
+def refuse_unit(name: str, node: tree.Expression) -> None:
+    """Refuse a quantity with a unit where a plain number belongs.
+
+    Raises:
+        InputError: some number of the expression has a unit.
+    """
+    unit = _quantity(node)
+    if unit is not None:
+        raise error("E219", f"'{name}' is a plain number, without a unit", unit.place, "leave the unit out")
+
+
+def _quantity(node: tree.Expression) -> tree.Number | None:
+    if isinstance(node, tree.Number):
+        return node if node.unit else None
+    return next((found for part in parts_of(node) if (found := _quantity(part)) is not None), None)
+
+
 def truth(value: Value, place: Place, scope: Scope) -> bool:
     if isinstance(value, Word):
         raise unknown(value, scope, "true, false or a comparison is expected here")

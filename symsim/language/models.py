@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 from symsim import resources
-from symsim.diagnostics import InputError, Place, Source, error, nearest
+from symsim.diagnostics import MAX_SHOWN, InputError, Place, Source, error, nearest
 from symsim.language import tree
-from symsim.language.expressions import Plain, Value, Word, collect, describe, evaluate
-from symsim.language.library import Library, library_of, read_source
+from symsim.language.expressions import Plain, Value, Word, collect, describe, evaluate, names_of, refuse_unit
+from symsim.language.library import Library, file_hint, library_of, read_source
 from symsim.language.parser import parse_model
 from symsim.records.model import Model
 from symsim.records.model import Value as Dimension
+from symsim.records.strategy import CHOICES
 
 MAX_DIMENSION = 10**12
+_DERIVED = ("dp", "edp", "m", "i", "sp", "true", "false")
+"""Names that formulas give to what follows from a strategy, and words of the language."""
 
 
 def model_source(given: str) -> Source:
     """The text behind what a command line names: a shipped name, a ``.sym`` file, or an inline call."""
-    if "(" in given:
+    if "(" in given and not given.endswith(".sym"):
         return Source("<model>", f"model inline = {given}")
     if given.endswith(".sym") or "/" in given:
-        return read_source(Path(given))
+        return read_source(Path(given), given)
     known = resources.shipped("models")
     if given not in known:
-        hint = nearest(given, known) or "'symsim list models' shows what is shipped"
+        hint = file_hint(given) or nearest(given, known) or "'symsim list models' shows what is shipped"
         raise error("E210", f"no model is called '{given}'", hint=hint)
     return read_source(known[given], f"models/{given}.sym")
 
@@ -57,11 +61,12 @@ def elaborate_call(
     Raises:
         InputError: unknown family or dimension, a wrong type or value, a cyclic definition.
     """
-    arguments: dict[str, tree.Expression] = dict(overrides)
+    arguments = {n: tree.Argument(n, value, value.place) for n, value in overrides.items()}
     seen: list[str] = []
     while call.callee not in library.families:
         if call.callee in seen:
-            raise error("E212", f"model '{call.callee}' is defined by itself", call.place)
+            circle = " → ".join([*seen[seen.index(call.callee) :], call.callee])
+            raise error("E212", f"model '{call.callee}' is defined by itself", call.place, f"the circle is {circle}")
         seen.append(call.callee)
         target = library.models.get(call.callee)
         if target is None and call.callee in resources.shipped("models"):
@@ -70,45 +75,71 @@ def elaborate_call(
             target = next((i for i in found if isinstance(i, tree.ModelItem)), None)
         if target is None:
             hint = nearest(call.callee, [*library.families, *library.models, *resources.shipped("models")])
+            hint = hint or "'symsim list library' shows the families"
             raise error("E213", f"no family or model is called '{call.callee}'", call.place, hint)
         _take(call, arguments, parameters=None)
         call = target.call
     family = library.families[call.callee]
     _take(call, arguments, tuple(p.name for p in family.parameters))
+    _check_names(family, library)
     dimensions = _settle(family, arguments, call.place)
     return Model(name, title, family.name, dimensions, own)
 
 
-def _take(call: tree.Call, arguments: dict[str, tree.Expression], parameters: tuple[str, ...] | None) -> None:
+def _take(call: tree.Call, arguments: dict[str, tree.Argument], parameters: tuple[str, ...] | None) -> None:
     """Add a call's arguments; what stands outside (an override, an outer model) wins."""
+    taken: dict[str, Place] = {}
     for position, argument in enumerate(call.arguments):
         keyword = argument.keyword
         if keyword is None:
             if parameters is None or position >= len(parameters):
-                raise error("E214", "give this dimension by name: name = value", argument.place)
+                hint = "a dimension is given by its name: layers = 32"
+                raise error("E214", "it is not clear which dimension this is", argument.place, hint)
             keyword = parameters[position]
-        arguments.setdefault(keyword, argument.value)
+        if keyword in taken:
+            raise error("E201", f"'{keyword}' is given twice", argument.place, f"first given at {taken[keyword]}")
+        taken[keyword] = argument.place
+        arguments.setdefault(keyword, argument)
 
 
-def _settle(family: tree.FamilyItem, arguments: Mapping[str, tree.Expression], place: Place) -> Mapping[str, Dimension]:
+def _check_names(family: tree.FamilyItem, library: Library) -> None:
+    """Dimensions share the names of formulas with a strategy's sizes and what the library defines.
+
+    Raises:
+        InputError: a dimension is called like one of those.
+    """
+    reserved = {*CHOICES, *library.defines, *_DERIVED}
+    problems = [
+        error("E202", f"'{p.name}' cannot be the name of a dimension", p.place, "strategies and formulas use this name")
+        for p in family.parameters
+        if p.name in reserved or "." in p.name
+    ]
+    collect(problems)
+
+
+def _settle(family: tree.FamilyItem, arguments: Mapping[str, tree.Argument], place: Place) -> Mapping[str, Dimension]:
     parameters = {p.name: p for p in family.parameters}
     problems: list[InputError] = []
-    for name, value in arguments.items():
-        if name not in parameters:
+    meant: set[str] = set()
+    for name, argument in list(arguments.items()):
+        if name not in parameters and len(problems) < MAX_SHOWN:
+            hint = nearest(name, parameters) or f"its dimensions are {', '.join(parameters)}"
+            meant.add(hint.removeprefix("did you mean '").removesuffix("'?"))
             message = f"family '{family.name}' has no dimension '{name}'"
-            problems.append(error("E215", message, value.place, nearest(name, parameters)))
-    scope = _Dimensions(parameters, arguments)
+            problems.append(error("E215", message, replace(argument.place, width=len(name)), hint))
     missing = [p.name for p in family.parameters if p.default is None and p.name not in arguments]
-    if missing:
-        problems.append(error("E216", f"family '{family.name}' needs {', '.join(missing)}", place))
-    for parameter in family.parameters:
-        if parameter.name in missing:
+    wanted = [n for n in missing if n not in meant]
+    if wanted:
+        message = f"family '{family.name}' needs {', '.join(wanted)}"
+        problems.append(error("E216", message, place, "add " + ", ".join(f"{n} = …" for n in wanted)))
+    scope = _Dimensions(parameters, arguments, place)
+    for name in parameters:
+        if scope.depends_on(missing, name):
             continue
         try:
-            scope.lookup(parameter.name)
+            scope.lookup(name)
         except InputError as problem:
-            if not any(d in p.diagnostics for p in problems for d in problem.diagnostics):
-                problems.append(problem)
+            problems.append(problem)
     collect(problems)
     return {name: scope.values[name] for name in parameters}
 
@@ -116,56 +147,116 @@ def _settle(family: tree.FamilyItem, arguments: Mapping[str, tree.Expression], p
 class _Dimensions(Plain):
     """Dimensions settled on demand, so that a default may use any other dimension."""
 
-    def __init__(self, parameters: Mapping[str, tree.Parameter], arguments: Mapping[str, tree.Expression]) -> None:
+    def __init__(
+        self, parameters: Mapping[str, tree.Parameter], arguments: Mapping[str, tree.Argument], place: Place
+    ) -> None:
         self.values: dict[str, Value] = {}
         self._parameters = parameters
         self._arguments = arguments
+        self._place = place
         self._pending: list[str] = []
+        self._failed: dict[str, InputError] = {}
 
     def names(self) -> list[str]:
         return list(self._parameters)
 
+    def node(self, name: str) -> tree.Expression | None:
+        """What was written for a dimension, or its default."""
+        given = self._arguments.get(name)
+        return self._parameters[name].default if given is None else given.value
+
+    def depends_on(self, missing: Collection[str], name: str) -> bool:
+        """Whether a dimension has no value because another one, reported already, has none."""
+        pending, seen = [name], set[str]()
+        while pending:
+            current = pending.pop()
+            if current in missing:
+                return True
+            node = self.node(current) if current not in seen and current in self._parameters else None
+            seen.add(current)
+            pending += names_of(node) if node is not None else ()
+        return False
+
     def lookup(self, name: str) -> Value | None:
+        """Raises the one error of a dimension each time that it is asked for."""
         if name in self.values or name not in self._parameters:
             return self.values.get(name)
-        parameter = self._parameters[name]
-        node = self._arguments.get(name, parameter.default)
-        if node is None:
-            raise error("E216", f"dimension '{name}' has no value", parameter.place)
+        if name in self._failed:
+            raise self._failed[name]
+        node = self.node(name)
+        assert node is not None
         if name in self._pending:
-            cycle = " → ".join([*self._pending[self._pending.index(name) :], name])
-            raise error("E212", f"dimension '{name}' is defined by itself", node.place, f"the circle is {cycle}")
+            circle = self._pending[self._pending.index(name) :]
+            hint = f"the circle is {' → '.join([*circle, name])}"
+            problem = error("E212", f"dimension '{name}' is defined by itself", self._blame(name), hint)
+            self._failed |= dict.fromkeys(circle, problem)
+            raise problem
         self._pending.append(name)
-        self.values[name] = _dimension(name, evaluate(node, self), node, parameter, self)
-        self._pending.pop()
+        try:
+            refuse_unit(name, node)
+            self.values[name] = self._checked(name, evaluate(node, self), node.place)
+        except InputError as problem:
+            self._failed.setdefault(name, problem)
+            raise self._failed[name] from None
+        finally:
+            self._pending.pop()
         return self.values[name]
 
+    def _blame(self, name: str) -> Place:
+        """Where the user can change a dimension: its value, or the call that leaves it to its default."""
+        given = self._arguments.get(name)
+        return self._place if given is None else given.value.place
 
-def _dimension(name: str, value: Value, node: tree.Expression, parameter: tree.Parameter, scope: Plain) -> Dimension:
-    """A checked dimension: a size is whole and positive; 0 is allowed where the default is 0."""
-    place = node.place
-    default = parameter.default
-    is_flag = isinstance(default, tree.Name) and default.name in ("true", "false")
-    is_word = isinstance(default, tree.Name) and not is_flag and default.name not in scope.names()
-    if isinstance(value, Word):
-        if is_word:
+    def _kind(self, name: str) -> tuple[str, int]:
+        """``flag``, ``word`` or ``size``, and the least size, by the default (of the dimension that it names)."""
+        seen: set[str] = set()
+        while name not in seen:
+            seen.add(name)
+            default = self._parameters[name].default
+            if isinstance(default, tree.Name) and default.name in self._parameters:
+                name = default.name
+            elif isinstance(default, tree.Name):
+                return ("flag" if default.name in ("true", "false") else "word"), 1
+            elif isinstance(default, tree.Number):
+                return "size", int(default.value != 0)
+        return "size", 1
+
+    def _checked(self, name: str, value: Value, place: Place) -> Dimension:
+        """A checked dimension: a size is whole and positive; 0 is allowed where the default is 0."""
+        kind, least = self._kind(name)
+        if kind == "word" and isinstance(value, str):
             return str(value)
-        raise error("E203", f"unknown name '{value}'", value.place, nearest(value, [*scope.names(), "true", "false"]))
-    if isinstance(value, str) and is_word:
-        return value
-    if isinstance(value, bool):
-        if is_flag or (isinstance(default, tree.Name) and not is_word):
+        if kind == "flag" and isinstance(value, bool):
             return value
-        raise error("E207", f"'{name}' is a {'word' if is_word else 'size'}, not a flag", place)
-    if is_flag or is_word:
-        expected = "true or false" if is_flag else "a word"
-        raise error("E207", f"'{name}' is {expected}, not {describe(value)}", place)
-    if not isinstance(value, int | Fraction):
-        raise error("E207", f"'{name}' is a size, not {describe(value)}", place)
-    if not isinstance(value, int):
-        raise error("E217", f"'{name}' must be a whole number, not {value}", place)
-    least = 0 if isinstance(default, tree.Number) and default.value == 0 else 1
-    if not least <= value <= MAX_DIMENSION:
-        wanted = f"at least {least}" if value < least else f"at most {MAX_DIMENSION:,}"
-        raise error("E218", f"'{name}' must be {wanted}, not {value}", place)
-    return value
+        if isinstance(value, Word):
+            names = [*self.names(), "true", "false"] if kind == "flag" else self.names()
+            expected = "write true or false" if kind == "flag" else f"'{name}' is a number, such as {name} = 64"
+            near = nearest(value, names)
+            hint = near if near is not None and near.startswith("did you mean") else expected
+            raise error("E203", f"unknown name '{value}'", value.place, hint)
+        if kind != "size" or not isinstance(value, int | Fraction) or isinstance(value, bool):
+            expected = {"flag": "true or false", "word": "a word", "size": "a size"}[kind]
+            default = self._parameters[name].default
+            example = default.name if isinstance(default, tree.Name) else "64"
+            raise error(
+                "E207", f"'{name}' is {expected}, not {describe(value)}", place, f"for example {name} = {example}"
+            )
+        if not isinstance(value, int):
+            raise self._not_whole(name, value)
+        if not least <= value <= MAX_DIMENSION:
+            wanted = f"at least {least}" if value < least else f"at most {MAX_DIMENSION:,}"
+            raise error("E218", f"'{name}' must be {wanted}, not {value:,}", self._blame(name), self._origin(name))
+        return value
+
+    def _not_whole(self, name: str, value: Fraction) -> InputError:
+        message = f"'{name}' must be a whole number, not {describe(value)}"
+        return error("E217", message, self._blame(name), self._origin(name))
+
+    def _origin(self, name: str) -> str:
+        """How a dimension came to its value: what can be changed."""
+        node = self.node(name)
+        used = {n: self.values[n] for n in sorted(names_of(node)) if n in self.values} if node is not None else {}
+        if not used:
+            return f"for example {name} = 64"
+        given = ", ".join(f"{n} = {value}" for n, value in used.items())
+        return f"it follows from {given}; change these, or give {name} itself"

@@ -46,7 +46,8 @@ def parse_strategy(source: Source, text: str | None = None) -> tree.StrategyFile
 
 
 def parse_system(source: Source) -> tree.SystemFile:
-    return _parse("system", "start", source)  # type: ignore[no-any-return]
+    parsed = _parse("system", "start", source)
+    return parsed if isinstance(parsed, tree.SystemFile) else tree.SystemFile(parsed.header)
 
 
 def parse_expression(source: Source) -> tree.Expression:
@@ -70,7 +71,7 @@ def _parse(kind: str, start: str, source: Source, text: str | None = None) -> An
         parsed = _grammar(kind).parse(text + ("\n" if start == "start" else ""), start=start)
     except UnexpectedInput as problem:
         raise explain(problem, source, kind, _keywords(kind)) from None
-    except _TooManyTokens:
+    except _TooManyTokensError:
         raise too_large(source.name) from None
     return Builder(source).build(parsed)
 
@@ -88,7 +89,7 @@ def not_text(name: str) -> InputError:
     return error("E101", f"{name} is not a text file", hint="a .sym file is text in UTF-8")
 
 
-class _TooManyTokens(Exception):
+class _TooManyTokensError(Exception):
     """The text has more than MAX_TOKENS."""
 
 
@@ -130,7 +131,7 @@ class _Separators:
         previous = ""
         for count, token in enumerate(stream):
             if count > MAX_TOKENS:
-                raise _TooManyTokens
+                raise _TooManyTokensError
             if token.type in self._OPEN:
                 depth += 1
             elif token.type in self._CLOSE:

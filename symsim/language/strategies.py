@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,9 +11,19 @@ from pathlib import Path
 from symsim import resources
 from symsim.diagnostics import InputError, Place, Source, error, nearest
 from symsim.language import tree
-from symsim.language.expressions import Plain, collect, describe, evaluate, number
+from symsim.language.expressions import (
+    FUNCTIONS,
+    SET_HINT,
+    Plain,
+    Word,
+    collect,
+    describe,
+    evaluate,
+    number,
+    refuse_unit,
+)
 from symsim.language.expressions import Value as Evaluated
-from symsim.language.library import read_source
+from symsim.language.library import file_hint, read_source
 from symsim.language.parser import parse_strategy
 from symsim.records.strategy import CHOICES, Choice, Value
 
@@ -36,6 +47,11 @@ class Strategy:
 
 
 MAX_SIZE = 10**9
+MAX_STAGES = 10_000
+"""Most pipeline stages: every stage is evaluated."""
+
+_TEXT = re.compile(r'"[^"\n]*"|.', re.DOTALL)
+_VERSION = re.compile(r"[0-9]+(\.[0-9]+)+")
 
 
 def load_strategy(given: str | None, settings: tuple[str, ...] = ()) -> Strategy:
@@ -45,36 +61,42 @@ def load_strategy(given: str | None, settings: tuple[str, ...] = ()) -> Strategy
     """
     if given is None:
         parsed, name = tree.StrategyFile(None, ()), "strategy"
-    elif "=" in given:
-        parsed, name = parse_strategy(Source("<strategy>", _semicolons(given))), "inline"
-    elif given.endswith(".sym") or "/" in given:
-        parsed, name = parse_strategy(read_source(Path(given))), Path(given).stem
+    elif given.endswith(".sym"):
+        parsed, name = parse_strategy(read_source(Path(given), given)), Path(given).stem
+    elif "=" in given or " in " in given:
+        parsed, name = parse_strategy(Source("<strategy>", given), _semicolons(given)), "inline"
+    elif "/" in given:
+        parsed, name = parse_strategy(read_source(Path(given), given)), Path(given).stem
     else:
         known = resources.shipped("strategies")
         if given not in known:
-            hint = nearest(given, known) or "'symsim list strategies' shows what is shipped"
-            raise error("E310", f"no strategy is called '{given}'", hint=hint)
+            raise error("E310", f"no strategy is called '{given}'", hint=_shipped_hint(given, known))
         parsed, name = parse_strategy(read_source(known[given], f"strategies/{given}.sym")), given
     return elaborate_strategy(parsed, name, tuple(_setting(s) for s in settings))
 
 
+def _shipped_hint(given: str, known: Mapping[str, Path]) -> str:
+    return file_hint(given) or nearest(given, known) or "'symsim list strategies' shows what is shipped"
+
+
 def _setting(text: str) -> tree.Assign:
+    source = Source("<--set>", text)
+    place = Place(source, 1, 1, max(1, len(text)))
+    hint = "for example --set tp=8; give --set again for another name"
     if "=" not in text:
-        raise error("E311", f"--set takes NAME=VALUE, not '{text}'")
-    parsed = parse_strategy(Source("<--set>", text))
-    if len(parsed.choices) != 1 or not isinstance(parsed.choices[0], tree.Assign):
-        raise error("E311", f"--set takes one NAME=VALUE, not '{text}'")
-    return parsed.choices[0]
+        raise error("E311", "--set takes NAME=VALUE", place, hint)
+    choices = parse_strategy(source).choices
+    if len(choices) != 1 or not isinstance(choices[0], tree.Assign):
+        raise error("E311", "--set takes one NAME=VALUE", place, hint)
+    return choices[0]
 
 
 def _semicolons(text: str) -> str:
-    """Commas between choices, outside braces and parentheses, separate like a newline."""
+    """Commas between choices, outside brackets and texts, separate like a newline."""
     depth, out = 0, []
-    for char in text:
-        depth += (char in "({[") - (char in ")}]")
-        if depth > MAX_DEPTH:
-            break
-        out.append(";" if char == "," and depth == 0 else char)
+    for part in _TEXT.findall(text):
+        depth += (part in "({[") - (part in ")}]")
+        out.append(";" if part == "," and depth == 0 else part)
     return "".join(out)
 
 
@@ -92,7 +114,8 @@ def elaborate_strategy(parsed: tree.StrategyFile, name: str, settings: tuple[tre
     given = [c for c in parsed.choices if isinstance(c, tree.Assign)]
     for choice in (*given, *settings):
         if choice.name in places and choice not in settings:
-            problems.append(error("E201", f"'{choice.name}' is given twice", choice.place))
+            hint = f"first given at {places[choice.name]}"
+            problems.append(error("E201", f"'{choice.name}' is given twice", choice.place, hint))
             continue
         places[choice.name] = choice.place
         known = CHOICES.get(choice.name)
@@ -102,13 +125,18 @@ def elaborate_strategy(parsed: tree.StrategyFile, name: str, settings: tuple[tre
             elif choice.among:
                 among[choice.name] = _set(known, choice.value)
             else:
+                refuse_unit(choice.name, choice.value)
                 values[choice.name] = _checked(known, evaluate(choice.value, Plain({})), choice.value.place)
                 among.pop(choice.name, None)
         except InputError as problem:
             problems.append(problem)
+    objectives = [c for c in parsed.choices if isinstance(c, tree.Objective)]
+    for second in objectives[1:]:
+        hint = f"first given at {objectives[0].place}"
+        problems.append(error("E201", "a search has one objective", second.place, hint))
     collect(problems)
     header = parsed.header
-    objective = next((c for c in parsed.choices if isinstance(c, tree.Objective)), None)
+    objective = objectives[0] if objectives else None
     requires = tuple(c for c in parsed.choices if isinstance(c, tree.Require))
     title = header.title if header and header.title else ""
     return Strategy(header.name if header else name, title, values, among, overrides, requires, objective, places)
@@ -116,12 +144,15 @@ def elaborate_strategy(parsed: tree.StrategyFile, name: str, settings: tuple[tre
 
 def _set(choice: Choice, node: tree.Expression) -> tuple[Value, ...]:
     if isinstance(node, tree.Apply):
+        if node.function not in FUNCTIONS:
+            hint = nearest(node.function, FUNCTIONS)
+            raise error("E204", f"unknown function '{node.function}'", node.place, hint)
         return ()
     if isinstance(node, tree.SetOf):
         return tuple(_checked(choice, evaluate(i, Plain({})), i.place) for i in node.items)
     found = evaluate(node, Plain({}))
     if not isinstance(found, frozenset):
-        raise error("E207", f"expected a set after 'in', not {describe(found)}", node.place)
+        raise error("E207", f"expected a set after 'in', not {describe(found)}", node.place, SET_HINT)
     return tuple(_checked(choice, v, node.place) for v in sorted(found, key=str))
 
 
@@ -130,50 +161,71 @@ def _checked(choice: Choice, value: Evaluated, place: Place) -> Value:
         case "size":
             return _size(choice, value, place)
         case "number":
-            amount = number(value, place, Plain({}))
+            amount = _number(choice, value, place, "a number")
             if not 0 < amount <= MAX_SIZE:
-                raise error("E312", f"'{choice.name}' must be positive, not {amount}", place)
+                hint = f"for example {choice.name} = 1.25"
+                raise error("E312", f"'{choice.name}' must be positive, not {describe(amount)}", place, hint)
             return amount  # type: ignore[no-any-return]
         case "flag":
             if not isinstance(value, bool):
-                raise error("E207", f"'{choice.name}' is true or false, not {describe(value)}", place)
+                hint = f"write {choice.name} = true or {choice.name} = false"
+                raise error("E207", f"'{choice.name}' is true or false, not {describe(value)}", place, hint)
             return value
         case "regions":
             return _regions(choice, value, place)
         case "text":
-            return str(value) if isinstance(value, str) else _version(value)
+            return _text(choice, value, place)
     word = int(value) if choice.name == "zero" and isinstance(value, int) and not isinstance(value, bool) else value
     if choice.words and str(word) not in choice.words:
-        hint = nearest(str(word), choice.words)
-        raise error("E313", f"'{choice.name}' cannot be {describe(value)}", place, hint)
+        one_of = nearest(str(word), choice.words)
+        raise error("E313", f"'{choice.name}' cannot be {describe(value)}", place, one_of)
     if not isinstance(word, str) and choice.name != "zero":
-        raise error("E207", f"'{choice.name}' is a word, not {describe(value)}", place)
+        hint = f"for example {choice.name} = {choice.default}"
+        raise error("E207", f"'{choice.name}' is a word, not {describe(value)}", place, hint)
     return int(word) if choice.name == "zero" else str(word)
 
 
+def _number(choice: Choice, value: Evaluated, place: Place, wanted: str) -> Evaluated:
+    if isinstance(value, str | bool | frozenset):
+        what = f"the word '{value}'" if isinstance(value, Word) else describe(value)
+        hint = f"for example {choice.name} = 8"
+        if isinstance(value, frozenset):
+            hint = f"to search among values write: {choice.name} in {{1, 2, 4}}"
+        raise error("E207", f"'{choice.name}' is {wanted}, not {what}", place, hint)
+    return number(value, place, Plain({}))
+
+
 def _size(choice: Choice, value: Evaluated, place: Place) -> int:
-    amount = number(value, place, Plain({}))
+    amount = _number(choice, value, place, "a whole number")
+    hint = f"for example {choice.name} = 8"
     if not isinstance(amount, int):
-        raise error("E312", f"'{choice.name}' must be a whole number, not {describe(amount)}", place)
-    if not 1 <= amount <= MAX_SIZE:
-        wanted = "at least 1" if amount < 1 else f"at most {MAX_SIZE:,}"
-        raise error("E312", f"'{choice.name}' must be {wanted}, not {amount}", place)
+        raise error("E312", f"'{choice.name}' must be a whole number, not {describe(amount)}", place, hint)
+    most = MAX_STAGES if choice.name == "pp" else MAX_SIZE
+    if not 1 <= amount <= most:
+        wanted = "at least 1" if amount < 1 else f"at most {most:,}"
+        raise error("E312", f"'{choice.name}' must be {wanted}, not {amount:,}", place, hint)
     return amount
 
 
 def _regions(choice: Choice, value: Evaluated, place: Place) -> Value:
+    hint = f"write {choice.name} = none, {choice.name} = full, or {choice.name} = {{core_attn, mlp}}"
     if isinstance(value, frozenset):
         names = frozenset(str(v) for v in value)
         if not all(isinstance(v, str) for v in value):
-            raise error("E207", f"'{choice.name}' is a set of region names", place)
+            raise error("E207", f"'{choice.name}' is a set of region names", place, hint)
         return names if names else "none"
     if not isinstance(value, str):
-        raise error("E207", f"'{choice.name}' is none, full or a set of region names, not {describe(value)}", place)
+        message = f"'{choice.name}' is none, full or a set of region names, not {describe(value)}"
+        raise error("E207", message, place, hint)
     return str(value) if value in ("none", "full") else frozenset({str(value)})
 
 
-def _version(value: Evaluated) -> str:
-    return f"{float(value):g}" if isinstance(value, Fraction) else str(value)
+def _text(choice: Choice, value: Evaluated, place: Place) -> str:
+    if not isinstance(value, str) or (choice.name == "te_version" and not _VERSION.fullmatch(value)):
+        # As a number 2.10 would be 2.1, which is an older version.
+        hint = "write all parts of the version: 2.8.0" if choice.name == "te_version" else "a text has double quotes"
+        raise error("E313", f"'{choice.name}' cannot be {describe(value)}", place, hint)
+    return str(value)
 
 
 def route_overrides(
@@ -194,7 +246,8 @@ def route_overrides(
         elif name in figures or "." in name or name == "gpus_per_node":
             system[name] = node
         else:
-            hint = nearest(name, [*CHOICES, *dimensions, *figures])
+            hint = nearest(name, [*CHOICES, *dimensions, *figures, "gpus_per_node"])
+            hint = hint or "docs/reference.md lists the names of strategies; figures of a machine have a point"
             message = f"'{name}' is not a name of a strategy, of this model or of a machine"
             problems.append(error("E314", message, strategy.places[name], hint))
     collect(problems)

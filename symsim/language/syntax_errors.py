@@ -44,14 +44,29 @@ _SPOKEN = {
     "WITH_BODY": "with body",
 }
 _UNSPOKEN = frozenset(
-    {"OR", "AND", "IN", "COMPARE", "PLUS", "MINUS", "STAR", "SLASH", "PERCENT", "POWER", "RANGE", "NOT", "IF", "VERSION"}
+    {
+        "OR",
+        "AND",
+        "IN",
+        "COMPARE",
+        "PLUS",
+        "MINUS",
+        "STAR",
+        "SLASH",
+        "PERCENT",
+        "POWER",
+        "RANGE",
+        "NOT",
+        "IF",
+        "VERSION",
+    }
 )
 """Terminals that could go on almost anywhere: naming them would help nobody."""
 _MOST_EXPECTED = 8
 _SHOWN = 40
 
 _PLAIN = {
-    **dict.fromkeys("“”„«»'‘’`", "a text stands between double quotes: \"…\""),
+    **dict.fromkeys("“”„«»'‘’`", 'a text stands between double quotes: "…"'),
     **dict.fromkeys("×·∗", "a product is written *"),
     **dict.fromkeys("–—−", "a minus sign is written -"),
     "÷": "a division is written /",

@@ -53,13 +53,8 @@ def lookup_of(system: System) -> Callable[..., Any]:
 
     def scalar(key: tuple[Any, ...]) -> float:
         name, *dimensions = key
-        table = system.tables.get(name)
-        if table is not None:
-            rounded = tuple(round(d) for d in dimensions)
-            exact = all(abs(d - r) <= 1e-6 * max(1, abs(r)) for d, r in zip(dimensions, rounded, strict=True))
-            answer = table.entries.get(rounded) if exact else None
-            return table.mean if answer is None else answer
-        return _plain(system, name)
+        entries, otherwise = measured(system, name)
+        return entries.get(tuple(round(d) for d in dimensions), otherwise)
 
     def lookup(name: str, *dimensions: Any) -> Any:
         if any(hasattr(d, "shape") for d in dimensions):
@@ -71,6 +66,12 @@ def lookup_of(system: System) -> Callable[..., Any]:
         return answer
 
     return lookup
+
+
+def measured(system: System, name: str) -> tuple[Mapping[tuple[int, ...], float], float]:
+    """Measured entries by dimensions, and what is taken for any other."""
+    table = system.tables.get(name)
+    return (table.entries, table.mean) if table is not None else ({}, _plain(system, name))
 
 
 def _over_arrays(scalar: Callable[[tuple[Any, ...]], float], name: str, dimensions: tuple[Any, ...]) -> Any:

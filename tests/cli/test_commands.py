@@ -125,7 +125,12 @@ def test_completion_scripts(capsys: pytest.CaptureFixture[str], shell: str) -> N
 
 
 def test_completion_knows_the_shipped_names() -> None:
-    environment = {**os.environ, "_SYMSIM_COMPLETE": "bash_complete", "COMP_WORDS": "symsim eval llama3_7", "COMP_CWORD": "2"}
+    environment = {
+        **os.environ,
+        "_SYMSIM_COMPLETE": "bash_complete",
+        "COMP_WORDS": "symsim eval llama3_7",
+        "COMP_CWORD": "2",
+    }
     code = "from symsim.cli.main import cli; cli.main(prog_name='symsim')"
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["plain,llama3_70b"]

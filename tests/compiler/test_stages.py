@@ -33,9 +33,7 @@ def test_a_repeating_pattern_with_a_remainder(pp: int, turns: int, rest: int, lo
     layers = turns * (locals_ + 1) + min(rest, locals_)
     if layers % pp:
         return
-    model = (
-        f"gemma(hidden=64, heads=8, kv_heads=8, ffn=64, vocab=1024, window=16, locals={locals_}, layers={layers})"
-    )
+    model = f"gemma(hidden=64, heads=8, kv_heads=8, ffn=64, vocab=1024, window=16, locals={locals_}, layers={layers})"
     kinds = [("global" if (k + 1) % (locals_ + 1) == 0 else "local") for k in range(turns * (locals_ + 1))]
     kinds += ["local"] * (layers - len(kinds))
     expected = split(kinds, [layers // pp] * pp)
@@ -46,7 +44,11 @@ def test_a_repeating_pattern_with_a_remainder(pp: int, turns: int, rest: int, lo
 
 @settings(max_examples=25)
 @given(
-    pp=st.integers(2, 8), first=st.integers(1, 9), last=st.integers(1, 9), each=st.integers(1, 6), dense=st.integers(0, 12)
+    pp=st.integers(2, 8),
+    first=st.integers(1, 9),
+    last=st.integers(1, 9),
+    each=st.integers(1, 6),
+    dense=st.integers(0, 12),
 )
 def test_uneven_ends_with_dense_layers_first(pp: int, first: int, last: int, each: int, dense: int) -> None:
     sizes = [first, *([each] * (pp - 2)), last]

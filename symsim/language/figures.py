@@ -1,0 +1,151 @@
+"""What a machine may state: the names of figures, their units and ranges, and the columns of tables."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from symsim.diagnostics import Place, error, nearest
+from symsim.language import tree
+from symsim.language.expressions import Plain, evaluate, number, out_of_bounds
+from symsim.language.tables import MAX_EFFICIENCY
+from symsim.records.system import Table
+
+LINKS = ("nvlink", "pcie")
+"""Names of the fast link inside an island; both are ``link`` in formulas."""
+
+NEEDED = {
+    "gpus_per_node": "gpus_per_node = 8",
+    "memory.capacity": "memory { capacity = 80 GiB }",
+    "hbm.bandwidth": "hbm { bandwidth = 3.35 TB/s }",
+    "matmul.bf16": "matmul { bf16 = 989 TFLOP/s }",
+    "link.bandwidth": "nvlink { bandwidth = 450 GB/s }",
+    "link.span": "nvlink { span = 8 }",
+    "network.bandwidth": "network { bandwidth = 50 GB/s }",
+}
+"""What every machine must state, with an example of how it is written."""
+
+_PRECISIONS = ("bf16", "fp16", "fp32", "fp8", "mxfp8", "nvfp4")
+_COLLECTIVES = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send_receive")
+_MEASURED = ("efficiency", "latency", "fixed")
+"""Figures that a table may give."""
+_OF = {
+    "memory": ("capacity",),
+    "hbm": ("bandwidth", "efficiency", "latency"),
+    "matmul": (*_PRECISIONS, "efficiency", "fp8_relative_efficiency"),
+    "link": ("bandwidth", "span", *_MEASURED),
+    "network": ("bandwidth", *_MEASURED),
+    "host": ("bandwidth",),
+}
+_UNIT_OF = {"bandwidth": "B/s", "latency": "s", "fixed": "s", "capacity": "B", **dict.fromkeys(_PRECISIONS, "FLOP/s")}
+_EXAMPLE_OF = {"B/s": "50 GB/s", "s": "5 us", "B": "80 GiB", "FLOP/s": "989 TFLOP/s", "": "0.8"}
+_WHOLE = ("gpus_per_node", "span")
+_MAY_BE_ZERO = ("latency", "fixed")
+MAX_FIGURE = 10**30
+
+_COLUMNS = {
+    "matmul": ("m", "k", "n"),
+    "grouped_matmul": ("groups", "m", "k", "n"),
+    "attention": ("batch", "seq", "heads", "kv_heads", "qk_dim", "v_dim"),
+    **dict.fromkeys(_COLLECTIVES, ("ranks",)),
+}
+"""Dimensions by which formulas look a table up, in order; a class of kernels that a user adds has its own."""
+
+
+def canonical(name: str) -> str:
+    """``nvlink.bandwidth`` and ``pcie.bandwidth`` are both ``link.bandwidth`` in formulas."""
+    first, dot, rest = name.partition(".")
+    return f"link{dot}{rest}" if first in LINKS else name
+
+
+def check_name(name: str, place: Place) -> None:
+    """Refuse a name that no formula can use.
+
+    A class of kernels or of traffic that a user's operators name may have an efficiency; every other
+    figure has its place.
+    """
+    first, *middle, last = name.split(".") if "." in name else ("", name)
+    if first in ("link", "network"):
+        known = last in _OF[first] if not middle else last in _MEASURED
+        known = known and all(m in (*_COLLECTIVES, "strided") for m in middle)
+    elif first in _OF:
+        known = not middle and last in _OF[first]
+    else:
+        known = name == "gpus_per_node" or (bool(first) and not middle and last == "efficiency")
+    if not known:
+        names = [f"{group}.{figure}" for group, figures in _OF.items() for figure in figures]
+        hint = nearest(name, [*names, "gpus_per_node"]) or _within(first)
+        raise error("E423", f"unknown figure '{name}'", place, hint)
+
+
+def _within(first: str) -> str:
+    if first in _OF:
+        return f"'{first}' has {', '.join(_OF[first])}"
+    return f"figures stand in groups: {', '.join(_OF)}; a class of kernels has an efficiency"
+
+
+def figure_value(name: str, node: tree.Expression) -> tuple[float, str]:
+    """A figure in its base unit, and that unit.
+
+    Raises:
+        InputError: another unit, or a value that no machine has.
+    """
+    last = name.rsplit(".", 1)[-1]
+    wanted = _UNIT_OF.get(last, "")
+    value = number(evaluate(node, Plain({})), node.place, Plain({}))
+    unit = _unit(node)
+    example = f"for example {_EXAMPLE_OF[wanted]}"
+    if unit != wanted and not (value == 0 and not unit):
+        written = {None: "units that do not fit together", "": "no unit"}.get(unit, f"'{unit}'")
+        raise error("E424", f"'{name}' is measured in {wanted or 'no unit'}, not {written}", node.place, example)
+    if value < 0 or (value == 0 and last not in _MAY_BE_ZERO):
+        message = f"'{name}' must be positive" + (" or zero" if last in _MAY_BE_ZERO else "")
+        raise error("E425", message, node.place, example)
+    if last in _WHOLE and not isinstance(value, int):
+        raise error("E425", f"'{name}' must be a whole number", node.place, "for example 8")
+    if value > MAX_FIGURE:
+        raise out_of_bounds("figure", node.place)
+    if last.endswith("efficiency"):
+        _check_efficiency(value, node.place)
+    return float(value), wanted
+
+
+def _check_efficiency(value: int | Fraction | float, place: Place) -> None:
+    if value > MAX_EFFICIENCY:
+        hint = f"an efficiency is a fraction of the peak, such as 0.75, and at most {MAX_EFFICIENCY}"
+        raise error("E426", f"an efficiency of {float(value):g} is not possible", place, hint)
+
+
+def check_table(name: str, table: Table, place: Place) -> None:
+    """Refuse a table that formulas could not look anything up in."""
+    *groups, last = name.split(".")
+    wanted = _COLUMNS.get(groups[-1]) if groups else None
+    if wanted is not None and table.dimensions != wanted:
+        message = f"the table of '{name}' has the dimensions {', '.join(table.dimensions)}"
+        raise error("E429", message, place, f"its columns are [phase,] {', '.join(wanted)} and the value")
+    if last.endswith("efficiency"):
+        _check_efficiency(max(table.entries.values()), place)
+
+
+def check_measurable(name: str, place: Place) -> None:
+    if name.rsplit(".", 1)[-1] not in _MEASURED:
+        hint = f"a table gives {', '.join(_MEASURED[:-1])} or {_MEASURED[-1]}"
+        raise error("E427", f"'{name}' cannot be a table", place, hint)
+
+
+def _unit(node: tree.Expression) -> str | None:
+    """The base unit of an expression; ``None`` where units do not fit together."""
+    match node:
+        case tree.Number(unit=unit):
+            return unit or ""
+        case tree.Unary(operand=operand):
+            return _unit(operand)
+        case tree.Binary(operator=operator, left=left, right=right):
+            above, other = _unit(left), _unit(right)
+            if operator in ("+", "-") or above is None or other is None:
+                return above if above == other else None
+            if operator == "*" and not (above and other):
+                return above or other
+            if operator == "/" and (not other or above == other):
+                return "" if other else above
+            return "" if not above and not other else None
+    return ""
