@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from symsim.analysis.load import load_model, source_of
+from symsim.analysis.load import source_of
 from symsim.analysis.plan import structure_of
-from symsim.diagnostics import InputError, Source
-from symsim.language.library import library_of, read_source
+from symsim.diagnostics import InputError, Source, error, nearest
+from symsim.elements import ELEMENT_NAMES
+from symsim.language import tree
+from symsim.language.expressions import collect
+from symsim.language.library import Library, library_of, read_source
+from symsim.language.models import elaborate_call
 from symsim.language.parser import parse_model, parse_strategy, parse_system
 from symsim.language.strategies import elaborate_strategy
+from symsim.language.syntax_errors import KINDS, first_word
 from symsim.language.systems import elaborate_system
 from symsim.records.strategy import CHOICES
 
-_KIND = re.compile(r"^\s*(strategy|system)\b", re.MULTILINE)
+_CHOICE = re.compile(r"[ \t]*(=|in\b)")
+"""What stands behind the first word of a strategy that has no header."""
 
 
 def check_file(path: Path) -> str:
@@ -24,35 +31,65 @@ def check_file(path: Path) -> str:
         InputError: everything that is wrong with it.
     """
     if path.suffix == ".json":
-        return _model(source_of(str(path)))
+        return _models(source_of(str(path)))
     source = read_source(path)
-    found = _KIND.search(_without_comments(source.text))
-    if found and found[1] == "system":
-        system = elaborate_system(parse_system(source), path.parent, {})
-        return f"system {system.name}: {len(system.figures)} figures, {len(system.tables)} tables"
-    if found:
-        strategy = elaborate_strategy(parse_strategy(source), path.stem)
-        return f"strategy {strategy.name}: {len(strategy.values)} choices, {len(strategy.among)} sets"
-    return _model(source)
+    word, place = first_word(source)
+    headless = _CHOICE.match(source.line(place.line), place.column - 1 + len(word))
+    match KINDS.get(word, "strategy" if word and headless else "model"):
+        case "system":
+            system = elaborate_system(parse_system(source), path.parent, {})
+            return f"system {system.name}: {len(system.figures)} figures, {len(system.tables)} tables"
+        case "strategy":
+            return _strategy(source, path.stem)
+    return _models(source)
 
 
-def _without_comments(text: str) -> str:
-    return re.sub(r"#[^\n]*", "", text)
+def _strategy(source: Source, name: str) -> str:
+    strategy = elaborate_strategy(parse_strategy(source), name)
+    families = library_of().families.values()
+    dimensions = {p.name for family in families for p in family.parameters}
+    problems: list[InputError] = []
+    for other in strategy.overrides:
+        hint = nearest(other, CHOICES)
+        if other not in dimensions and "." not in other and hint is not None:
+            message = f"'{other}' is not a name of a strategy, and no shipped family has it as a dimension"
+            problems.append(error("E314", message, strategy.places[other], hint))
+    collect(problems)
+    return f"strategy {strategy.name}: {len(strategy.values)} choices, {len(strategy.among)} sets"
 
 
-def _model(source: Source) -> str:
+def _models(source: Source) -> str:
     from symsim.compiler.expand import expand
-    from symsim.language.library import library_for
 
     items = parse_model(source)
-    try:
-        model = load_model(source, {})
-    except InputError as problem:
-        if [d.code for d in problem.diagnostics] != ["E211"]:
-            raise
-        library_of(items)
-        return f"library file: {len(items)} items"
+    library = library_of(items)
+    collect([*_loose_ends(items, library)])
     structure = structure_of({n: c.default for n, c in CHOICES.items()})
-    graph, _, _ = expand(model, library_for(model), structure)
-    kinds = len({slot.unit.name for slot in graph.slots})
-    return f"model {model.name}: family {model.family}, {graph.layers} layers of {kinds} kind{'s' * (kinds > 1)}"
+    lines: list[str] = []
+    problems: list[InputError] = []
+    for item in (i for i in items if isinstance(i, tree.ModelItem)):
+        try:
+            model = elaborate_call(item.name, item.title or item.name, item.call, library, {}, source)
+            graph, _, _ = expand(model, library, structure)
+        except InputError as problem:
+            problems.append(problem)
+            continue
+        kinds = len({slot.unit.name for slot in graph.slots})
+        lines.append(
+            f"model {model.name}: family {model.family}, {graph.layers} layers of {kinds} kind{'s' * (kinds > 1)}"
+        )
+    collect(problems)
+    return "; ".join(lines) or f"library file: {len(items)} items"
+
+
+def _loose_ends(items: tuple[tree.Item, ...], library: Library) -> Iterator[InputError]:
+    """Names that nothing defines, also in parts of a file that no model of it uses."""
+    known = {*library.blocks, *library.operators, "body"}
+    for node in (n for i in items if not isinstance(i, tree.ModelItem) for n in tree.descendants(i)):
+        match node:
+            case tree.Call(callee=callee, place=place) if callee not in known:
+                yield error("E233", f"no block or operator is called '{callee}'", place, nearest(callee, known))
+            case tree.TensorShape(element=str(element), place=place) | tree.State(element=element, place=place):
+                if element not in ELEMENT_NAMES:
+                    hint = nearest(element, ELEMENT_NAMES)
+                    yield error("E222", f"unknown element type '{element}'", place, hint)

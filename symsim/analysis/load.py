@@ -9,7 +9,7 @@ from typing import Any
 
 from symsim.analysis.plan import Plan, plan
 from symsim.compiler import cache
-from symsim.diagnostics import Source
+from symsim.diagnostics import Source, error
 from symsim.language import tree
 from symsim.language.models import elaborate_model, model_source
 from symsim.language.strategies import load_strategy, route_overrides
@@ -42,7 +42,11 @@ def question(
     for_model, for_system = route_overrides(chosen, base.dimensions, {})
     loaded = load_model(source, for_model) if for_model else base
     settled = plan(chosen, needs_sizes)
-    machine = load_system(system, for_system) if system is not None else None
+    if for_system and system is None:
+        name = next(iter(for_system))
+        hint = "name a machine with -y, or leave this out"
+        raise error("E315", f"'{name}' belongs to a machine, and none is given", chosen.places[name], hint)
+    machine = load_system(system, for_system, chosen.places) if system is not None else None
     return Question(loaded, chosen.name, settled, machine)
 
 

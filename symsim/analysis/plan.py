@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 
 from symsim.diagnostics import Diagnostic, InputError, Place, error
 from symsim.emit.program import CheckedRule
+from symsim.language.expressions import collect
 from symsim.language.strategies import Strategy
 from symsim.records.strategy import CHOICES, SIZE_SYMBOLS, Structure, Value
 
@@ -53,10 +55,27 @@ def plan(strategy: Strategy, needs_sizes: bool = True) -> Plan:
     if values["vp"] != 1 and values["schedule"] == "1f1b":
         values["schedule"] = "interleaved"
     if values["offload"] != "none":
-        raise error("E321", "offloading has no formula yet", strategy.places["offload"])
+        hint = "leave offload out; recompute trades memory for time"
+        raise error("E321", "offloading has no formula yet", strategy.places["offload"], hint)
+    _check_choices(values, strategy)
     if needs_sizes:
         _step_size(values, strategy)
     return Plan(values, structure_of(values), _sizes(values), strategy.places)
+
+
+def _check_choices(values: dict[str, Value | None], strategy: Strategy) -> None:
+    """Choices that mean nothing beside each other."""
+    problems: list[InputError] = []
+    if values["recompute_layers"] is not None and values["recompute"] != "full":
+        message = "recompute_layers counts the layers that recompute = full runs again"
+        problems.append(error("E324", message, strategy.places["recompute_layers"], "add recompute = full"))
+    if values["vp"] != 1 and values["schedule"] == "gpipe":
+        message = "schedule = gpipe has no virtual stages"
+        problems.append(error("E324", message, strategy.places["schedule"], "use schedule = interleaved, or vp = 1"))
+    if values["zero_shard"] is not None and values["zero"] == 0:
+        message = "zero_shard has no meaning with zero = 0"
+        problems.append(error("E324", message, strategy.places["zero_shard"], "use zero = 1, 2 or 3"))
+    collect(problems)
 
 
 def _step_size(values: dict[str, Value | None], strategy: Strategy) -> None:
@@ -81,7 +100,7 @@ def _step_size(values: dict[str, Value | None], strategy: Strategy) -> None:
                 "E323",
                 f"gbs = {values['gbs']} and microbatches·mbs·dp = {step} contradict each other",
                 strategy.places["gbs"],
-                "give one of them",
+                "give one of them; the other follows",
             )
         values["gbs"] = step if step.denominator != 1 else step.numerator
     else:
@@ -124,15 +143,23 @@ Fits = Callable[[CheckedRule, str, int], bool]
 
 
 def impossible(broken: list[CheckedRule], settled: Plan, fits: Fits) -> InputError:
-    """Every broken rule, with the nearest legal values of the names in it."""
+    """Every broken rule, with the nearest values by which the plan would keep it and the others.
+
+    A rule on more sizes is left out where what mends a rule on fewer of them mends it too.
+    """
+    mending = {rule: _mending(rule, broken, settled, fits) for rule in broken}
     problems: list[Diagnostic] = []
     for rule in broken:
-        named = [n for n in rule.names if n in settled.sizes]
-        values = ", ".join(f"{n} = {settled.sizes[n]}" for n in named)
-        hints = [h for n in named if (h := _nearest_legal(rule, n, settled, fits))]
-        place = next((settled.places[n] for n in named if n in settled.places), None)
+        basic = [q for q in broken if set(q.names) < set(rule.names)]
+        if any(fits(rule, name, value) for q in basic for name, values in mending[q].items() for value in values):
+            continue
+        named = [n for n in rule.names if n in settled.places] or [n for n in rule.names if n in settled.sizes]
+        values = ", ".join(f"{n} = {settled.sizes[n]}" for n in named if n in settled.sizes)
         message = f"this plan is not possible: {rule.message}" + (f"; here {values}" if values else "")
-        problems.append(Diagnostic("E330", message, place, "; or ".join(hints[:3]) or None))
+        hints = [f"{name} = {' or '.join(map(str, legal))}" for name, legal in mending[rule].items() if legal]
+        hint = "; or ".join(hints[:3]) or "no value near these is possible: change several of them"
+        given = [n for n in (*mending[rule], *named) if n in settled.places]
+        problems.append(Diagnostic("E330", message, settled.places[given[0]] if given else None, hint))
     return InputError(problems)
 
 
@@ -140,9 +167,26 @@ MAX_TRIED = 4096
 """How far around a size legal values are looked for."""
 
 
-def _nearest_legal(rule: CheckedRule, name: str, settled: Plan, fits: Fits) -> str | None:
+def _mending(rule: CheckedRule, broken: list[CheckedRule], settled: Plan, fits: Fits) -> dict[str, list[int]]:
+    """Name → legal values nearby, for the names of a rule that the strategy gives, most useful first."""
+    names = [n for n in rule.names if n in settled.sizes]
+    found: dict[str, list[int]] = {}
+    for name in [n for n in names if n in settled.places] or names:
+        together = [q for q in broken if name in q.names]
+        legal = _nearest_legal(together, name, settled, fits) or _nearest_legal([rule], name, settled, fits)
+        if legal:
+            found[name] = legal
+    return found
+
+
+def _nearest_legal(rules: list[CheckedRule], name: str, settled: Plan, fits: Fits) -> list[int]:
+    """The next value below and above at which the rules hold; far off, powers of two are tried."""
+
+    def legal(values: Iterable[int]) -> list[int]:
+        return [next((v for v in values if all(fits(rule, name, v) for rule in rules)), 0)]
+
     current = int(settled.sizes[name])
-    below = next((v for v in range(current - 1, max(0, current - MAX_TRIED), -1) if fits(rule, name, v)), None)
-    above = next((v for v in range(current + 1, current + MAX_TRIED) if fits(rule, name, v)), None)
-    found = [str(v) for v in (below, above) if v is not None]
-    return f"{name} = {' or '.join(found)}" if found else None
+    below = range(current - 1, max(0, current - MAX_TRIED), -1)
+    powers = (2**k for k in range(current.bit_length() - 1, -1, -1))
+    above = range(current + 1, current + MAX_TRIED)
+    return [v for v in legal(chain(below, powers)) + legal(above) if v]

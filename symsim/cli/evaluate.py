@@ -10,7 +10,7 @@ from symsim.analysis.answer_json import document
 from symsim.analysis.evaluate import answer, evaluator
 from symsim.analysis.load import question
 from symsim.cli.options import json_option, model_argument, set_option, strategy_option, system_option
-from symsim.diagnostics import error
+from symsim.diagnostics import error, placed
 from symsim.machine.bind import bind
 
 
@@ -35,8 +35,10 @@ def command(model: str, strategy: str | None, system: str | None, settings: tupl
             "E002", "eval needs a strategy", None, "-s NAME, or choices such as -s tp=8,world=8,gbs=64,seq=4096"
         )
     asked = question(model, strategy, system, settings)
-    machine = bind(asked.system, evaluator(asked.model, asked.plan.structure).program.inputs) if asked.system else None
-    found = answer(asked.model, asked.plan, machine)
+    with placed(asked.plan.places):
+        compiled = evaluator(asked.model, asked.plan.structure)
+        machine = bind(asked.system, compiled.program.inputs) if asked.system else None
+        found = answer(asked.model, asked.plan, machine)
     result = document(asked, found, machine)
     if as_json:
         click.echo(json.dumps(result, indent=1))

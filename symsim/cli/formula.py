@@ -12,6 +12,7 @@ import click
 from symsim.analysis.formulas import DEPTHS, SHOWN, formulas
 from symsim.analysis.load import Question, question
 from symsim.cli.options import model_argument, set_option, strategy_option, system_option
+from symsim.diagnostics import placed
 from symsim.machine.bind import measured
 from symsim.records.cost import Definition
 
@@ -65,7 +66,10 @@ def command(
     """
     asked = question(model, strategy, system, settings, needs_sizes=False)
     keep_names = frozenset(n.strip() for n in keep.split(",") if n.strip())
-    found = formulas(asked, show, per, keep_names, _put(asked, settings))
+    if "all" in keep_names:
+        keep_names = frozenset({"all"})
+    with placed(asked.plan.places):
+        found = formulas(asked, show, per, keep_names, _put(asked, settings))
     click.echo(_printed(asked, found, show, form, bool(keep_names)), nl=False)
 
 

@@ -6,20 +6,24 @@ Exit status: 0 done, 1 the answer is no, 2 the input is wrong.
 from __future__ import annotations
 
 import os
+import re
 import sys
+from collections.abc import Iterable
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 import click
 
 from symsim import __version__
-from symsim.diagnostics import InputError
+from symsim.diagnostics import InputError, error, nearest
 
 COMMANDS = {
     "formula": "symsim.cli.formula",
     "eval": "symsim.cli.evaluate",
     "list": "symsim.cli.listing",
     "check": "symsim.cli.check",
+    "validate": "symsim.cli.validate",
     "import": "symsim.cli.importing",
     "completion": "symsim.cli.completion",
 }
@@ -38,8 +42,6 @@ class _Commands(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from symsim.diagnostics import error, nearest
-
             raise error("E001", f"there is no command '{args[0]}'", None, nearest(args[0], COMMANDS))
         return super().resolve_command(ctx, args)
 
@@ -57,29 +59,52 @@ def cli(timings: bool) -> None:
 
 def main() -> None:
     """Entry point of the console script."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     status: Any = 0
     try:
         status = cli.main(standalone_mode=False)
+        sys.stdout.flush()
     except InputError as problem:
-        click.echo(problem.render(), err=True)
-        status = 2
-    except click.ClickException as problem:
+        status = _refuse(problem)
+    except click.exceptions.NoArgsIsHelpError as problem:
         problem.show()
         status = 2
+    except click.UsageError as problem:
+        status = _refuse(_usage(problem))
     except click.exceptions.Abort:
         status = 130
     except BrokenPipeError:
         _silence_stdout()
+    except OSError as problem:
+        status = _refuse(
+            error("E004", f"cannot write the answer: {problem.strerror}", hint="is there room on the disk?")
+        )
+        _silence_stdout()
     except RecursionError:
-        click.echo("error[E104]: the input is nested too deep", err=True)
-        status = 2
+        status = _refuse(error("E104", "the input is nested too deep", hint="put the inner parts into blocks"))
     if "--timings" in sys.argv:
         _print_timings()
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _silence_stdout()
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _refuse(problem: InputError) -> int:
+    click.echo(problem.render(), err=True)
+    return 2
+
+
+def _usage(problem: click.UsageError) -> InputError:
+    """What click found wrong with the command line, in the form of every other error."""
+    message = problem.format_message().strip().rstrip(".")
+    known: Iterable[str] = ()
+    if isinstance(problem, click.NoSuchOption):
+        message, known = f"there is no option '{problem.option_name}'", problem.possibilities or ()
+    elif isinstance(problem, click.BadParameter) and problem.param is not None:
+        known = getattr(problem.param.type, "choices", ())
+    quoted = re.findall(r"'([^']*)'", message)
+    near = next((hint for word in quoted if word not in known and (hint := nearest(word, known))), None)
+    path = problem.ctx.command_path if problem.ctx is not None else "symsim"
+    return error("E003", message[:1].lower() + message[1:], hint=near or f"'{path} --help' shows what it takes")
 
 
 def _silence_stdout() -> None:

@@ -203,9 +203,12 @@ class _Dimensions(Plain):
         return self.values[name]
 
     def _blame(self, name: str) -> Place:
-        """Where the user can change a dimension: its value, or the call that leaves it to its default."""
-        given = self._arguments.get(name)
-        return self._place if given is None else given.value.place
+        """Where a dimension can be changed: its value, what overrides its default, or the call of the family."""
+        if name in self._arguments:
+            return self._arguments[name].value.place
+        default = self._parameters[name].default
+        used = [self._arguments[n].value.place for n in names_of(default) if n in self._arguments] if default else []
+        return next((place for place in used if place.source != self._place.source), self._place)
 
     def _kind(self, name: str) -> tuple[str, int]:
         """``flag``, ``word`` or ``size``, and the least size, by the default (of the dimension that it names)."""

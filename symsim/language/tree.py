@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
 from fractions import Fraction
 
 from symsim.diagnostics import Place
@@ -418,3 +419,13 @@ SystemEntry = FigureEntry | Group | SourceEntry
 class SystemFile:
     header: Header
     entries: tuple[SystemEntry, ...] = field(default=())
+
+
+def descendants(node: object) -> Iterator[object]:
+    """A node and everything in it, in the order of the text."""
+    yield node
+    for inner in fields(node) if is_dataclass(node) else ():
+        value = getattr(node, inner.name)
+        for part in value if isinstance(value, tuple) else (value,):
+            if is_dataclass(part) and not isinstance(part, Place):
+                yield from descendants(part)

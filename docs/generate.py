@@ -1,0 +1,223 @@
+"""Write what the pages of this folder take from the program: ``python docs/generate.py``.
+
+``formulas.md`` is made whole. In every other page a ``text`` block right behind a ``sh`` block is what the
+last command of that block prints. Commands run in a scratch folder that holds the page's own files: a
+block below ``<!-- file: NAME -->`` is one. ``<!-- exit 1 -->`` above a ``sh`` block is the exit status to
+expect, and ``<!-- not run -->`` leaves a block alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shlex
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from unittest import mock
+
+from symsim.analysis.formulas import formulas
+from symsim.analysis.load import question
+from symsim.cli.main import main as symsim
+from symsim.emit import markdown
+from symsim.records.cost import Definition
+from symsim.symbols import symbol
+
+DOCS = Path(__file__).resolve().parent
+README = DOCS.parent / "README.md"
+
+_BLOCK = re.compile(r"(?:<!-- ([^\n]*) -->\n+)?^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_PRINTED = re.compile(r"(^```sh\n(?:(?!```).)*?```\n\n```text\n)(.*?)(^```$)", re.DOTALL | re.MULTILINE)
+
+
+# The blocks of a page, and what its commands print.
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page; ``note`` is the comment right above it."""
+
+    language: str
+    text: str
+    note: str
+
+    @property
+    def file(self) -> str | None:
+        return self.note.removeprefix("file: ") if self.note.startswith("file: ") else None
+
+    @property
+    def exit_status(self) -> int:
+        return int(self.note.removeprefix("exit ")) if self.note.startswith("exit ") else 0
+
+    @property
+    def commands(self) -> list[str]:
+        """The lines of a ``sh`` block that begins with ``symsim``."""
+        runs = self.language == "sh" and self.text.startswith("symsim ") and self.note != "not run"
+        return self.text.replace("\\\n", "").splitlines() if runs else []
+
+
+def blocks(page: str) -> list[Block]:
+    return [Block(language, text, note) for note, language, text in _BLOCK.findall(page)]
+
+
+@contextlib.contextmanager
+def scratch(page: str) -> Iterator[None]:
+    """A folder of its own to run a page's commands in, with the page's files."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        for block in blocks(page):
+            if block.file is not None:
+                Path(block.file).write_text(block.text, encoding="utf-8")
+        yield
+
+
+def run(command: str) -> tuple[int, str]:
+    """Exit status and what was printed."""
+    printed = io.StringIO()
+    with mock.patch.object(sys, "argv", shlex.split(command)), contextlib.redirect_stdout(printed):
+        try:
+            symsim()
+        except SystemExit as end:
+            return int(end.code or 0), printed.getvalue()
+    return 0, printed.getvalue()
+
+
+def refreshed(page: str) -> str:
+    """A page with every printed block as its command prints it now."""
+
+    def printed(match: re.Match[str]) -> str:
+        commands = blocks(match[1].partition("```\n")[0] + "```")[0].commands
+        return match[1] + (run(commands[-1])[1] if commands else match[2]) + match[3]
+
+    with scratch(page):
+        return _PRINTED.sub(printed, page)
+
+
+# formulas.md
+
+INTRODUCTION = """\
+# Formulas of some models
+
+Written by `python docs/generate.py`; a test holds this page equal to what the compiler derives today. Each section says which
+command prints it: any model, any strategy and any depth print the same way (`symsim formula --help`).
+
+A bracket is 1 where its condition holds and 0 elsewhere: $[i = 0]$ marks the first pipeline stage. $i$ counts stages from 0.
+Where no model dimension is kept as a symbol, the model's own numbers stand in the formulas. $V$ is the vocabulary after
+padding. Bytes are bytes.
+
+"""
+
+GENERAL = """\
+The dimensions stay symbols: one set of formulas for all models of the family. Grouped-query attention is $a_{\\mathit{kv}} < a$.
+"""
+
+PUBLISHED = """\
+Bytes that one layer of a GPT with unfused attention and dropout saves for the backward pass, with $h_{\\mathit{ffn}} = 4h$, as many
+key-value heads as heads, and $\\mathit{cp} = 1$. These are the closed forms of Korthikanti et al. 2022 (Reducing Activation
+Recomputation in Large Transformer Models, table 2). No operator knows them: they are the sum of what the operators of the layer
+save, in the operators' own words (`models/library/`).
+"""
+
+TIME = """\
+The whole formula is several hundred lines, one for each phase of each operator; this section shows its skeleton. A `one.…` is a
+sum over the operators of one layer (or of the embedding, or the head) of terms like those of the last part.
+"""
+
+OPERATOR = """\
+The forward pass of one GEMM and of its message. `matmul.forward(m, k, n)` is the efficiency that the machine states for this
+shape, and likewise the efficiencies and latencies of collectives by the GPUs that they span.
+"""
+
+
+def formulas_page() -> str:
+    sections = [
+        INTRODUCTION,
+        _section("Llama 3 70B: memory of a stage", "llama3_70b"),
+        _section("Llama family, general: memory of a stage", "llama3_70b", keep="all", text=GENERAL),
+        _section("Mixtral 8x7B: memory of a stage", "mixtral_8x7b"),
+        _published_section(),
+        _time_section(),
+    ]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(sections)).rstrip() + "\n"
+
+
+def _section(title: str, model: str, keep: str = "", text: str = "") -> str:
+    """Memory of a model's stage, in the tables and displays that ``formula --format markdown`` prints."""
+    found = formulas(question(model, None, None, needs_sizes=False), "memory", keep=frozenset(filter(None, [keep])))
+    option = f" --keep {keep}" if keep else ""
+    command = f"symsim formula {model} --show memory{option} --format markdown"
+    heading, _, rest = markdown.definitions(found, title).partition("\n")
+    return f"{heading}\n\n```sh\n{command}\n```\n\n{text}{rest}"
+
+
+def _published_section() -> str:
+    heads, hidden = symbol("heads"), symbol("hidden")
+    shape = {
+        symbol("kv_heads"): heads,
+        symbol("head_dim"): hidden / heads,
+        symbol("ffn"): 4 * hidden,
+        symbol("T"): symbol("seq") * symbol("mbs"),
+    }
+    keep = frozenset({"hidden", "heads", "kv_heads", "head_dim", "ffn"})
+    found = []
+    for name, choices in (
+        ("A_tensor", "sequence_parallel=false"),
+        ("A_sequence", "sequence_parallel=true"),
+        ("A_selective", "sequence_parallel=true,recompute={core_attn}"),
+        ("A_full", "sequence_parallel=true,recompute=full"),
+    ):
+        asked = question("gpt3_175b", f"attention=unfused,dropout=true,{choices}", None, needs_sizes=False)
+        saved = next(d for d in formulas(asked, "memory", "layer", keep) if d.name == "A")
+        expression = saved.expression.subs(shape, simultaneous=True)
+        found.append(replace(saved, name=name, expression=expression, meaning=choices.replace(",", ", ")))
+    title = "GPT with unfused attention: what a layer saves"
+    heading, _, rest = markdown.definitions(found, title).partition("\n")
+    command = (
+        "symsim formula gpt3_175b --show memory --per layer --keep hidden,heads,kv_heads,head_dim,ffn \\\n"
+        "    -s attention=unfused,dropout=true,sequence_parallel=false"
+    )
+    return f"{heading}\n\n```sh\n{command}\n```\n\n{PUBLISHED}{rest}"
+
+
+def _time_section() -> str:
+    found = formulas(question("llama3_70b", None, None, needs_sizes=False), "time", "total")
+    step = [d for d in found if d.name.startswith("time.")]
+    stage = [d for d in found if d.name.startswith("stage.") or d.name in _STAGE]
+    operator = [d for d in found if d.name in _OPERATOR]
+    parts = (("The step", "", step), ("A stage", "", stage), ("An operator", OPERATOR, operator))
+    sections = [f"## Llama 3 70B: time of a step\n\n```sh\nsymsim formula llama3_70b --show time\n```\n\n{TIME}"]
+    return "\n".join([*sections, *(_without_inputs(title, text, chosen) for title, text, chosen in parts)])
+
+
+_STAGE = ("F", "B", "p2p", "t", "t_max", "reduce", "gather", "tail")
+_OPERATOR = (
+    "together.tp",
+    "rate.tp.all_gather",
+    "delay.tp.all_gather",
+    "attention.qkv.forward",
+    "attention.qkv.forward.tp",
+)
+
+
+def _without_inputs(title: str, text: str, found: Sequence[Definition]) -> str:
+    """A part whose free names other parts of the page define."""
+    heading, _, rest = markdown.definitions(found, title, level=3).partition("\n#### inputs")[0].partition("\n")
+    return f"{heading}\n\n{text}{rest}"
+
+
+def main() -> None:
+    os.environ["SYMSIM_CACHE"] = "off"
+    written = {DOCS / "formulas.md": formulas_page()}
+    for path in (README, *sorted(DOCS.glob("*.md"))):
+        written.setdefault(path, refreshed(path.read_text(encoding="utf-8")))
+    for path, page in written.items():
+        if not path.exists() or path.read_text(encoding="utf-8") != page:
+            path.write_text(page, encoding="utf-8")
+            print(f"wrote {path.relative_to(DOCS.parent)}")
+
+
+if __name__ == "__main__":
+    main()

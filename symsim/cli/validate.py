@@ -1,0 +1,47 @@
+"""``symsim validate``: predictions beside published measurements."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from symsim.analysis.validate import load_cases, validate
+from symsim.cli.options import json_option
+
+
+@click.command("validate", short_help="Predict published measurements, show the errors.")
+@click.argument("cases", metavar="CASES.json", type=click.Path(path_type=Path))
+@click.option("--only", metavar="SET", help="Only the cases of this set.")
+@json_option
+def command(cases: Path, only: str | None, as_json: bool) -> None:
+    """Predict every case of CASES.json and compare with what was measured there.
+
+    The error is predicted/measured − 1. A case that cannot be computed is listed with the reason.
+    """
+    from symsim.report.tables import print_table
+
+    chosen = [c for c in load_cases(cases) if only is None or c["set"] == only]
+    if sys.stderr.isatty():
+        from rich.progress import Progress
+
+        with Progress(transient=True) as progress:
+            task = progress.add_task("cases", total=len(chosen))
+            result = validate(chosen, lambda: progress.advance(task))
+    else:
+        result = validate(chosen)
+    if as_json:
+        click.echo(json.dumps(result, indent=1))
+        return
+    rows = [
+        [group, name, str(found["n"]), *(f"{found[k]:.2f}" for k in ("mean_abs_pct", "median_abs_pct", "max_abs_pct")),
+         f"{found['bias_pct']:+.2f}"]
+        for group, quantities in result["summary"].items()
+        for name, found in quantities.items()
+    ]  # fmt: skip
+    print_table(["set", "quantity", "n", "mean |e| %", "median %", "max %", "bias %"], rows)
+    for row in result["cases"]:
+        if row["failed"]:
+            click.echo(f"cannot be computed: {row['id']}: {row['failed']}")
