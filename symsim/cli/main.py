@@ -30,6 +30,9 @@ COMMANDS = {
 """Command → module that holds it as ``command``; a module is imported when its command is used."""
 
 
+_QUOTED = re.compile(r"'([^']*)'")
+
+
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -96,15 +99,19 @@ def _refuse(problem: InputError) -> int:
 def _usage(problem: click.UsageError) -> InputError:
     """What click found wrong with the command line, in the form of every other error."""
     message = problem.format_message().strip().rstrip(".")
-    known: Iterable[str] = ()
-    if isinstance(problem, click.NoSuchOption):
-        message, known = f"there is no option '{problem.option_name}'", problem.possibilities or ()
-    elif isinstance(problem, click.BadParameter) and problem.param is not None:
-        known = getattr(problem.param.type, "choices", ())
-    quoted = re.findall(r"'([^']*)'", message)
-    near = next((hint for word in quoted if word not in known and (hint := nearest(word, known))), None)
     path = problem.ctx.command_path if problem.ctx is not None else "symsim"
-    return error("E003", message[:1].lower() + message[1:], hint=near or f"'{path} --help' shows what it takes")
+    hint: str | None = f"'{path} --help' shows what it takes"
+    if isinstance(problem, click.NoSuchOption):
+        message = f"there is no option '{problem.option_name}'"
+        hint = nearest(problem.option_name, problem.possibilities or ()) or hint
+    elif isinstance(problem, click.BadParameter) and isinstance(getattr(problem.param, "type", None), click.Choice):
+        assert problem.param is not None
+        choices: Iterable[str] = problem.param.type.choices  # type: ignore[attr-defined]
+        name = problem.param.opts[0]
+        given = _QUOTED.search(problem.message)
+        message = f"{name} cannot be '{given[1]}'" if given else f"the {name} is missing"
+        hint = nearest(given[1] if given else "", choices) or hint
+    return error("E003", message[:1].lower() + message[1:], hint=hint)
 
 
 def _silence_stdout() -> None:

@@ -123,7 +123,8 @@ def activations(units: tuple[Held, ...], stages: Stages, structure: Structure, l
     ledger.define("S", one, "saved by the stage for one micro-batch", "bytes", "memory")
     ledger.define("activations", ledger.value("f") * ledger.value("S"), "saved activations", "bytes", "memory")
     workspace = _workspace(units, saved, rises, stages.may_be_empty, ledger)
-    ledger.define("workspace", workspace, "above S at the worst moment", "bytes", "memory")
+    held = _buffers(units, stages, ledger)
+    ledger.define("workspace", held + workspace, "buffers, and above S at the worst moment", "bytes", "memory")
     names = ("weights", "gradients", "optimizer", "activations", "workspace")
     ledger.define("peak", sympy.Add(*(symbol(n) for n in names)), "peak allocated", "bytes", "memory")
     ledger.define("memory.peak", stage_max(symbol("peak")), "peak of the fullest stage", "bytes", "memory")
@@ -197,6 +198,23 @@ def _workspace(
         present = Integer(1) if held.part.is_layer and len(layer_kinds) == 1 and not may_be_empty else _some(held)
         candidates.append(_times(present, rise - later))
     return maximum(*candidates, 0) if len(candidates) > 1 else maximum(*candidates)
+
+
+def _buffers(units: tuple[Held, ...], stages: Stages, ledger: Ledger) -> Expr:
+    """Buffers that stay allocated: one for each name and shape, where any unit of the stage uses it."""
+    users: dict[tuple[object, ...], tuple[Expr, list[Expr]]] = {}
+    single = sum(h.part.is_layer for h in units) == 1 and not stages.may_be_empty
+    for held in units:
+        present = Integer(1) if held.part.is_layer and single else _some(held)
+        for buffer in (b for o in held.part.unit.operators for b in o.buffers):
+            key = (buffer.name.rsplit(".", 1)[-1], buffer.shape)
+            users.setdefault(key, (buffer.bytes, []))[1].append(present)
+    groups: dict[Expr, list[Expr]] = {}
+    for size, presences in users.values():
+        where_used = Integer(1) if 1 in presences else maximum(*presences)
+        groups.setdefault(where_used, []).append(size)
+    amount = sympy.Add(*(_times(used, tidy(total(sizes))) for used, sizes in groups.items()))
+    return ledger.define("buffers", amount, "buffers that stay allocated", "bytes", "memory") if amount != 0 else amount
 
 
 def _follows(later: Held, held: Held) -> bool:

@@ -39,6 +39,7 @@ class OperatorCall:
         self._scope = OperatorScope(surroundings, values)
         self._weights: list[Weight] = []
         self._saves: list[Tensor] = []
+        self._buffers: list[Tensor] = []
         self._exchanges: list[tuple[str, Tensor, Tensor, str]] = []
         self._work: dict[PhaseName, _Phase] = {phase: _Phase() for phase in PHASES}
 
@@ -53,7 +54,8 @@ class OperatorCall:
             self._send("input_grad", TRANSPOSE[kind], result, operand, axis)
         work = {phase: collected.work() for phase, collected in self._work.items()}
         saves = tuple(dict.fromkeys(self._saves))
-        return Operator(self.name, self.item.name, regions, inputs, outputs, saves, tuple(self._weights), work)
+        weights, buffers = tuple(self._weights), tuple(self._buffers)
+        return Operator(self.name, self.item.name, regions, inputs, outputs, saves, buffers, weights, work)
 
     def _bind_inputs(self, inputs: tuple[Tensor, ...], place: Place) -> None:
         for pattern, given in zip(self.item.inputs, inputs, strict=True):
@@ -81,6 +83,8 @@ class OperatorCall:
                 self._weight(item)
             case tree.Local(tensor=tensor):
                 self._tensor(tensor)
+            case tree.Buffer(tensor=tensor):
+                self._buffers.append(self._tensor(tensor))
             case tree.Exchange():
                 self._exchange(item)
             case tree.Saves(items=items):

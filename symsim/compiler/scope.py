@@ -19,6 +19,7 @@ _SYMBOLIC: Mapping[str, Any] = {
     "ceil": sympy.ceiling,
     "floor": sympy.floor,
     "remainder": functions.remainder,
+    "several": lambda n: functions.less(1, n),
 }
 
 

@@ -232,6 +232,9 @@ class Builder:
     def _local(self, raw: Any, children: list[Any]) -> tree.Local:
         return tree.Local(self.build(children[0]), self._place(raw))
 
+    def _buffer(self, raw: Any, children: list[Any]) -> tree.Buffer:
+        return tree.Buffer(self.build(children[0]), self._place(raw))
+
     def _exchange(self, raw: Any, children: list[Any]) -> tree.Exchange:
         result, kind, operand, axis = children
         return tree.Exchange(str(result), str(kind), str(operand), str(axis), self._place(kind))

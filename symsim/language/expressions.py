@@ -316,6 +316,7 @@ FUNCTIONS: dict[str, tuple[int, int, Any]] = {
     "ceil": (1, 1, math.ceil),
     "floor": (1, 1, math.floor),
     "divisors": (1, 1, divisors),
+    "several": (1, 1, lambda n: int(n > 1)),
 }
 
 

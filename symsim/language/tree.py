@@ -208,6 +208,14 @@ class Local:
 
 
 @dataclass(frozen=True, slots=True)
+class Buffer:
+    """``buffer gathered[rows, n]``: kept from first use on, once for each distinct shape of a rank."""
+
+    tensor: TensorShape
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """``all = gather(x) over tp``: a communication whose transpose is known."""
 
@@ -283,6 +291,7 @@ Node = (
     | Require
     | Weight
     | Local
+    | Buffer
     | Exchange
     | Saves
     | Phase

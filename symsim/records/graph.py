@@ -88,12 +88,15 @@ class Region:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operator:
+    """A node of the graph. ``buffers`` stay allocated from first use on, shared by name and shape."""
+
     name: str
     kind: str
     regions: tuple[Region, ...]
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     saves: tuple[Tensor, ...]
+    buffers: tuple[Tensor, ...]
     weights: tuple[Weight, ...]
     work: Mapping[PhaseName, Work]
 
