@@ -30,8 +30,9 @@ from symsim.symbols import symbol
 DOCS = Path(__file__).resolve().parent
 README = DOCS.parent / "README.md"
 
-_BLOCK = re.compile(r"(?:<!-- ([^\n]*) -->\n+)?^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-_PRINTED = re.compile(r"(^```sh\n(?:(?!```).)*?```\n\n```text\n)(.*?)(^```$)", re.DOTALL | re.MULTILINE)
+_FENCE = r"(?:<!-- (?P<note>[^\n]*) -->\n+)?^```(?P<language>%s)\n(?P<text>(?:(?!^```).)*)^```$"
+_BLOCK = re.compile(_FENCE % r"\w+", re.DOTALL | re.MULTILINE)
+_PRINTED = re.compile(_FENCE % "sh" + r"\n\n```text\n(?P<printed>(?:(?!^```).)*)^```$", re.DOTALL | re.MULTILINE)
 
 
 # The blocks of a page, and what its commands print.
@@ -61,7 +62,11 @@ class Block:
 
 
 def blocks(page: str) -> list[Block]:
-    return [Block(language, text, note) for note, language, text in _BLOCK.findall(page)]
+    return [_block(match) for match in _BLOCK.finditer(page)]
+
+
+def _block(match: re.Match[str]) -> Block:
+    return Block(match["language"], match["text"], match["note"] or "")
 
 
 @contextlib.contextmanager
@@ -70,7 +75,9 @@ def scratch(page: str) -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         for block in blocks(page):
             if block.file is not None:
-                Path(block.file).write_text(block.text, encoding="utf-8")
+                path = Path(block.file)
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(block.text, encoding="utf-8")
         yield
 
 
@@ -88,12 +95,14 @@ def run(command: str) -> tuple[int, str]:
 def refreshed(page: str) -> str:
     """A page with every printed block as its command prints it now."""
 
-    def printed(match: re.Match[str]) -> str:
-        commands = blocks(match[1].partition("```\n")[0] + "```")[0].commands
-        return match[1] + (run(commands[-1])[1] if commands else match[2]) + match[3]
+    def now(match: re.Match[str]) -> str:
+        commands = _block(match).commands
+        shown = run(commands[-1])[1] if commands else match["printed"]
+        head = match[0].removesuffix(match["printed"] + "```")
+        return f"{head}{shown}```"
 
     with scratch(page):
-        return _PRINTED.sub(printed, page)
+        return _PRINTED.sub(now, page)
 
 
 # formulas.md
@@ -101,34 +110,34 @@ def refreshed(page: str) -> str:
 INTRODUCTION = """\
 # Formulas of some models
 
-Written by `python docs/generate.py`; a test holds this page equal to what the compiler derives today. Each section says which
-command prints it: any model, any strategy and any depth print the same way (`symsim formula --help`).
+Written by `python docs/generate.py`; a test holds this page equal to what the compiler derives today. Each section
+says which command prints it: any model, any strategy and any depth print the same way (`symsim formula --help`).
 
-A bracket is 1 where its condition holds and 0 elsewhere: $[i = 0]$ marks the first pipeline stage. $i$ counts stages from 0.
-Where no model dimension is kept as a symbol, the model's own numbers stand in the formulas. $V$ is the vocabulary after
-padding. Bytes are bytes.
-
+A bracket is 1 where its condition holds and 0 elsewhere: $[i = 0]$ marks the first pipeline stage. $i$ counts stages
+from 0. Where no model dimension is kept as a symbol, the model's own numbers stand in the formulas.
 """
 
 GENERAL = """\
-The dimensions stay symbols: one set of formulas for all models of the family. Grouped-query attention is $a_{\\mathit{kv}} < a$.
+The dimensions stay symbols: one set of formulas for all models of the family. With grouped-query attention
+$a_{\\mathit{kv}} < a$.
 """
 
 PUBLISHED = """\
-Bytes that one layer of a GPT with unfused attention and dropout saves for the backward pass, with $h_{\\mathit{ffn}} = 4h$, as many
-key-value heads as heads, and $\\mathit{cp} = 1$. These are the closed forms of Korthikanti et al. 2022 (Reducing Activation
-Recomputation in Large Transformer Models, table 2). No operator knows them: they are the sum of what the operators of the layer
-save, in the operators' own words (`models/library/`).
+Bytes that one layer of a GPT with unfused attention and dropout saves for the backward pass, with
+$h_{\\mathit{ffn}} = 4h$, as many key-value heads as heads, and $\\mathit{cp} = 1$. These are the closed forms of
+Korthikanti et al. 2022 (Reducing Activation Recomputation in Large Transformer Models, table 2). No operator knows
+them: they are the sum of what the operators of the layer save, each by its own text in `models/library/`.
 """
 
 TIME = """\
-The whole formula is several hundred lines, one for each phase of each operator; this section shows its skeleton. A `one.…` is a
-sum over the operators of one layer (or of the embedding, or the head) of terms like those of the last part.
+The whole formula is several hundred lines, one for each phase of each operator; this section shows its skeleton. A
+`one.…` is a sum over the operators of one layer (or of the embedding, or the head) of terms like those of the last
+part.
 """
 
 OPERATOR = """\
-The forward pass of one GEMM and of its message. `matmul.forward(m, k, n)` is the efficiency that the machine states for this
-shape, and likewise the efficiencies and latencies of collectives by the GPUs that they span.
+The forward pass of one GEMM and of its message. `matmul.forward.efficiency(m, k, n)` is what the machine states for
+this shape, and likewise the efficiencies and latencies of collectives by the GPUs that they span.
 """
 
 

@@ -54,8 +54,8 @@ VOCABULARY: dict[str, Entry] = {
         # model: dimensions that --keep leaves as symbols
         Entry("hidden", "h", "width of the residual stream"),
         Entry("layers", r"\mathit{layers}", "layers of the model"),
-        Entry("heads", "a", "attention heads"),
-        Entry("kv_heads", r"a_{\mathit{kv}}", "key-value heads"),
+        Entry("heads", r"\mathit{heads}", "attention heads"),
+        Entry("kv_heads", r"\mathit{kv\_heads}", "key-value heads"),
         Entry("head_dim", "d", "features of one head"),
         Entry("ffn", r"h_{\mathit{ffn}}", "width of the feed-forward"),
         Entry("dense_ffn", r"h_{\mathit{dense}}", "width of the feed-forward in dense layers"),

@@ -123,8 +123,8 @@ class _UnitBuilder:
     operators: list[Operator] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=dict)
 
-    def unit(self) -> Unit:
-        return Unit(self.name, tuple(self.operators), self.input)
+    def unit(self, output: Tensor | None) -> Unit:
+        return Unit(self.name, tuple(self.operators), self.input, output)
 
     def unique(self, name: str) -> str:
         count = self.names[name] = self.names.get(name, 0) + 1
@@ -154,7 +154,7 @@ class _Walk:
         for statement in self._flat(item.body.statements, frame.scope):
             if isinstance(statement, tree.Repeat) and not statement.unrolled:
                 if prologue is None:
-                    prologue = self._unit.unit()
+                    prologue = self._unit.unit(frame.stream)
                 frame.stream = self._pipeline(statement, frame)
                 frame.tensors["x"] = frame.stream
                 self._unit = _UnitBuilder("head", frame.stream)
@@ -164,7 +164,7 @@ class _Walk:
                 self._statement(statement, frame)
         if prologue is None:
             raise error("E227", f"family '{item.name}' repeats no layers", item.place, "write: repeat layers { … }")
-        return Graph(prologue, tuple(self._slots), self._unit.unit(), self._layers, frozenset(self._region_names))
+        return Graph(prologue, tuple(self._slots), self._unit.unit(None), self._layers, frozenset(self._region_names))
 
     def _flat(self, statements: tuple[tree.Node, ...], scope: BlockScope) -> list[tree.Node]:
         """Statements with every ``if`` decided and ``let`` carried out where it stands."""
@@ -230,7 +230,7 @@ class _Walk:
             outside, self._unit = self._unit, _UnitBuilder(self._kind_name(name), entering)
             inner = _Frame(frame.scope, {**frame.tensors, "x": entering}, entering, (), ())
             result = self._call(layer, inner) if isinstance(layer, tree.Call) else self._body(layer, inner)
-            self._kinds[key] = (self._unit.unit(), result)
+            self._kinds[key] = (self._unit.unit(result), result)
             self._unit = outside
         return self._kinds[key]
 

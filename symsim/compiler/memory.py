@@ -10,7 +10,8 @@ import sympy
 from sympy import Expr, Integer
 
 from symsim.compiler.ledger import Ledger
-from symsim.compiler.phases import Moment, Phased, phase
+from symsim.compiler.liveness import Moment
+from symsim.compiler.phases import Phased, phase
 from symsim.compiler.simplify import Terms, add, dominates, scale, terms, tidy, total, undominated
 from symsim.compiler.stages import Part, Stages
 from symsim.elements import element_bytes
@@ -106,8 +107,12 @@ def states(structure: Structure, state_bytes: Fraction, ledger: Ledger) -> None:
         ledger.define(name, amount, meaning, "bytes", "memory")
 
 
-def activations(units: tuple[Held, ...], stages: Stages, structure: Structure, ledger: Ledger) -> None:
-    """Saved bytes, what one micro-batch adds at its worst moment, and the peak of the stage."""
+def activations(units: tuple[Held, ...], stages: Stages, stream: Expr, structure: Structure, ledger: Ledger) -> None:
+    """Saved bytes, what one micro-batch adds at its worst moment, and the peak of the stage.
+
+    ``stream`` is the size of the residual stream: a stage behind another still holds the gradient
+    that it sent back for the micro-batch before (Megatron-Core, pipeline_parallel/schedules.py).
+    """
     in_flight(structure, ledger)
     saved: dict[str, Terms] = {}
     rises: dict[str, dict[str, Terms]] = {}
@@ -123,7 +128,8 @@ def activations(units: tuple[Held, ...], stages: Stages, structure: Structure, l
     ledger.define("S", one, "saved by the stage for one micro-batch", "bytes", "memory")
     ledger.define("activations", ledger.value("f") * ledger.value("S"), "saved activations", "bytes", "memory")
     workspace = _workspace(units, saved, rises, stages.may_be_empty, ledger)
-    held = _buffers(units, stages, ledger)
+    sent = less(0, symbol("i")) * stream
+    held = _buffers(units, stages, sent, ledger)
     ledger.define("workspace", held + workspace, "buffers, and above S at the worst moment", "bytes", "memory")
     names = ("weights", "gradients", "optimizer", "activations", "workspace")
     ledger.define("peak", sympy.Add(*(symbol(n) for n in names)), "peak allocated", "bytes", "memory")
@@ -200,8 +206,9 @@ def _workspace(
     return maximum(*candidates, 0) if len(candidates) > 1 else maximum(*candidates)
 
 
-def _buffers(units: tuple[Held, ...], stages: Stages, ledger: Ledger) -> Expr:
-    """Buffers that stay allocated: one for each name and shape, where any unit of the stage uses it."""
+def _buffers(units: tuple[Held, ...], stages: Stages, sent: Expr, ledger: Ledger) -> Expr:
+    """Buffers that stay allocated: one for each name and shape, where any unit of the stage uses it,
+    and the gradient ``sent`` back last."""
     users: dict[tuple[object, ...], tuple[Expr, list[Expr]]] = {}
     single = sum(h.part.is_layer for h in units) == 1 and not stages.may_be_empty
     for held in units:
@@ -214,7 +221,7 @@ def _buffers(units: tuple[Held, ...], stages: Stages, ledger: Ledger) -> Expr:
         where_used = Integer(1) if 1 in presences else maximum(*presences)
         groups.setdefault(where_used, []).append(size)
     amount = sympy.Add(*(_times(used, tidy(total(sizes))) for used, sizes in groups.items()))
-    return ledger.define("buffers", amount, "buffers that stay allocated", "bytes", "memory") if amount != 0 else amount
+    return ledger.define("buffers", amount + sent, "buffers that stay allocated", "bytes", "memory")
 
 
 def _follows(later: Held, held: Held) -> bool:

@@ -40,6 +40,7 @@ class OperatorCall:
         self._weights: list[Weight] = []
         self._saves: list[Tensor] = []
         self._buffers: list[Tensor] = []
+        self._passes: dict[Tensor, Tensor] = {}
         self._exchanges: list[tuple[str, Tensor, Tensor, str]] = []
         self._work: dict[PhaseName, _Phase] = {phase: _Phase() for phase in PHASES}
 
@@ -55,7 +56,9 @@ class OperatorCall:
         work = {phase: collected.work() for phase, collected in self._work.items()}
         saves = tuple(dict.fromkeys(self._saves))
         weights, buffers = tuple(self._weights), tuple(self._buffers)
-        return Operator(self.name, self.item.name, regions, inputs, outputs, saves, buffers, weights, work)
+        return Operator(
+            self.name, self.item.name, regions, inputs, outputs, saves, buffers, weights, self._passes, work
+        )
 
     def _bind_inputs(self, inputs: tuple[Tensor, ...], place: Place) -> None:
         for pattern, given in zip(self.item.inputs, inputs, strict=True):
@@ -85,6 +88,8 @@ class OperatorCall:
                 self._tensor(tensor)
             case tree.Buffer(tensor=tensor):
                 self._buffers.append(self._tensor(tensor))
+            case tree.Passes(output=output, inputs=names, place=place):
+                self._passes |= {self._held(n, place): self._held(output, place) for n in names}
             case tree.Exchange():
                 self._exchange(item)
             case tree.Saves(items=items):

@@ -9,25 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-from sympy import Expr
-
+from symsim.compiler.liveness import Group, Lifetimes, Moment, moments_of
 from symsim.diagnostics import error, nearest
 from symsim.records.graph import Graph, Operator, Tensor, Unit
 from symsim.records.strategy import Structure
-
-MomentPhase = Literal["forward", "recompute", "backward"]
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """What a unit holds while one operator runs: living tensors, and the operator's workspace."""
-
-    operator: str
-    phase: MomentPhase
-    alive: tuple[Tensor, ...]
-    workspace: Expr
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +31,6 @@ class Phased:
     replayed: tuple[Operator, ...]
     moments: tuple[Moment, ...]
     recomputed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    first: int
-    last: int
-    discard: bool
-    dropped: tuple[Tensor, ...]
-    entering: tuple[Tensor, ...]
-    again: int
-    """The group runs again just before the backward pass of this operator."""
 
 
 def check_regions(graph: Graph, structure: Structure) -> None:
@@ -82,7 +57,7 @@ def phase(unit: Unit, recompute: frozenset[str], whole: bool) -> Phased:
         for tensor in group.entering:
             need[tensor] = min(group.first, need.get(tensor, group.first))
     kept = tuple(t for t in need if t not in dropped)
-    moments = _moments(operators, groups, kept, need)
+    moments = moments_of(unit, Lifetimes(made, need, kept, groups))
     replayed = tuple(o for g in groups for o in operators[g.first : g.last + 1])
     holder = {t: operators[need[t]].name for t in kept}
     return Phased(unit, kept, holder, replayed, moments, whole)
@@ -110,7 +85,7 @@ def _spans(operators: tuple[Operator, ...], recompute: frozenset[str], whole: bo
     return list(spans.values())
 
 
-def _group(operators: tuple[Operator, ...], made: Mapping[Tensor, int], first: int, last: int, discard: bool) -> _Group:
+def _group(operators: tuple[Operator, ...], made: Mapping[Tensor, int], first: int, last: int, discard: bool) -> Group:
     inside = range(first, last + 1)
     savers: dict[Tensor, list[int]] = {}
     for index, operator in enumerate(operators):
@@ -123,26 +98,4 @@ def _group(operators: tuple[Operator, ...], made: Mapping[Tensor, int], first: i
         dict.fromkeys(t for k in inside for t in (*operators[k].inputs, *operators[k].saves) if made.get(t, -1) < first)
     )
     again = max([last, *(u for t in dropped for u in savers[t])])
-    return _Group(first, last, discard, dropped, entering, again)
-
-
-def _moments(
-    operators: tuple[Operator, ...], groups: list[_Group], kept: tuple[Tensor, ...], need: Mapping[Tensor, int]
-) -> tuple[Moment, ...]:
-    out: list[Moment] = []
-    for index, operator in enumerate(operators):
-        alive = tuple(t for t in kept if need[t] < index)
-        out.append(Moment(operator.name, "forward", alive, operator.work["forward"].workspace))
-    for index in reversed(range(len(operators))):
-        held = [t for t in kept if need[t] <= index]
-        remade = [t for g in groups if index <= g.again for t in g.dropped if need[t] <= index]
-        for group in groups:
-            if group.again == index:
-                others = [t for t in remade if t not in group.dropped]
-                for k in range(group.first, group.last + 1):
-                    so_far = [t for t in group.dropped if need[t] < k]
-                    workspace = operators[k].work["forward"].workspace
-                    out.append(Moment(operators[k].name, "recompute", (*held, *others, *so_far), workspace))
-        backward = operators[index].work["input_grad"].workspace + operators[index].work["weight_grad"].workspace
-        out.append(Moment(operators[index].name, "backward", (*held, *remade), backward))
-    return tuple(out)
+    return Group(first, last, discard, dropped, entering, again)

@@ -47,14 +47,14 @@ def compile_cost(
         held = stages(graph, structure, ledger)
         units = memory.held_units(held, structure)
     with timed("memory"):
+        stream = graph.epilogue.input.bytes if graph.epilogue.input is not None else sympy.Integer(0)
         vocab = _dimension(model, "vocab", kept)
         state_bytes, step_bytes = optimizer_cost(library, structure)
         memory.parameters(held, ledger)
         work.model_totals(graph, vocab, ledger)
         memory.states(structure, state_bytes, ledger)
-        memory.activations(units, held, structure, ledger)
+        memory.activations(units, held, stream, structure, ledger)
     with timed("work"):
-        stream = graph.epilogue.input.bytes if graph.epilogue.input is not None else sympy.Integer(0)
         work.hardware_flops(units, ledger)
         work.messages(units, stream, structure, ledger)
         work.operator_times(units, structure, ledger)

@@ -63,11 +63,11 @@ def stages(graph: Graph, structure: Structure, ledger: Ledger) -> Stages:
     Source: Megatron-Core, transformer_block.get_num_layers_to_build.
     """
     i, pp = symbol("i"), symbol("pp")
-    intervals, rules = _intervals(graph.layers, structure, ledger)
     runs = _runs(graph.slots)
+    single = len({r.unit.name for r in runs}) == 1
+    intervals, rules = _intervals(graph.layers, single, structure, ledger)
     starts = list(dict.fromkeys(r.start for r in runs))
     counts: dict[str, tuple[Unit, Expr, Expr, int, int]] = {}
-    single = len({r.unit.name for r in runs}) == 1
     by_block = "recompute_layers" in structure.symbols and structure["recompute_method"] == "block"
     chosen = symbol("recompute_layers") if by_block and structure["recompute"] == "full" else None
     for run in runs:
@@ -94,17 +94,22 @@ def stages(graph: Graph, structure: Structure, ledger: Ledger) -> Stages:
     return Stages(tuple(parts), rules, uneven)
 
 
-def _intervals(layers: Expr, structure: Structure, ledger: Ledger) -> tuple[list[tuple[Expr, Expr]], tuple[Rule, ...]]:
-    """The intervals of layers on stage ``i``: one, or one for each virtual chunk."""
+def _intervals(
+    layers: Expr, single: bool, structure: Structure, ledger: Ledger
+) -> tuple[list[tuple[Expr, Expr]], tuple[Rule, ...]]:
+    """The intervals of layers on stage ``i``: one, or one for each virtual chunk.
+
+    Where all layers are of a ``single`` kind their number is all that matters, and vp stays a symbol.
+    """
     i, pp = symbol("i"), symbol("pp")
     vp = structure.get("vp")
     ends = _ends(layers, structure)
     if ends is None:
-        chunks = symbol("vp") if "vp" in structure.symbols else Integer(int(vp) if isinstance(vp, int) else 1)
+        chunks = symbol("vp") if "vp" in structure.symbols else Integer(1)
         rule = divides(pp * chunks, layers, "layers are spread evenly over pp·vp chunks (or give first_stage_layers)")
-        if chunks.is_Integer and chunks > 1:
-            share = layers / (pp * chunks)
-            return [((c * pp + i) * share, (c * pp + i + 1) * share) for c in range(int(chunks))], (rule,)
+        if isinstance(vp, int) and vp > 1 and not single:
+            share = layers / (pp * vp)
+            return [((c * pp + i) * share, (c * pp + i + 1) * share) for c in range(vp)], (rule,)
         return [(i * layers / pp, (i + 1) * layers / pp)], (rule,)
     first, last, middle, rules = ends
     start = ledger.define("a", less(0, i) * (first + (i - 1) * middle), "first layer of the stage", "", "sizes")

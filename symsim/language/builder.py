@@ -235,6 +235,10 @@ class Builder:
     def _buffer(self, raw: Any, children: list[Any]) -> tree.Buffer:
         return tree.Buffer(self.build(children[0]), self._place(raw))
 
+    def _passes(self, raw: Any, children: list[Any]) -> tree.Passes:
+        output, *inputs = (str(c) for c in children)
+        return tree.Passes(output, tuple(inputs), self._place(raw))
+
     def _exchange(self, raw: Any, children: list[Any]) -> tree.Exchange:
         result, kind, operand, axis = children
         return tree.Exchange(str(result), str(kind), str(operand), str(axis), self._place(kind))

@@ -245,7 +245,7 @@ def _binary(node: tree.Binary, scope: Scope) -> Value:
     if operator in ("==", "!=", "<", "<=", ">", ">=", "in"):
         return _compare(operator, left, right, node, scope)
     left, right = number(left, node.left.place, scope), number(right, node.right.place, scope)
-    if operator in ("/", "%") and isinstance(right, int | Fraction) and right == 0:
+    if operator in ("/", "%") and right == 0:
         raise error("E208", "division by zero", node.right.place, "the divisor is 0 with the values given")
     result = normal(_arithmetic(operator, left, right, place, scope), place)
     check_growth(result, place)

@@ -13,6 +13,7 @@ from symsim.diagnostics import Diagnostic, InputError, Source, error, nearest
 from symsim.language import tree
 from symsim.language.parser import MAX_BYTES, not_text, parse_model, too_large
 from symsim.records.model import Model
+from symsim.records.strategy import CHOICES
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,9 @@ def shipped_items() -> tuple[tree.Item, ...]:
     return tuple(items)
 
 
+RESERVED = frozenset({*CHOICES, "dp", "edp", "m", "i", "sp", "true", "false"})
+"""Names of a strategy, of what follows from it in formulas, and words of the language."""
+
 _KINDS: dict[type, str] = {
     tree.FamilyItem: "families",
     tree.BlockItem: "blocks",
@@ -92,7 +96,7 @@ def library_of(items: Iterable[tree.Item] = ()) -> Library:
     """The shipped library with ``items`` of a user's file laid over it.
 
     Raises:
-        InputError: two items of one file share a name.
+        InputError: two items of one file share a name, or one has a name that is taken.
     """
     shelves: dict[str, dict[str, Any]] = {shelf: {} for shelf in _KINDS.values()}
     problems: list[Diagnostic] = []
@@ -104,6 +108,9 @@ def library_of(items: Iterable[tree.Item] = ()) -> Library:
             if first is not item:
                 where = f"first defined at {first.place}"
                 problems.append(Diagnostic("E201", f"'{item.name}' is defined twice", item.place, where))
+            if isinstance(item, tree.DefineItem) and (item.name in RESERVED or "." in item.name):
+                hint = "strategies and formulas use this name"
+                problems.append(Diagnostic("E202", f"'{item.name}' cannot be defined", item.place, hint))
             shelves[shelf][item.name] = item
     if problems:
         raise InputError(problems)

@@ -11,15 +11,14 @@ from symsim import resources
 from symsim.diagnostics import MAX_SHOWN, InputError, Place, Source, error, nearest
 from symsim.language import tree
 from symsim.language.expressions import Plain, Value, Word, collect, describe, evaluate, names_of, refuse_unit
-from symsim.language.library import Library, file_hint, library_of, read_source
+from symsim.language.library import RESERVED, Library, file_hint, library_of, read_source
 from symsim.language.parser import parse_model
 from symsim.records.model import Model
 from symsim.records.model import Value as Dimension
-from symsim.records.strategy import CHOICES
 
 MAX_DIMENSION = 10**12
-_DERIVED = ("dp", "edp", "m", "i", "sp", "true", "false")
-"""Names that formulas give to what follows from a strategy, and words of the language."""
+NEEDED = ("vocab",)
+"""Dimensions that formulas of every model use."""
 
 
 def model_source(given: str) -> Source:
@@ -65,8 +64,7 @@ def elaborate_call(
     seen: list[str] = []
     while call.callee not in library.families:
         if call.callee in seen:
-            circle = " → ".join([*seen[seen.index(call.callee) :], call.callee])
-            raise error("E212", f"model '{call.callee}' is defined by itself", call.place, f"the circle is {circle}")
+            raise _circle(seen[seen.index(call.callee) :], library)
         seen.append(call.callee)
         target = library.models.get(call.callee)
         if target is None and call.callee in resources.shipped("models"):
@@ -84,6 +82,14 @@ def elaborate_call(
     _check_names(family, library)
     dimensions = _settle(family, arguments, call.place)
     return Model(name, title, family.name, dimensions, own)
+
+
+def _circle(names: list[str], library: Library) -> InputError:
+    """One error for a circle of models, wherever it was entered."""
+    first = names.index(min(names))
+    names = names[first:] + names[:first]
+    hint = f"the circle is {' → '.join([*names, names[0]])}"
+    return error("E212", f"model '{names[0]}' is defined by itself", library.models[names[0]].call.place, hint)
 
 
 def _take(call: tree.Call, arguments: dict[str, tree.Argument], parameters: tuple[str, ...] | None) -> None:
@@ -106,14 +112,23 @@ def _check_names(family: tree.FamilyItem, library: Library) -> None:
     """Dimensions share the names of formulas with a strategy's sizes and what the library defines.
 
     Raises:
-        InputError: a dimension is called like one of those.
+        InputError: a dimension is called like one of those, or one that every model has is missing.
     """
-    reserved = {*CHOICES, *library.defines, *_DERIVED}
-    problems = [
-        error("E202", f"'{p.name}' cannot be the name of a dimension", p.place, "strategies and formulas use this name")
-        for p in family.parameters
-        if p.name in reserved or "." in p.name
-    ]
+    names = {p.name for p in family.parameters}
+    problems: list[InputError] = []
+    for parameter in family.parameters:
+        defined = library.defines.get(parameter.name)
+        if parameter.name in RESERVED or "." in parameter.name:
+            hint = "strategies and formulas use this name" if parameter.name in RESERVED else "a dimension has no point"
+            message = f"'{parameter.name}' cannot be the name of a dimension"
+            problems.append(error("E202", message, parameter.place, hint))
+        elif defined is not None:
+            hint = f"family '{family.name}' has a dimension of this name"
+            problems.append(error("E202", f"'{defined.name}' cannot be defined", defined.place, hint))
+    for missing in (n for n in NEEDED if n not in names):
+        message = f"family '{family.name}' has no dimension '{missing}', which every model has"
+        hint = f"write: family {family.name}({missing}, …)"
+        problems.append(error("E245", message, family.place, hint))
     collect(problems)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,7 +24,7 @@ _WHERE = {
     "system": "a system is given with -y",
 }
 _SPOKEN = {
-    "_SEP": "a new line or ';'",
+    "_SEP": "a new line",
     "$END": "the end",
     "NAME": "a name",
     "NUMBER": "a number",
@@ -84,6 +85,14 @@ _PLAIN = {
     "\r": "lines end in LF or CR LF",
     "\\": "a line goes on inside parentheses and after an operator, without a backslash",
 }
+_OF_CATEGORY = defaultdict(
+    lambda: "names are written with a-z, A-Z, 0-9 and _; anything may stand in a comment, behind #",
+    {
+        "Zs": "write an ordinary space",
+        "Cf": "it is invisible: delete it",
+        "Nd": "digits are 0-9",
+    },
+)
 _FIRST_WORD = re.compile(r"(?:\s|#[^\n]*)*([A-Za-z_]\w*|\{)?")
 _STATEMENT_WORD = re.compile(r"(?:^|[\n;{}])[ \t]*([A-Za-z_]\w*)[ \t]*$")
 
@@ -141,8 +150,9 @@ def _character(source: Source, offset: int) -> InputError:
     name = f"'{char}'" if char.isprintable() else f"U+{ord(char):04X}"
     if not char.isascii():
         name += f" ({unicodedata.name(char, 'a character without a name')})"
-    fallback = "names are written with a-z, A-Z, 0-9 and _; anything may stand in a comment, behind #"
-    return error("E105", f"unexpected character {name}", place, _PLAIN.get(char, fallback))
+    return error(
+        "E105", f"unexpected character {name}", place, _PLAIN.get(char) or _OF_CATEGORY[unicodedata.category(char)]
+    )
 
 
 def _misspelt(source: Source, offset: int, keywords: Iterable[str]) -> InputError | None:

@@ -216,6 +216,15 @@ class Buffer:
 
 
 @dataclass(frozen=True, slots=True)
+class Passes:
+    """``passes y to x, branch``: the gradient of an output is that of these inputs, not a copy."""
+
+    output: str
+    inputs: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """``all = gather(x) over tp``: a communication whose transpose is known."""
 
@@ -292,6 +301,7 @@ Node = (
     | Weight
     | Local
     | Buffer
+    | Passes
     | Exchange
     | Saves
     | Phase

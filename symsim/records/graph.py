@@ -69,7 +69,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What an operator does in one phase of one micro-batch on one rank."""
+    """What an operator does in one phase of one micro-batch on one rank.
+
+    ``workspace`` is what it allocates beside its inputs, its outputs and their gradients.
+    """
 
     kernels: tuple[Kernel, ...]
     traffic: Mapping[str, Expr]
@@ -88,7 +91,11 @@ class Region:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operator:
-    """A node of the graph. ``buffers`` stay allocated from first use on, shared by name and shape."""
+    """A node of the graph.
+
+    ``buffers`` stay allocated from first use on, shared by name and shape. ``passes`` maps an input
+    to the output whose gradient it shares.
+    """
 
     name: str
     kind: str
@@ -98,6 +105,7 @@ class Operator:
     saves: tuple[Tensor, ...]
     buffers: tuple[Tensor, ...]
     weights: tuple[Weight, ...]
+    passes: Mapping[Tensor, Tensor]
     work: Mapping[PhaseName, Work]
 
 
@@ -105,12 +113,14 @@ class Operator:
 class Unit:
     """Operators that stay together on a stage: a layer, or what stands before or after all layers.
 
-    ``input`` is the residual stream as it enters (``None`` for what begins the model).
+    ``input`` is the residual stream as it enters (``None`` for what begins the model), ``output`` as
+    it leaves (``None`` for what ends it).
     """
 
     name: str
     operators: tuple[Operator, ...]
     input: Tensor | None
+    output: Tensor | None
 
 
 @dataclass(frozen=True, slots=True)

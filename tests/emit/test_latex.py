@@ -75,7 +75,7 @@ def test_a_long_sum_in_parentheses_is_stacked() -> None:
         ("P", "P"),
         ("n_dense", r"n_{\text{dense}}"),
         ("weights", r"\mathrm{weights}"),
-        ("head_dim", r"\mathrm{head\_dim}"),
+        ("rotated_dim", r"\mathrm{rotated\_dim}"),
         ("hbm.bandwidth", r"\mathrm{hbm{.}bandwidth}"),
     ],
 )

@@ -1,0 +1,159 @@
+"""What is alive while each operator runs: saved tensors, activations, gradients, workspace.
+
+A tensor lives from the operator that makes it to the last one that reads it, and longer if it is
+kept for the backward pass. A gradient lives from the first operator that contributes to it, going
+backward, to the operator that made its tensor. Nothing is counted twice: tensors are told apart by
+identity, a view is its storage, and a gradient that is passed on is one storage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from sympy import Expr
+
+from symsim.records.graph import Operator, Tensor, Unit
+
+MomentPhase = Literal["forward", "recompute", "backward"]
+
+WITHOUT_GRADIENT = frozenset({"int64", "int32", "bool", "byte"})
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a unit holds while one operator runs: living tensors, and the operator's workspace."""
+
+    operator: str
+    phase: MomentPhase
+    alive: tuple[Tensor, ...]
+    workspace: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A run of operators that recomputation runs again.
+
+    ``dropped`` are not kept after the forward pass, ``entering`` is kept for it; it runs again just
+    before the backward pass of operator ``again``.
+    """
+
+    first: int
+    last: int
+    discard: bool
+    dropped: tuple[Tensor, ...]
+    entering: tuple[Tensor, ...]
+    again: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """``made``: the operator that makes a tensor (absent: it enters the unit). ``need``: the first
+    operator whose backward pass, or whose recomputation, asks for it. ``kept``: held until then."""
+
+    made: Mapping[Tensor, int]
+    need: Mapping[Tensor, int]
+    kept: tuple[Tensor, ...]
+    groups: list[Group]
+
+
+def moments_of(unit: Unit, lifetimes: Lifetimes) -> tuple[Moment, ...]:
+    """Every moment of one micro-batch in one unit, in the order in which they come."""
+    return _Walk(unit, lifetimes).moments()
+
+
+class _Walk:
+    def __init__(self, unit: Unit, lifetimes: Lifetimes) -> None:
+        self.operators = unit.operators
+        self.life = lifetimes
+        self.last_read: dict[Tensor, int] = {}
+        for index, operator in enumerate(unit.operators):
+            for tensor in operator.inputs:
+                self.last_read[tensor] = index
+        if unit.output is not None:
+            self.last_read[unit.output] = len(unit.operators)
+        self.gradients = self._gradients()
+
+    def moments(self) -> tuple[Moment, ...]:
+        out: list[Moment] = []
+        for index, operator in enumerate(self.operators):
+            held = [t for t in self.life.kept if self.life.need[t] < index]
+            alive = _distinct(held, self._activations(0, index), self._fresh(operator))
+            out.append(Moment(operator.name, "forward", alive, operator.work["forward"].workspace))
+        for index in reversed(range(len(self.operators))):
+            out += [m for group in self.life.groups if group.again == index for m in self._again(group)]
+            out.append(self._backward(index))
+        return tuple(out)
+
+    def _fresh(self, operator: Operator) -> list[Tensor]:
+        """What an operator makes: its outputs, and what it saves of its own."""
+        return [*operator.outputs, *(t for t in operator.saves if t not in operator.inputs)]
+
+    def _activations(self, first: int, index: int) -> list[Tensor]:
+        """Made by an operator from ``first`` on (or entering) and still to be read at ``index``."""
+        return [
+            t
+            for t, read in self.last_read.items()
+            if read >= index
+            and (first <= self.life.made.get(t, -1) < index or (first == 0 and t not in self.life.made))
+        ]
+
+    def _remade(self, index: int) -> list[Tensor]:
+        return [t for g in self.life.groups if index <= g.again for t in g.dropped if self.life.need[t] <= index]
+
+    def _again(self, group: Group) -> list[Moment]:
+        """The group's forward pass once more; the gradient that waits for it is alive."""
+        held = [t for t in self.life.kept if self.life.need[t] <= group.again]
+        others = [t for t in self._remade(group.again) if t not in group.dropped]
+        waiting = self._alive_gradients(group.again)
+        out: list[Moment] = []
+        for k in range(group.first, group.last + 1):
+            operator = self.operators[k]
+            so_far = [t for t in group.dropped if self.life.need[t] < k or self.life.made.get(t, -1) < k]
+            alive = _distinct(held, others, waiting, so_far, self._activations(group.first, k), self._fresh(operator))
+            out.append(Moment(operator.name, "recompute", alive, operator.work["forward"].workspace))
+        return out
+
+    def _backward(self, index: int) -> Moment:
+        operator = self.operators[index]
+        held = [t for t in self.life.kept if self.life.need[t] <= index]
+        made = [self._contribution(t, index) for t in operator.inputs if self._flows_back(operator, t)]
+        alive = _distinct(held, self._remade(index), self._alive_gradients(index), made)
+        workspace = operator.work["input_grad"].workspace + operator.work["weight_grad"].workspace
+        return Moment(operator.name, "backward", alive, workspace)
+
+    def _flows_back(self, operator: Operator, tensor: Tensor) -> bool:
+        return (
+            tensor not in operator.passes and tensor not in operator.outputs and tensor.element not in WITHOUT_GRADIENT
+        )
+
+    def _contribution(self, tensor: Tensor, index: int) -> Tensor:
+        """The gradient's own storage at its first contribution, one more until it is added later."""
+        first = self.last_read[tensor] == index
+        return self.gradients[tensor] if first else _gradient(tensor)
+
+    def _alive_gradients(self, index: int) -> list[Tensor]:
+        return [
+            gradient
+            for tensor, gradient in self.gradients.items()
+            if self.last_read[tensor] > index >= self.life.made.get(tensor, -1)
+        ]
+
+    def _gradients(self) -> dict[Tensor, Tensor]:
+        """The storage of each tensor's gradient, shared where an operator passes one on."""
+        storage: dict[Tensor, Tensor] = {}
+        for tensor, read in sorted(self.last_read.items(), key=lambda item: -item[1]):
+            if tensor.element in WITHOUT_GRADIENT:
+                continue
+            passed = self.operators[read].passes.get(tensor) if read < len(self.operators) else None
+            storage[tensor] = storage[passed] if passed is not None and passed in storage else _gradient(tensor)
+        return storage
+
+
+def _gradient(tensor: Tensor) -> Tensor:
+    return Tensor(f"d{tensor.name}", tensor.shape, tensor.element, tensor.elements, tensor.bytes)
+
+
+def _distinct(*parts: Iterable[Tensor]) -> tuple[Tensor, ...]:
+    return tuple(dict.fromkeys(t for part in parts for t in part))

@@ -1,0 +1,193 @@
+"""The pages say what is so: their commands run, their files parse, their output and their tables are current."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from symsim.analysis.answer_json import document
+from symsim.analysis.checking import check_file
+from symsim.analysis.evaluate import answer, evaluator
+from symsim.analysis.load import question
+from symsim.diagnostics import InputError
+from symsim.machine.bind import bind
+from symsim.records.strategy import CHOICES
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def _load_generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+generate = _load_generator()
+
+
+def page_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def page(name: str) -> str:
+    return page_of(ROOT / "docs" / name)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: p.name)
+def test_every_command_of_a_page_runs(path: Path) -> None:
+    with generate.scratch(page_of(path)):
+        for block in generate.blocks(page_of(path)):
+            statuses = [generate.run(command)[0] for command in block.commands]
+            expected = [0] * (len(statuses) - 1) + [block.exit_status] if statuses else []
+            assert statuses == expected, block.text
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: p.name)
+def test_printed_output_is_what_the_command_prints(path: Path) -> None:
+    assert generate.refreshed(page_of(path)) == page_of(path), "run: python docs/generate.py"
+
+
+def test_the_page_of_formulas_is_what_the_compiler_derives() -> None:
+    assert generate.formulas_page() == page("formulas.md"), "run: python docs/generate.py"
+
+
+def test_every_file_in_the_language_page_checks() -> None:
+    text = page("language.md")
+    sources = [block for block in generate.blocks(text) if block.language == "sym"]
+    assert len(sources) >= 10
+    with generate.scratch(text):
+        for block in sources:
+            Path("block.sym").write_text(block.text, encoding="utf-8")
+            assert check_file(Path("block.sym")), block.text
+
+
+def test_library_blocks_are_quoted_as_they_stand() -> None:
+    library = (ROOT / "models" / "library" / "linear.sym").read_text(encoding="utf-8")
+    quoted = [b.text for b in generate.blocks(page("language.md")) if b.text.startswith("operator row_linear")]
+    assert quoted and all(text in library for text in quoted)
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for path in PAGES:
+        for target, anchor in re.findall(r"\]\(([\w./-]+\.md)?(#[\w-]+)?\)", page_of(path)):
+            file = path.parent / target if target else path
+            assert file.exists(), f"{path.name}: {target}"
+            if anchor:
+                headings = re.findall(r"^#+ (.*)$", page_of(file), re.MULTILINE)
+                assert anchor[1:] in {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}
+
+
+# strategy.md
+
+ROWS = {
+    match[1]: [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", match[0])[1:-1]]
+    for match in re.finditer(r"^\| `(\w+)` \|.*\|$", page("strategy.md").partition("## Names of")[0], re.MULTILINE)
+}
+ASKED = {
+    "llama3_8b": "world=16,tp=2,cp=2,pp=2,gbs=64,seq=4096",
+    "mixtral_8x7b": "world=16,tp=2,pp=2,ep=2,gbs=64,seq=4096",
+}
+
+
+def test_the_strategy_page_lists_every_choice_once() -> None:
+    assert sorted(ROWS) == sorted(CHOICES)
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_the_strategy_page_states_values_and_default(name: str) -> None:
+    choice, row = CHOICES[name], ROWS[name]
+    words = list(choice.words) or (["true", "false"] if choice.kind == "flag" else [])
+    assert set(words) <= set(re.findall(r"`([^`]+)`", row[1]))
+    default = row[1] if len(row) == 4 else row[2]
+    if isinstance(choice.default, bool):
+        assert default == f"`{str(choice.default).lower()}`"
+    elif choice.default is not None:
+        assert default.strip("`") == str(choice.default)
+
+
+def _stated(what: str) -> list[tuple[str, str]]:
+    """Pairs of a name and a value after ``refused:`` or ``no effect:`` in the last column."""
+    found = []
+    for name, row in ROWS.items():
+        if row[-1].startswith(what):
+            found += [(name, value) for value in re.findall(r"`([^`]+)`", row[-1])]
+    assert found
+    return found
+
+
+@cache
+def values_of(model: str, *settings: str) -> dict[str, Any]:
+    asked = question(model, ASKED[model], "b200", settings)
+    assert asked.system is not None
+    machine = bind(asked.system, evaluator(asked.model, asked.plan.structure).program.inputs)
+    return dict(answer(asked.model, asked.plan, machine).values)
+
+
+@pytest.mark.parametrize(("name", "value"), _stated("refused:"))
+def test_what_the_page_says_is_refused_is(name: str, value: str) -> None:
+    with pytest.raises(InputError):
+        values_of("mixtral_8x7b", f"{name}={value}")
+
+
+@pytest.mark.parametrize(("name", "value"), _stated("no effect:"))
+@pytest.mark.parametrize("model", ASKED)
+def test_what_the_page_says_has_no_effect_has_none(model: str, name: str, value: str) -> None:
+    assert values_of(model, f"{name}={value}") == values_of(model)
+
+
+def _values_with_formulas() -> list[tuple[str, str]]:
+    """Values that the page neither refuses nor calls ineffective."""
+    found = []
+    for name, choice in CHOICES.items():
+        words = list(choice.words) or (["true", "false"] if choice.kind == "flag" else [])
+        left_out = re.findall(r"`([^`]+)`", ROWS[name][-1]) if ROWS[name][-1].startswith(("refused", "no eff")) else []
+        found += [(name, word) for word in words if word not in left_out]
+    return found
+
+
+@pytest.mark.parametrize(("name", "value"), _values_with_formulas())
+def test_every_other_value_has_formulas(name: str, value: str) -> None:
+    settings = [f"{name}={value}"]
+    if name.endswith("_in_split") and value == "true":
+        settings.append("layers=31")
+    assert values_of("llama3_8b", *settings)["time.iteration"] > 0
+
+
+# eval.md
+
+
+def _fields(answered: Any, path: str = "") -> set[str]:
+    if isinstance(answered, dict) and path != "strategy":
+        return set().union(*(_fields(v, f"{path}.{k}" if path else k) for k, v in answered.items()))
+    if isinstance(answered, list) and answered and isinstance(answered[0], dict):
+        return _fields(answered[0], f"{path}[]")
+    return {path}
+
+
+def test_the_eval_page_lists_every_field() -> None:
+    asked = question("mixtral_8x7b", ASKED["mixtral_8x7b"], "b200", ("recompute=full",))
+    assert asked.system is not None
+    machine = bind(asked.system, evaluator(asked.model, asked.plan.structure).program.inputs)
+    fields = _fields(document(asked, answer(asked.model, asked.plan, machine), machine))
+    listed = set(re.findall(r"^\| `([\w.\[\]]+)` \|", page("eval.md"), re.MULTILINE))
+    assert listed - fields == {"strategy.dp", "strategy.edp", "strategy.microbatches"} | (
+        {"time.breakdown.context_parallel"} - fields
+    )
+    assert fields - listed == set()
+
+
+def test_the_eval_page_names_definitions_that_exist() -> None:
+    values = values_of("mixtral_8x7b", "recompute=full")
+    named = re.findall(r"^\| `[\w.\[\]]+` \| `([\w.]+)` \|", page("eval.md"), re.MULTILINE)
+    assert set(named) - set(values) == {"memory.capacity"}
