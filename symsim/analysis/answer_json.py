@@ -50,7 +50,7 @@ def document(asked: Question, found: Answer, machine: Machine | None) -> dict[st
         "memory": {
             "peak_bytes": _plain(peak),
             "peak_stage": fullest,
-            "peak_moment": moment(asked, found, fullest),
+            "peak_moment": moment(found, fullest),
             "capacity_bytes": _plain(capacity),
             "fits": fits,
             "stages": _memory_stages(found),
@@ -76,16 +76,18 @@ def _memory_stages(found: Answer) -> list[dict[str, Any]]:
     ]
 
 
-def moment(asked: Question, found: Answer, stage: int) -> str:
-    """In words, which unit's rise makes the workspace of a stage."""
-    workspace = found.of_stage("workspace")[stage]
-    best, name = None, "layer"
-    for key in found.values:
-        if key == "w" or key.startswith("w_"):
-            distance = abs(found.of_stage(key)[stage] - workspace)
-            if best is None or distance < best:
-                best, name = distance, key.removeprefix("w").removeprefix("_") or "layer"
-    return f"while one {name} runs on stage {stage}, {_plain(found.of_stage('f')[stage])} micro-batches in flight"
+def moment(found: Answer, stage: int) -> str:
+    """In words, what runs when a stage's memory is at its peak."""
+    rises = [n for n in found.values if n == "rise" or n.startswith("rise_")]
+    worst = max(rises, key=lambda n: found.of_stage(n)[stage])
+    suffix = worst.removeprefix("rise")
+    of_unit = found.of_stage(f"w{suffix}")[stage]
+    named = [n for n in found.values if n.startswith("w.") and found.of_stage(n)[stage] == of_unit]
+    unit = suffix.removeprefix("_")
+    mine = [n for n in named if not unit or n.startswith(f"w.{unit}.")] or named
+    operator, _, phase = mine[0].removeprefix("w.").rpartition(".") if mine else (unit or "layer", "", "")
+    running = f"{operator} {phase}".strip()
+    return f"{running}, {_plain(found.of_stage('f')[stage])} micro-batches in flight"
 
 
 def _time(found: Answer) -> dict[str, Any]:
@@ -131,15 +133,31 @@ def _plain(value: Any) -> Any:
     return value
 
 
+WITHOUT_EFFECT: dict[str, tuple[object, str]] = {
+    "framework": ("megatron", "Megatron's rules are used"),
+    "moe_dispatch": ("all_to_all", "all_to_all is used"),
+    "cuda_graph": (False, "launch gaps are not modelled"),
+}
+"""Choices that no formula uses yet: their default, and what is done instead."""
+
+
 def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
     """What an answer takes for granted."""
     values = asked.plan.values
-    out = ["the routed tokens are spread evenly over the experts"] if "experts" in asked.model.dimensions else []
-    if values["moe_imbalance"] != 1:
-        out = [f"the busiest expert has {values['moe_imbalance']} times the mean of the tokens"]
+    out: list[str] = []
+    if "experts" in asked.model.dimensions:
+        share = values["moe_imbalance"]
+        even = "the routed tokens are spread evenly over the experts"
+        out.append(even if share == 1 else f"the busiest expert has {share} times the mean of the tokens")
     out.append("peak allocated: CUDA context, communication library and fragmentation are not in it")
-    if values["framework"] != "megatron":
-        out.append(f"framework = {values['framework']}: Megatron's rules are used; this profile is not modelled yet")
+    for name, (default, instead) in WITHOUT_EFFECT.items():
+        if values[name] != default:
+            out.append(f"{name} = {values[name]} has no effect yet: {instead}")
+    if values["zero"] in (2, 3):
+        out.append(
+            f"zero = {values['zero']}: the shards are counted; messages and time are those of zero = 1"
+            + (", the gathered layer is not held" if values["zero"] == 3 else "")
+        )
     if machine is not None:
         out.append(f"machine figures of {machine.name}: see its system file for each source")
         out += machine.assumptions

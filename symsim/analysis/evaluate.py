@@ -7,17 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from symsim.analysis.load import Question
 from symsim.analysis.plan import Plan, impossible
 from symsim.compiler import cache
 from symsim.diagnostics import error
 from symsim.emit.code import Compiled, compile_array, compile_scalar
 from symsim.emit.program import CheckedRule, Program, assemble, from_json, to_json
-from symsim.machine.bind import Machine
+from symsim.machine.bind import Machine, bind
 from symsim.records.model import Model
 from symsim.records.strategy import Structure
 from symsim.timing import timed
 
-MACHINE_PARTS = frozenset({"time"})
+MACHINE_PARTS = frozenset({"time", "time.layer", "time.operator"})
 """Definitions of these parts need a machine."""
 
 
@@ -137,6 +138,14 @@ class Answer:
     def of_stage(self, name: str) -> Sequence[Any]:
         value = self.values[name]
         return value if isinstance(value, list) else [value] * self.stages
+
+
+def machine_of(asked: Question) -> Machine | None:
+    """The machine of a question, bound to what its formulas ask; ``None`` where it names none."""
+    if asked.system is None:
+        return None
+    program = evaluator(asked.model, asked.plan.structure).program
+    return bind(asked.system, program.inputs, program.tables)
 
 
 def answer(model: Model, settled: Plan, machine: Machine | None) -> Answer:

@@ -18,11 +18,17 @@ DEPTHS = ("total", "stage", "layer", "operator")
 
 
 def formulas(
-    asked: Question, show: str, per: str | None = None, keep: frozenset[str] = frozenset(), put: Mapping[str, int] = {}
+    asked: Question,
+    show: str,
+    per: str | None = None,
+    keep: frozenset[str] = frozenset(),
+    put: Mapping[str, int] = {},
+    whole: bool = True,
 ) -> tuple[Definition, ...]:
     """The definitions that answer ``show`` (memory, params, …) at a depth (total, stage, layer, operator).
 
-    Dimensions in ``keep`` stay symbols; sizes in ``put`` are put in as numbers.
+    Dimensions in ``keep`` stay symbols; sizes in ``put`` are put in as numbers. Unless ``whole``, what a
+    depth does not reach is left as names: the times of single operators are hundreds.
 
     Raises:
         InputError: ``keep`` names something that is no dimension of the model.
@@ -30,9 +36,9 @@ def formulas(
     from symsim.compiler.pipeline import compile_cost
 
     kept = _kept(asked, keep)
-    cost = compile_cost(asked.model, asked.plan.structure, kept, details=per == "operator")
+    cost = compile_cost(asked.model, asked.plan.structure, kept, details=per in ("layer", "operator"))
     wanted = _wanted(cost, show, per or ("total" if show == "time" else "stage"))
-    chosen = _closure(cost, wanted)
+    chosen = _closure(cost, wanted, frozenset() if whole else HIDDEN.get(per or "total", frozenset()))
     if asked.system is not None:
         chosen = (*_figures(asked, cost, chosen), *chosen)
     return tuple(_put(d, put) for d in chosen if d.name not in put)
@@ -75,7 +81,7 @@ _STAGES: Mapping[str, tuple[str, ...]] = {
 }
 _LAYERS: Mapping[str, tuple[str, ...]] = {
     "memory": ("A", "w"),
-    "params": ("P.one",),
+    "params": ("params.one",),
     "flops": ("flops.one",),
     "communication": (),
     "time": ("one",),
@@ -88,7 +94,7 @@ def _wanted(cost: CostModel, show: str, per: str) -> list[str]:
     out = [d.name for d in cost.definitions if d.part == "sizes"] if show == "all" else []
     for part in parts:
         if per == "operator":
-            out += [d.name for d in cost.definitions if d.part == part or d.part == f"{part}.operator"]
+            out += [d.name for d in cost.definitions if d.part.partition(".")[0] == part]
         elif per == "layer":
             out += [n for n in names if any(n == s or n.startswith((f"{s}_", f"{s}.")) for s in _LAYERS[part])]
         elif per == "stage":
@@ -96,14 +102,27 @@ def _wanted(cost: CostModel, show: str, per: str) -> list[str]:
         else:
             out += [n for n in _TOTALS[part] if n in names]
         if part == "communication":
-            deep = per in ("layer", "operator")
-            out += [n for n in names if n.startswith("sent.") and (deep or "@" not in n)]
+            out += [n for n in names if n.startswith("sent.") and _deep_enough(n, per)]
     return list(dict.fromkeys(out))
 
 
-def _closure(cost: CostModel, wanted: Iterable[str]) -> tuple[Definition, ...]:
-    """The wanted definitions and those they use, in the order of the cost model."""
-    by_name = {d.name: d for d in cost.definitions}
+def _deep_enough(name: str, per: str) -> bool:
+    if "@" in name or ".one" in name:
+        return per == "operator" or (per == "layer" and "@" not in name)
+    return per != "layer"
+
+
+HIDDEN: Mapping[str, frozenset[str]] = {
+    "total": frozenset({"time.layer", "time.operator"}),
+    "stage": frozenset({"time.layer", "time.operator"}),
+    "layer": frozenset({"time.operator"}),
+}
+"""Parts that a depth leaves as names; the next depths open them up."""
+
+
+def _closure(cost: CostModel, wanted: Iterable[str], hidden: frozenset[str]) -> tuple[Definition, ...]:
+    """The wanted definitions and those they use, in the order of the cost model; none of a hidden part."""
+    by_name = {d.name: d for d in cost.definitions if d.part not in hidden}
     needed: set[str] = set()
     pending = list(wanted)
     while pending:

@@ -26,6 +26,7 @@ class Question:
     strategy_name: str
     plan: Plan
     system: System | None
+    requires: tuple[tree.Require, ...] = ()
 
 
 def question(
@@ -47,7 +48,7 @@ def question(
         hint = "name a machine with -y, or leave this out"
         raise error("E315", f"'{name}' belongs to a machine, and none is given", chosen.places[name], hint)
     machine = load_system(system, for_system, chosen.places) if system is not None else None
-    return Question(loaded, chosen.name, settled, machine)
+    return Question(loaded, chosen.name, settled, machine, chosen.requires)
 
 
 def source_of(given: str) -> Source:

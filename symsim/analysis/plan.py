@@ -9,7 +9,6 @@ from itertools import chain
 
 from symsim.diagnostics import Diagnostic, InputError, Place, error
 from symsim.emit.program import CheckedRule
-from symsim.language.expressions import collect
 from symsim.language.strategies import Strategy
 from symsim.records.strategy import CHOICES, SIZE_SYMBOLS, Structure, Value
 
@@ -52,30 +51,37 @@ def plan(strategy: Strategy, needs_sizes: bool = True) -> Plan:
             strategy.places["layout"],
             "first_stage_layers and last_stage_layers place the ends",
         )
-    if values["vp"] != 1 and values["schedule"] == "1f1b":
-        values["schedule"] = "interleaved"
+    _settle_schedule(values, strategy)
     if values["offload"] != "none":
         hint = "leave offload out; recompute trades memory for time"
         raise error("E321", "offloading has no formula yet", strategy.places["offload"], hint)
-    _check_choices(values, strategy)
+    if values["zero_shard"] is not None and values["zero"] == 0:
+        message = "zero_shard has no meaning with zero = 0"
+        raise error("E324", message, strategy.places["zero_shard"], "use zero = 1, 2 or 3")
     if needs_sizes:
         _step_size(values, strategy)
     return Plan(values, structure_of(values), _sizes(values), strategy.places)
 
 
-def _check_choices(values: dict[str, Value | None], strategy: Strategy) -> None:
-    """Choices that mean nothing beside each other."""
-    problems: list[InputError] = []
+def _settle_schedule(values: dict[str, Value | None], strategy: Strategy) -> None:
+    """Virtual chunks mean interleaving, and interleaving one chunk is 1F1B.
+
+    Raises:
+        InputError: choices that have no formula together.
+    """
+    chunks = values["vp"] != 1
+    if values["schedule"] in ("1f1b", "interleaved"):
+        values["schedule"] = "interleaved" if chunks else "1f1b"
+    elif chunks:
+        message = f"schedule = {values['schedule']} has one chunk per rank, not vp = {values['vp']}"
+        raise error("E324", message, strategy.places["vp"], "leave vp out, or take schedule = interleaved")
+    ends = [n for n in ("first_stage_layers", "last_stage_layers") if values[n] is not None]
+    if chunks and (ends or values["embedding_in_split"] or values["loss_in_split"]):
+        hint = "leave vp out, or the layers of the ends"
+        raise error("E321", "vp with uneven stages has no formula yet", strategy.places["vp"], hint)
     if values["recompute_layers"] is not None and values["recompute"] != "full":
-        message = "recompute_layers counts the layers that recompute = full runs again"
-        problems.append(error("E324", message, strategy.places["recompute_layers"], "add recompute = full"))
-    if values["vp"] != 1 and values["schedule"] == "gpipe":
-        message = "schedule = gpipe has no virtual stages"
-        problems.append(error("E324", message, strategy.places["schedule"], "use schedule = interleaved, or vp = 1"))
-    if values["zero_shard"] is not None and values["zero"] == 0:
-        message = "zero_shard has no meaning with zero = 0"
-        problems.append(error("E324", message, strategy.places["zero_shard"], "use zero = 1, 2 or 3"))
-    collect(problems)
+        message = "recompute_layers says how many layers of recompute = full"
+        raise error("E324", message, strategy.places["recompute_layers"], "add recompute = full")
 
 
 def _step_size(values: dict[str, Value | None], strategy: Strategy) -> None:

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from symsim.analysis.evaluate import Answer, answer, evaluator
+from symsim.analysis.evaluate import Answer, answer, machine_of
 from symsim.analysis.load import question
 from symsim.diagnostics import InputError, error
-from symsim.machine.bind import bind
 
 MAX_BYTES = 64 * 1024 * 1024
 
@@ -74,8 +73,7 @@ def _evaluate(case: Mapping[str, Any]) -> Answer:
     strategy = "; ".join(f"{n} = {_text(v)}" for n, v in case["strategy"].items() if v is not None)
     overrides = {**(case.get("model_set") or {}), **(case.get("system_set") or {})}
     asked = question(model, strategy, case.get("system"), tuple(f"{n} = {_text(v)}" for n, v in overrides.items()))
-    machine = bind(asked.system, evaluator(asked.model, asked.plan.structure).program.inputs) if asked.system else None
-    return answer(asked.model, asked.plan, machine)
+    return answer(asked.model, asked.plan, machine_of(asked))
 
 
 def _text(value: Any) -> str:

@@ -7,11 +7,11 @@ import json
 import click
 
 from symsim.analysis.answer_json import document
-from symsim.analysis.evaluate import answer, evaluator
+from symsim.analysis.evaluate import answer, machine_of
 from symsim.analysis.load import question
+from symsim.analysis.requirements import unmet
 from symsim.cli.options import json_option, model_argument, set_option, strategy_option, system_option
 from symsim.diagnostics import error, placed
-from symsim.machine.bind import bind
 
 
 @click.command("eval", short_help="Evaluate one plan: memory, FLOPs, time.")
@@ -23,7 +23,8 @@ from symsim.machine.bind import bind
 def command(model: str, strategy: str | None, system: str | None, settings: tuple[str, ...], as_json: bool) -> None:
     """Evaluate MODEL under a strategy, and on a machine if -y names one.
 
-    Exit status 1 says that the plan does not fit into the machine's memory.
+    Exit status 1 says that the plan does not fit into the machine's memory, or that it does not meet what
+    its strategy requires.
 
     \b
     symsim eval llama3_70b -s tp8_pp4 -y h100_sxm
@@ -36,15 +37,16 @@ def command(model: str, strategy: str | None, system: str | None, settings: tupl
         )
     asked = question(model, strategy, system, settings)
     with placed(asked.plan.places):
-        compiled = evaluator(asked.model, asked.plan.structure)
-        machine = bind(asked.system, compiled.program.inputs) if asked.system else None
+        machine = machine_of(asked)
         found = answer(asked.model, asked.plan, machine)
     result = document(asked, found, machine)
+    lacking = unmet(asked, found)
+    result["warnings"] += [f"the strategy's requirement is not met: {text}" for text in lacking]
     if as_json:
         click.echo(json.dumps(result, indent=1))
     else:
         from symsim.report.tables import print_answer
 
         print_answer(result)
-    if result["memory"]["fits"] is False:
+    if result["memory"]["fits"] is False or lacking:
         raise click.exceptions.Exit(1)

@@ -37,7 +37,8 @@ _PIPE_WIDTH = 120
 @click.option(
     "--per",
     type=click.Choice(DEPTHS),
-    help="How far to open it up: the whole job, one pipeline stage (the default), one layer, one operator.",
+    help="How far to open it up: the whole job (the default for time), one pipeline stage (the default for the "
+    "rest), one layer, one operator.",
 )
 @click.option("--keep", default="", metavar="NAME,…", help="Dimensions of the model that stay symbols, or 'all'.")
 @set_option
@@ -69,7 +70,7 @@ def command(
     if "all" in keep_names:
         keep_names = frozenset({"all"})
     with placed(asked.plan.places):
-        found = formulas(asked, show, per, keep_names, _put(asked, settings))
+        found = formulas(asked, show, per, keep_names, _put(asked, settings), whole=form in ("python", "json"))
     click.echo(_printed(asked, found, show, form, bool(keep_names)), nl=False)
 
 
@@ -96,4 +97,10 @@ def _printed(asked: Question, found: tuple[Definition, ...], show: str, form: st
         case _:
             width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _PIPE_WIDTH
             out = text.definitions(found, title, width=max(60, width), inputs=kept)
+            if show in ("time", "all") and any(
+                str(s).startswith("one.") for d in found for s in d.expression.free_symbols
+            ):
+                out = (
+                    out.rstrip() + "\n\none.… are times of one layer, embedding or head: --per layer, --per operator\n"
+                )
     return out if out.endswith("\n") else out + "\n"

@@ -14,8 +14,11 @@ from symsim.records.graph import PHASES
 def details(units: tuple[Held, ...], ledger: Ledger) -> None:
     """Definitions ``params@attention.qkv``, ``saved@…``, ``flops@…``, ``sent.tp@…``.
 
-    Over the operators of a unit, the saved ones add up to A, the FLOPs to ``flops.one``.
+    Over the operators of a unit, the saved ones add up to A, the FLOPs to ``flops.one``, the
+    parameters to ``params.one`` and the bytes sent to ``sent.tp.one``.
     """
+    for held in units:
+        _of_unit(held, ledger)
     for held in units:
         saved: dict[str, list[sympy.Expr]] = {}
         for tensor in held.phased.kept:
@@ -42,3 +45,20 @@ def details(units: tuple[Held, ...], ledger: Ledger) -> None:
                 if sent:
                     meaning = f"sent over {axis} by {kind}"
                     ledger.define(f"sent.{axis}@{name}", tidy(sent), meaning, "bytes", "communication.operator")
+
+
+def _of_unit(held: Held, ledger: Ledger) -> None:
+    """``params.one`` and ``sent.tp.one``: of one layer, or of the embedding or head."""
+    operators = held.part.unit.operators
+    weights = total(w.elements for o in operators for w in o.weights)
+    if weights:
+        ledger.define(
+            f"params.one{held.suffix}", tidy(weights), f"parameters of one {held.title}", "elements", "params"
+        )
+    works = [o.work[p] for o in operators for p in PHASES]
+    works += [o.work["forward"] for o in held.phased.replayed]
+    for axis in ("tp", "cp", "ep", "etp"):
+        sent = total(sent_bytes(m) for w in works for m in w.messages if m.axis == axis)
+        if sent:
+            meaning = f"sent over {axis} by one {held.title} for one micro-batch"
+            ledger.define(f"sent.{axis}.one{held.suffix}", tidy(sent), meaning, "bytes", "communication")

@@ -13,7 +13,7 @@ from symsim.compiler.scope import BlockScope, Surroundings
 from symsim.diagnostics import Place, error, nearest
 from symsim.elements import element_bytes
 from symsim.language import tree
-from symsim.language.expressions import Value, evaluate, number, truth
+from symsim.language.expressions import Value, evaluate, names_in, number, truth
 from symsim.language.library import Library
 from symsim.records.cost import Rule
 from symsim.records.graph import Graph, Operator, Region, Slot, Tensor, Unit
@@ -62,7 +62,7 @@ def _surroundings(model: Model, library: Library, structure: Structure, kept: fr
         if given is not None:
             values[name] = given
     values |= {name: symbol(name) for name in structure.symbols}
-    values.setdefault("moe_capacity", 0)
+    values.setdefault("moe_capacity", 1)
     values["sp"] = symbol("tp") if structure["sequence_parallel"] else 1
     values["te_version"] = version_number(structure["te_version"])
     for name, dimension in model.dimensions.items():
@@ -74,7 +74,7 @@ def _surroundings(model: Model, library: Library, structure: Structure, kept: fr
     surroundings = Surroundings(values, known, element_bytes(str(structure["grad_dtype"]), "bf16"))
     for item in library.defines.values():
         scope = BlockScope(surroundings, {})
-        if all(scope.lookup(n) is not None for n in _names(item.value)):
+        if all(scope.lookup(n) is not None for n in names_in(item.value)):
             expression = number(evaluate(item.value, scope), item.place, scope)
             surroundings.defined[item.name] = (sympy.sympify(expression), item.meaning)
             values[item.name] = symbol(item.name)
@@ -87,21 +87,6 @@ def version_number(text: Value | None) -> int:
         return 0
     major, minor, patch = ([int(p) if p.isdigit() else 0 for p in text.split(".")] + [0, 0, 0])[:3]
     return (major * 1000 + minor) * 1000 + patch
-
-
-def _names(node: tree.Expression) -> set[str]:
-    match node:
-        case tree.Name(name=name):
-            return {name} - {"true", "false"}
-        case tree.Unary(operand=operand):
-            return _names(operand)
-        case tree.Binary(left=left, right=right):
-            return _names(left) | _names(right)
-        case tree.Choose(then=then, condition=condition, other=other):
-            return _names(then) | _names(condition) | _names(other)
-        case tree.Apply(arguments=arguments):
-            return set().union(*map(_names, arguments))
-    return set()
 
 
 @dataclass
@@ -141,7 +126,6 @@ class _Walk:
         self._layers: sympy.Expr = sympy.Integer(0)
         self._kinds: dict[tuple[object, ...], tuple[Unit, Tensor]] = {}
         self._region_count = 0
-        self._region_names: set[str] = set()
         self._depth = 0
 
     # the family
@@ -159,12 +143,18 @@ class _Walk:
                 frame.tensors["x"] = frame.stream
                 self._unit = _UnitBuilder("head", frame.stream)
             else:
-                if prologue is not None and isinstance(statement, tree.Call) and self._is_layer(statement):
-                    raise error("E226", "a layer after the repeated layers", statement.place, "put it into a repeat")
+                if isinstance(statement, tree.Call) and self._is_layer(statement):
+                    raise error(
+                        "E226", "a layer outside of the repeated layers", statement.place, "write: repeat 1 { … }"
+                    )
                 self._statement(statement, frame)
         if prologue is None:
             raise error("E227", f"family '{item.name}' repeats no layers", item.place, "write: repeat layers { … }")
-        return Graph(prologue, tuple(self._slots), self._unit.unit(None), self._layers, frozenset(self._region_names))
+        return Graph(prologue, tuple(self._slots), self._unit.unit(None), self._layers, self._regions())
+
+    def _regions(self) -> frozenset[str]:
+        """Regions that some layer of the model is in."""
+        return frozenset(r.name for slot in self._slots for o in slot.unit.operators for r in o.regions)
 
     def _flat(self, statements: tuple[tree.Node, ...], scope: BlockScope) -> list[tree.Node]:
         """Statements with every ``if`` decided and ``let`` carried out where it stands."""
@@ -286,7 +276,6 @@ class _Walk:
 
     def _region(self, name: str, discard: bool) -> Region:
         self._region_count += 1
-        self._region_names.add(name)
         return Region(self._region_count, name, discard)
 
     def _call(self, call: tree.Call, frame: _Frame) -> Tensor:

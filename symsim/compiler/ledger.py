@@ -24,7 +24,7 @@ class Ledger:
         The same name with the same formula is one definition.
         """
         formula = sympy.sympify(expression)
-        if formula.is_Number and part not in ("params", "memory", "flops"):
+        if formula.is_Number and part.partition(".")[0] not in ("params", "memory", "flops"):
             return formula
         known = self._definitions.get(name)
         if known is not None and known.expression != formula:

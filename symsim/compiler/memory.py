@@ -12,7 +12,7 @@ from sympy import Expr, Integer
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.liveness import Moment
 from symsim.compiler.phases import Phased, phase
-from symsim.compiler.simplify import Terms, add, dominates, scale, terms, tidy, total, undominated
+from symsim.compiler.simplify import Bounds, Terms, add, dominates, scale, terms, tidy, total, undominated
 from symsim.compiler.stages import Part, Stages
 from symsim.elements import element_bytes
 from symsim.functions import less, maximum, minimum, stage_max
@@ -97,7 +97,7 @@ def states(structure: Structure, state_bytes: Fraction, ledger: Ledger) -> None:
     if "P_expert" in ledger:
         groups.append((ledger.value("P_expert"), symbol("edp")))
     if "zero_shard" in structure.symbols:
-        groups = [(elements, symbol("zero_shard")) for elements, _ in groups]
+        groups = [(elements, minimum(symbol("zero_shard"), whole)) for elements, whole in groups]
     for name, size, stage, meaning in (
         ("weights", weight, 3, "weights"),
         ("gradients", grad, 2, "gradient buffer"),
@@ -107,7 +107,14 @@ def states(structure: Structure, state_bytes: Fraction, ledger: Ledger) -> None:
         ledger.define(name, amount, meaning, "bytes", "memory")
 
 
-def activations(units: tuple[Held, ...], stages: Stages, stream: Expr, structure: Structure, ledger: Ledger) -> None:
+def activations(
+    units: tuple[Held, ...],
+    stages: Stages,
+    stream: Expr,
+    bounds: Bounds,
+    structure: Structure,
+    ledger: Ledger,
+) -> None:
     """Saved bytes, what one micro-batch adds at its worst moment, and the peak of the stage.
 
     ``stream`` is the size of the residual stream: a stage behind another still holds the gradient
@@ -119,7 +126,7 @@ def activations(units: tuple[Held, ...], stages: Stages, stream: Expr, structure
     for held in units:
         own = total(t.bytes for t in held.phased.kept)
         saved[held.suffix] = own
-        rises[held.suffix] = undominated(_rises(held, own))
+        rises[held.suffix] = undominated(_rises(held, own), bounds)
         if own:
             ledger.define(
                 f"A{held.suffix}", tidy(own), f"saved by one {held.title} for one micro-batch", "bytes", "memory"
@@ -127,7 +134,7 @@ def activations(units: tuple[Held, ...], stages: Stages, stream: Expr, structure
     one = sympy.Add(*(_times(_kept_count(h), ledger.value(f"A{h.suffix}")) for h in units))
     ledger.define("S", one, "saved by the stage for one micro-batch", "bytes", "memory")
     ledger.define("activations", ledger.value("f") * ledger.value("S"), "saved activations", "bytes", "memory")
-    workspace = _workspace(units, saved, rises, stages.may_be_empty, ledger)
+    workspace = _workspace(units, saved, rises, bounds, stages.may_be_empty, ledger)
     sent = less(0, symbol("i")) * stream
     held = _buffers(units, stages, sent, ledger)
     ledger.define("workspace", held + workspace, "buffers, and above S at the worst moment", "bytes", "memory")
@@ -183,6 +190,7 @@ def _workspace(
     units: tuple[Held, ...],
     saved: Mapping[str, Terms],
     rises: Mapping[str, Mapping[str, Terms]],
+    bounds: Bounds,
     may_be_empty: bool,
     ledger: Ledger,
 ) -> Expr:
@@ -195,15 +203,39 @@ def _workspace(
     for position, held in enumerate(units):
         own = rises[held.suffix]
         if not held.part.is_layer and position == 0 and not may_be_empty:
-            own = {n: r for n, r in own.items() if not all(dominates(saved[k.suffix], r) for k in layer_kinds)}
+            own = {n: r for n, r in own.items() if not all(dominates(saved[k.suffix], r, bounds) for k in layer_kinds)}
         if not any(own.values()):
             continue
-        worst = maximum(*(tidy(r) for r in own.values()))
-        rise = ledger.define(f"w{held.suffix}", worst, f"above S while one {held.title} runs", "bytes", "memory")
+        rise = _worst(held, own, ledger)
         later = sympy.Add(*(_times(_kept_count(h), ledger.value(f"A{h.suffix}")) for h in units if _follows(h, held)))
         present = Integer(1) if held.part.is_layer and len(layer_kinds) == 1 and not may_be_empty else _some(held)
-        candidates.append(_times(present, rise - later))
+        above = _times(present, rise - later)
+        meaning = (
+            f"above S while the last {held.title} of the stage runs"
+            if held.part.is_layer
+            else f"above S in the {held.title}"
+        )
+        candidates.append(ledger.define(f"rise{held.suffix}", above, meaning, "bytes", "memory"))
     return maximum(*candidates, 0) if len(candidates) > 1 else maximum(*candidates)
+
+
+def _worst(held: Held, own: Mapping[str, Terms], ledger: Ledger) -> Expr:
+    """The largest rise of a unit; each moment that may be the largest has a name."""
+    named: list[Expr] = []
+    for moment, rise in own.items():
+        operator, _, phase_name = moment.rpartition(" ")
+        where_ = f"w.{_full_name(held, operator)}.{phase_name}"
+        meaning = f"above S while {operator} runs {_ADVERB[phase_name]}"
+        named.append(ledger.define(where_, tidy(rise), meaning, "bytes", "memory") if len(own) > 1 else tidy(rise))
+    return ledger.define(f"w{held.suffix}", maximum(*named), f"above S while one {held.title} runs", "bytes", "memory")
+
+
+_ADVERB = {"forward": "forward", "recompute": "again", "backward": "backward"}
+
+
+def _full_name(held: Held, operator: str) -> str:
+    prefix = held.suffix.removeprefix("_")
+    return operator if not prefix or operator.startswith(f"{prefix}.") else f"{prefix}.{operator}"
 
 
 def _buffers(units: tuple[Held, ...], stages: Stages, sent: Expr, ledger: Ledger) -> Expr:

@@ -61,7 +61,7 @@ def sent_bytes(message: Message) -> Expr:
 
 
 def message_time(message: Message, ledger: Ledger) -> Expr:
-    """α–β time of one message, zero on a single rank."""
+    """α–β time of one message, zero on a single rank. A send_receive goes from rank to rank."""
     axis = axes()[message.axis]
     rate, delay = _rate(axis, message.collective, ledger), _delay(axis, message.collective, ledger)
     if message.collective == "send_receive":
@@ -106,7 +106,7 @@ def _delay(axis: Axis, collective: str, ledger: Ledger) -> Expr:
         _figure("network", collective, "fixed", axis.span),
     )
     if collective == "send_receive":
-        delay = where(_inside(axis), inside, outside) + fixed
+        delay = (axis.ranks - 1) * (where(_inside(axis), inside, outside) + fixed)
     else:
         islands = axis.ranks / _together(axis, ledger)
         hops = where(

@@ -24,7 +24,8 @@ COLLECTIVE = {
     "reduce": "all_reduce",
     "all_to_all": "all_to_all",
 }
-AXES = ("tp", "cp", "ep", "etp", "dp", "edp")
+AXES = ("tp", "cp", "ep", "etp")
+"""Axes over which an operator may send; gradients travel over dp and edp by themselves."""
 
 
 class OperatorCall:
@@ -67,8 +68,15 @@ class OperatorCall:
                 raise error("E221", f"{message}; '{given.name}' has {len(given.shape)}", place)
             for dimension, size in zip(pattern.shape, given.shape, strict=True):
                 if isinstance(dimension, tree.Name):
-                    self._scope.values.setdefault(dimension.name, size)
+                    self._match(dimension.name, size, given, place)
             self._scope.tensors[pattern.name] = given
+
+    def _match(self, name: str, size: sympy.Expr, given: Tensor, place: Place) -> None:
+        """A dimension's name stands for one size in all inputs."""
+        known = self._scope.values.setdefault(name, size)
+        if known is not size and sympy.expand(known - size) != 0:
+            message = f"{self.item.name} needs inputs of one size '{name}': here {known} and, of '{given.name}', {size}"
+            raise error("E243", message, place)
 
     def _run(self, items: Iterable[tree.Node]) -> None:
         for item in items:

@@ -12,6 +12,7 @@ from symsim.compiler.ledger import Ledger, inputs_of
 from symsim.compiler.optimizer import optimizer_cost
 from symsim.compiler.phases import check_regions
 from symsim.compiler.rules import divides
+from symsim.compiler.simplify import bounds_of
 from symsim.compiler.stages import stages
 from symsim.language.library import library_for
 from symsim.records.cost import CostModel, Rule
@@ -53,7 +54,7 @@ def compile_cost(
         memory.parameters(held, ledger)
         work.model_totals(graph, vocab, ledger)
         memory.states(structure, state_bytes, ledger)
-        memory.activations(units, held, stream, structure, ledger)
+        memory.activations(units, held, stream, bounds_of(rules), structure, ledger)
     with timed("work"):
         work.hardware_flops(units, ledger)
         work.messages(units, stream, structure, ledger)
@@ -93,6 +94,12 @@ def _mesh_rules(structure: Structure) -> tuple[Rule, ...]:
         rules.append(divides(cp * tp, seq, "context and sequence parallelism spread the tokens of a sequence"))
     else:
         rules.append(divides(cp, seq, "context parallelism spreads the tokens of a sequence"))
+    if "zero_shard" in structure.symbols:
+        message = "zero_shard divides the ranks of the data-parallel group, dp·cp"
+        rules.append(divides(symbol("zero_shard"), world / (tp * pp), message))
+    if structure["schedule"] == "interleaved":
+        message = "interleaving takes the micro-batches of a step in groups of pp"
+        rules.append(divides(pp, gbs * tp * cp * pp / (mbs * world), message))
     return tuple(rules)
 
 

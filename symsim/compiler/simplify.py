@@ -11,6 +11,9 @@ from collections.abc import Iterable, Mapping
 import sympy
 from sympy import Expr, Integer, Rational
 
+from symsim.functions import at_most, equal, less, remainder
+from symsim.records.cost import Rule
+
 Terms = dict[Expr, Rational]
 """Monomial → coefficient."""
 
@@ -69,24 +72,41 @@ def _by_denominator(monomials: Mapping[Expr, Rational]) -> Expr:
     return sympy.Add(*(sympy.Add(*above) * below for below, above in groups.items()))
 
 
-def dominates(larger: Mapping[Expr, Rational], smaller: Mapping[Expr, Rational]) -> bool:
-    """Proof that ``larger ≥ smaller`` wherever every size is at least 1; False if none is found.
+Bounds = Mapping[Expr, int]
+"""Largest values of sizes, where a rule of the model limits them."""
 
-    Each negative term of the difference is covered by a positive one that is a multiple of it by
-    sizes with non-negative powers.
+
+def bounds_of(rules: Iterable[Rule]) -> dict[Expr, int]:
+    """``64 % (tp·cp) = 0`` limits tp and cp to 64."""
+    bounds: dict[Expr, int] = {}
+    for rule in rules:
+        amount = rule.amount
+        if rule.kind == "zero" and isinstance(amount, remainder) and amount.args[0].is_Integer:
+            whole = int(amount.args[0])
+            for size in amount.args[1].free_symbols:
+                bounds[size] = min(whole, bounds.get(size, whole))
+    return bounds
+
+
+def dominates(larger: Mapping[Expr, Rational], smaller: Mapping[Expr, Rational], bounds: Bounds) -> bool:
+    """Proof that ``larger ≥ smaller`` wherever sizes are at least 1 and within their bounds; False if
+    none is found.
+
+    Each negative term of the difference is covered by positive ones, as far as their ratio is sure.
     """
-    difference = add(larger, scale(smaller, -1))
+    difference = _least(add(larger, scale(smaller, -1)))
     spare = {m: c for m, c in difference.items() if c > 0}
     for monomial, coefficient in difference.items():
         lacking = -coefficient
         if lacking <= 0:
             continue
         for cover in list(spare):
-            if not _at_least_one(cover / monomial):
+            ratio = _least_ratio(cover / monomial, bounds)
+            if ratio == 0:
                 continue
-            used = min(spare[cover], lacking)
+            used = min(spare[cover], lacking / ratio)
             spare[cover] -= used
-            lacking -= used
+            lacking -= used * ratio
             if spare[cover] == 0:
                 del spare[cover]
             if lacking == 0:
@@ -96,20 +116,38 @@ def dominates(larger: Mapping[Expr, Rational], smaller: Mapping[Expr, Rational])
     return True
 
 
-def undominated(candidates: Mapping[str, Terms]) -> dict[str, Terms]:
+def _least(difference: Terms) -> Terms:
+    """A lower bound without brackets: one before a positive term may be 0, before a negative one 1."""
+    plain: Terms = {}
+    for monomial, coefficient in difference.items():
+        brackets = [f for f in sympy.Mul.make_args(monomial) if isinstance(f, equal | less | at_most)]
+        if brackets and coefficient > 0:
+            continue
+        bare = monomial / sympy.Mul(*brackets) if brackets else monomial
+        plain[bare] = plain.get(bare, Integer(0)) + coefficient
+    return plain
+
+
+def undominated(candidates: Mapping[str, Terms], bounds: Bounds) -> dict[str, Terms]:
     """The candidates that no other provably reaches; of equal ones the first stays."""
     kept: dict[str, Terms] = {}
     for name, candidate in candidates.items():
-        if any(dominates(other, candidate) for other in kept.values()):
+        if any(dominates(other, candidate, bounds) for other in kept.values()):
             continue
-        kept = {n: other for n, other in kept.items() if not dominates(candidate, other)}
+        kept = {n: other for n, other in kept.items() if not dominates(candidate, other, bounds)}
         kept[name] = candidate
     return kept
 
 
-def _at_least_one(ratio: Expr) -> bool:
-    return all(
-        exponent.is_Integer and exponent > 0 and base.is_Symbol and base.is_positive and base.is_integer
-        for base, exponent in ratio.as_powers_dict().items()
-        if base != 1
-    )
+def _least_ratio(ratio: Expr, bounds: Bounds) -> Rational:
+    """What a product of powers of sizes is at least; 0 where nothing is sure."""
+    least = Integer(1)
+    for base, exponent in ratio.as_powers_dict().items():
+        if base == 1:
+            continue
+        is_size = base.is_Symbol and base.is_positive and base.is_integer and exponent.is_Integer
+        if not is_size or (exponent < 0 and base not in bounds):
+            return Integer(0)
+        if exponent < 0:
+            least *= Integer(bounds[base]) ** exponent
+    return least

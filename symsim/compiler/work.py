@@ -173,7 +173,7 @@ def operator_times(units: tuple[Held, ...], structure: Structure, ledger: Ledger
             turn, _, axis = key.partition(".")
             what = f"{axis} messages" if axis else turn
             meaning = f"{what} of one {held.title}" + (f", {turn}" if axis else "")
-            each = ledger.define(f"one.{key}{held.suffix}", sympy.Add(*times), meaning, "s", "time")
+            each = ledger.define(f"one.{key}{held.suffix}", sympy.Add(*times), meaning, "s", "time.layer")
             sums[key] = sums.get(key, Integer(0)) + held.count * each
     for key, amount in sums.items():
         turn, _, axis = key.partition(".")
@@ -197,13 +197,13 @@ def _collect(
     name = f"{name}.{phase}"
     compute = roofline(work, phase, structure)
     if compute != 0:
-        compute = ledger.define(name, compute, f"{operator.kind}, {phase}", "s", "time")
+        compute = ledger.define(name, compute, f"{operator.kind}, {phase}", "s", "time.operator")
         own.setdefault(turn, []).append(compute)
     by_axis: dict[str, list[Expr]] = {}
     for message in work.messages:
         by_axis.setdefault(EXPOSED_AXES[message.axis], []).append(message_time(message, ledger))
     for axis, times in by_axis.items():
-        spent = ledger.define(f"{name}.{axis}", sympy.Add(*times), f"messages of {operator.kind}", "s", "time")
+        spent = ledger.define(f"{name}.{axis}", sympy.Add(*times), f"messages of {operator.kind}", "s", "time.operator")
         hidden = bool(structure["overlap_moe"] if axis == "ep" else structure["overlap_tp"] if axis == "tp" else False)
         own.setdefault(f"{turn}.{axis}", []).append(maximum(spent - compute, 0) if hidden else spent)
 

@@ -19,6 +19,8 @@ PART_TITLES: Final = {
     "flops": "floating-point operations",
     "flops.operator": "floating-point operations of each operator",
     "communication.operator": "messages of each operator",
+    "time.layer": "time of each layer",
+    "time.operator": "time of each operator",
 }
 """Headings of the parts whose name is an abbreviation."""
 

@@ -36,7 +36,7 @@ def _heading(level: int, title: str) -> str:
 def _table(rows: Iterator[tuple[str, str, str]]) -> str:
     lines = ["| symbol | name | meaning | unit |", "|:--|:--|:--|:--|"]
     for name, meaning, unit in rows:
-        lines.append(f"| ${latex.name(name)}$ | `{name}` | {_prose(meaning)} | {_prose(unit)} |")
+        lines.append(f"| $`{latex.name(name)}`$ | `{name}` | {_prose(meaning)} | {_prose(unit)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -73,6 +73,11 @@ class Program:
     def stage_register(self) -> int:
         return len(self.inputs)
 
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the tables that the program asks."""
+        return tuple(dict.fromkeys(i[1] for i in self.instructions if i[0] == "table"))
+
     def register_of(self, position: int) -> int:
         """The register that the instruction at a position fills."""
         return len(self.inputs) + 1 + position

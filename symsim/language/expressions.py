@@ -103,7 +103,9 @@ def evaluate(node: tree.Expression, scope: Scope) -> Value:
             chosen = truth(evaluate(condition, scope), condition.place, scope)
             return evaluate(then if chosen else other, scope)
         case tree.Apply(function=function, arguments=arguments, place=place):
-            applied = scope.apply(function, tuple(evaluate(a, scope) for a in arguments), place)
+            # Numbers only: sympy would hand a text to Python.
+            numbers = tuple(number(evaluate(a, scope), a.place, scope) for a in arguments)
+            applied = scope.apply(function, numbers, place)
             check_growth(applied, place)
             return applied
         case tree.SetOf(items=items):
@@ -127,15 +129,6 @@ def number(value: Value, place: Place, scope: Scope) -> Value:
     if isinstance(value, str | bool | frozenset):
         raise error("E207", f"expected a number, not {describe(value)}", place, "a number is written 8, 0.5 or 2 * 4")
     return value
-
-
-def names_of(node: tree.Expression) -> set[str]:
-    """Every name that stands in an expression."""
-    match node:
-        case tree.Name(name=name):
-            return {name}
-        case _:
-            return set().union(*map(names_of, parts_of(node)))
 
 
 def parts_of(node: tree.Expression) -> tuple[tree.Expression, ...]:
@@ -283,6 +276,8 @@ def _power(left: Value, right: Value, place: Place) -> Value:
 
 
 def _compare(operator: str, left: Value, right: Value, node: tree.Binary, scope: Scope) -> bool:
+    if isinstance(left, Word):
+        raise unknown(left, scope, "a name or a number is compared here")
     left, right = scope.settle(left, node.left.place), scope.settle(right, node.right.place)
     if operator == "in":
         if not isinstance(right, frozenset):
@@ -311,8 +306,8 @@ def divisors(n: Value) -> frozenset[int]:
 
 
 FUNCTIONS: dict[str, tuple[int, int, Any]] = {
-    "min": (1, 64, min),
-    "max": (1, 64, max),
+    "min": (1, 64, lambda *values: min(values)),
+    "max": (1, 64, lambda *values: max(values)),
     "ceil": (1, 1, math.ceil),
     "floor": (1, 1, math.floor),
     "divisors": (1, 1, divisors),
@@ -337,3 +332,19 @@ def collect(problems: list[InputError]) -> None:
     """Raise all collected errors as one, if there are any."""
     if problems:
         raise InputError([d for p in problems for d in p.diagnostics])
+
+
+def names_in(node: tree.Expression) -> set[str]:
+    """Every name that an expression uses."""
+    match node:
+        case tree.Name(name=name):
+            return {name} - {"true", "false"}
+        case tree.Unary(operand=operand):
+            return names_in(operand)
+        case tree.Binary(left=left, right=right):
+            return names_in(left) | names_in(right)
+        case tree.Choose(then=then, condition=condition, other=other):
+            return names_in(then) | names_in(condition) | names_in(other)
+        case tree.Apply(arguments=arguments):
+            return set().union(*map(names_in, arguments))
+    return set()

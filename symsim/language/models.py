@@ -10,7 +10,7 @@ from pathlib import Path
 from symsim import resources
 from symsim.diagnostics import MAX_SHOWN, InputError, Place, Source, error, nearest
 from symsim.language import tree
-from symsim.language.expressions import Plain, Value, Word, collect, describe, evaluate, names_of, refuse_unit
+from symsim.language.expressions import Plain, Value, Word, collect, describe, evaluate, names_in, refuse_unit
 from symsim.language.library import RESERVED, Library, file_hint, library_of, read_source
 from symsim.language.parser import parse_model
 from symsim.records.model import Model
@@ -189,7 +189,7 @@ class _Dimensions(Plain):
                 return True
             node = self.node(current) if current not in seen and current in self._parameters else None
             seen.add(current)
-            pending += names_of(node) if node is not None else ()
+            pending += names_in(node) if node is not None else ()
         return False
 
     def lookup(self, name: str) -> Value | None:
@@ -222,7 +222,7 @@ class _Dimensions(Plain):
         if name in self._arguments:
             return self._arguments[name].value.place
         default = self._parameters[name].default
-        used = [self._arguments[n].value.place for n in names_of(default) if n in self._arguments] if default else []
+        used = [self._arguments[n].value.place for n in names_in(default) if n in self._arguments] if default else []
         return next((place for place in used if place.source != self._place.source), self._place)
 
     def _kind(self, name: str) -> tuple[str, int]:
@@ -273,7 +273,7 @@ class _Dimensions(Plain):
     def _origin(self, name: str) -> str:
         """How a dimension came to its value: what can be changed."""
         node = self.node(name)
-        used = {n: self.values[n] for n in sorted(names_of(node)) if n in self.values} if node is not None else {}
+        used = {n: self.values[n] for n in sorted(names_in(node)) if n in self.values} if node is not None else {}
         if not used:
             return f"for example {name} = 64"
         given = ", ".join(f"{n} = {value}" for n, value in used.items())

@@ -120,7 +120,9 @@ def elaborate_strategy(parsed: tree.StrategyFile, name: str, settings: tuple[tre
         places[choice.name] = choice.place
         known = CHOICES.get(choice.name)
         try:
-            if known is None:
+            if known is None and choice.among:
+                among[choice.name] = ()
+            elif known is None:
                 overrides[choice.name] = choice.value
             elif choice.among:
                 among[choice.name] = _set(known, choice.value)
@@ -247,7 +249,7 @@ def route_overrides(
             system[name] = node
         else:
             hint = nearest(name, [*CHOICES, *dimensions, *figures, "gpus_per_node"])
-            hint = hint or "docs/reference.md lists the names of strategies; figures of a machine have a point"
+            hint = hint or "docs/strategy.md lists the names of strategies; figures of a machine have a point"
             message = f"'{name}' is not a name of a strategy, of this model or of a machine"
             problems.append(error("E314", message, strategy.places[name], hint))
     collect(problems)

@@ -93,6 +93,7 @@ _OF_CATEGORY = defaultdict(
         "Nd": "digits are 0-9",
     },
 )
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")
 _FIRST_WORD = re.compile(r"(?:\s|#[^\n]*)*([A-Za-z_]\w*|\{)?")
 _STATEMENT_WORD = re.compile(r"(?:^|[\n;{}])[ \t]*([A-Za-z_]\w*)[ \t]*$")
 
@@ -146,7 +147,13 @@ def _character(source: Source, offset: int) -> InputError:
     place = place_at(source, offset)
     char = source.text[offset : offset + 1]
     if char == '"':
-        return error("E113", "this text is never closed", place, 'a text ends on its line, with "')
+        end = source.text.find('"', offset + 1)
+        control = _CONTROL.search(source.text, offset + 1, max(end, 0))
+        if end < 0 or (control is not None and control[0] == "\n"):
+            return error("E113", "this text is never closed", place, 'a text ends on its line, with "')
+        if control is not None:
+            offset, char = control.start(), control[0]
+            place = place_at(source, offset)
     name = f"'{char}'" if char.isprintable() else f"U+{ord(char):04X}"
     if not char.isascii():
         name += f" ({unicodedata.name(char, 'a character without a name')})"

@@ -26,8 +26,10 @@ FALLBACKS = {"matmul.fp8_relative_efficiency": 1.0, "hbm.efficiency": 1.0, "hbm.
 LINK_FALLBACKS = {"efficiency": 1.0, "latency": 0.0, "fixed": 0.0}
 
 
-def bind(system: System, names: tuple[str, ...]) -> Machine:
+def bind(system: System, names: tuple[str, ...], tables: tuple[str, ...] = ()) -> Machine:
     """Values for those of ``names`` that belong to a machine (dotted ones and gpus_per_node).
+
+    ``tables`` are those that will be asked; what a machine does not state becomes an assumption.
 
     Raises:
         InputError: the machine says nothing about a name, such as a precision that it lacks.
@@ -44,7 +46,12 @@ def bind(system: System, names: tuple[str, ...]) -> Machine:
         values[name], assumed = found
         if assumed:
             assumptions.append(assumed)
-    return Machine(system.name, values, lookup_of(system), tuple(assumptions))
+    for name in tables:
+        first, last = name.partition(".")[0], name.rpartition(".")[2]
+        stated = name in system.tables or name in system.figures or f"{first}.{last}" in system.figures
+        if not stated and first not in ("link", "network"):
+            assumptions.append(f"{first}.efficiency is not stated: matmul.efficiency is taken")
+    return Machine(system.name, values, lookup_of(system), tuple(dict.fromkeys(assumptions)))
 
 
 def lookup_of(system: System) -> Callable[..., Any]:

@@ -64,7 +64,7 @@ def _memory(memory: dict[str, Any]) -> None:
     columns = ("weights", "gradients", "optimizer", "activations", "workspace", "peak")
     rows = [[str(k), *(bytes_text(stage[c]) for c in columns)] for k, stage in enumerate(memory["stages"])]
     print_table(["stage", *columns], rows, "memory of one GPU, by pipeline stage")
-    line = f"peak {bytes_text(memory['peak_bytes'])} on stage {memory['peak_stage']}"
+    line = f"peak {bytes_text(memory['peak_bytes'])} on stage {memory['peak_stage']} ({memory['peak_moment']})"
     if memory["capacity_bytes"] is not None:
         share = memory["peak_bytes"] / memory["capacity_bytes"]
         verdict = "fits" if memory["fits"] else "does not fit"

@@ -86,6 +86,23 @@ def test_a_plan_that_does_not_fit_ends_with_status_1(capsys: pytest.CaptureFixtu
     assert "does not fit" in out
 
 
+def test_a_requirement_of_the_strategy_that_is_not_met_ends_with_status_1(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "s.sym"
+    path.write_text("strategy s\nworld = 16; tp = 16; gbs = 16; seq = 1024\nrequire tp <= gpus_per_node\n")
+    status, out, _ = run(capsys, "eval", "llama2_7b", "-s", str(path), "-y", "h100_sxm", "--json")
+    assert status == 1
+    assert json.loads(out)["warnings"] == ["the strategy's requirement is not met: tp <= gpus_per_node"]
+    status, out, _ = run(capsys, "eval", "llama2_7b", "-s", str(path), "--set", "tp=8", "-y", "h100_sxm", "--json")
+    assert status == 0
+
+
+def test_the_peak_names_the_operator_that_binds(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "eval", "llama3_8b", "-s", "world=8,gbs=8,seq=4096", "--json")
+    assert json.loads(out)["memory"]["peak_moment"] == "head.loss forward, 1 micro-batches in flight"
+
+
 def test_set_overrides_model_strategy_and_machine(capsys: pytest.CaptureFixture[str]) -> None:
     settings = ("--set", "layers=12", "--set", "tp=4", "--set", "network.bandwidth=12.5 GB/s", "--json")
     _, out, _ = run(capsys, "eval", "llama3_70b", "-s", "tp8_pp4", "-y", "h100_sxm", *settings)

@@ -30,4 +30,5 @@ def family(body: str) -> str:
 
 def layers_of(layer: str, before: str = "") -> str:
     """A family whose layers are ``layer``, behind the items ``before`` that it may use."""
-    return f"{before}\n{family(f'    embedding\n    repeat layers {{ {layer} }}\n    normalization\n    head(tied)')}"
+    body = f"    embedding\n    repeat layers {{ {layer} }}\n    normalization\n    head(tied)"
+    return f"{before}\n{family(body)}"

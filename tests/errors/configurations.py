@@ -1,0 +1,77 @@
+"""Configurations of Hugging Face, and cases of measurements, that are wrong."""
+
+from __future__ import annotations
+
+import json
+
+from tests.errors.case import Case, Content
+
+LLAMA = {
+    "model_type": "llama",
+    "hidden_size": 64,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "intermediate_size": 128,
+    "vocab_size": 256,
+}
+
+
+def config(
+    name: str, code: str, content: Content, message: str, hint: str, place: str | None, shown: bool = True
+) -> Case:
+    where = None if place is None else f"config.json:{place}"
+    return Case(name, code, ("import", "hf", "config.json"), message, hint, where, {"config.json": content}, shown)
+
+
+def key(name: str, code: str, changed: str, value: object, message: str, hint: str) -> Case:
+    """A configuration of Llama with one key changed; each key has a line."""
+    text = json.dumps({**LLAMA, changed: value}, indent=1)
+    line = next(k for k, line in enumerate(text.split("\n"), 1) if line.strip().startswith(f'"{changed}"'))
+    return config(name, code, text, message, hint, f"{line}:2")
+
+
+def cases(name: str, code: str, content: Content, message: str, hint: str, shown: bool = True) -> Case:
+    return Case(name, code, ("validate", "cases.json"), message, hint, None, {"cases.json": content}, shown)
+
+
+CASES = [
+    Case("no configuration", "E500", ("import", "hf", "config.json"), "cannot read config.json", ""),
+    Case("model for a configuration", "E500", ("import", "hf", "m.sym"), "'m.sym' is not a config.json",
+         "ends in .json"),
+    Case("no configuration to evaluate", "E500", ("formula", "nope.json"), "cannot read nope.json", ""),
+    config("folder for a configuration", "E500", None, "config.json is a folder", "the config.json inside it", None),
+    config("configuration of 2 MB", "E501", '{"a": "' + "x" * 2_000_000 + '"}', "is too large", "at most 1024 KiB",
+           None, False),
+    config("binary configuration", "E501", bytes(range(256)), "is not a text file", "UTF-8", None, False),
+    config("empty configuration", "E502", "", "the text ends too early", "expected a value", "1:1"),
+    config("configuration cut off", "E502", '{"a": ', "the text ends too early", "expected a value", "1:7"),
+    config("number of 100,000 digits", "E502", '{"a": ' + "9" * 100_000 + "}", "a number of 100000 characters",
+           "no dimension", "1:7", False),
+    config("100,000 brackets", "E503", "[" * 100_000, "nested more than 32 deep", "", "1:33", False),
+    config("key given twice", "E504", '{"a": 1, "a": 2}', 'the key "a" is given twice', "config.json:1:2", "1:10"),
+    config("list for a configuration", "E505", "[]", "holds a list, not an object", "expected { … }", "1:1"),
+    config("no model type", "E506", "{}", "no 'model_type'", "Hugging Face writes one", "1:1"),
+    key("unknown model type", "E507", "model_type", "lama", "model_type 'lama' is not known", "did you mean 'llama'?"),
+    key("model type that ends the text", "E507", "model_type", 'llama"\nblock evil { }', "is not known", "known here"),
+    config("no sizes", "E508", '{"model_type": "llama"}', "the configuration has no 'hidden_size'", "", "1:1"),
+    key("text for a size", "E509", "vocab_size", "256", "'vocab_size' must be a whole number, not the text '256'", ""),
+    key("huge number for a size", "E509", "vocab_size", 1e99, "must be a whole number, not 1e+99", ""),
+    key("nan for a size", "E509", "vocab_size", float("nan"), "must be a whole number, not nan", ""),
+    key("list for a size", "E509", "num_key_value_heads", [1], "must be a whole number, not a list", ""),
+    key("text for a flag", "E509", "tie_word_embeddings", "yes", "must be true or false, not the text 'yes'", ""),
+    key("negative size", "E510", "hidden_size", -1, "'hidden_size' must be at least 1, not -1", ""),
+    key("no layers", "E510", "num_hidden_layers", 0, "'num_hidden_layers' must be at least 1, not 0", ""),
+    key("heads that do not divide the width", "E511", "num_attention_heads", 3, "3 heads cannot share 64 features",
+        "'head_dim'"),
+    key("unknown activation", "E512", "hidden_act", "tanhh", "with 'tanhh' cannot be expressed",
+        "known here: gelu, silu, swish"),
+    key("activation that ends the text", "E512", "hidden_act", "silu)\nblock evil { }", "cannot be expressed",
+        "known here"),
+    Case("no cases", "E600", ("validate", "cases.json"), "cannot read cases.json", ""),
+    cases("folder for cases", "E600", None, "cannot read cases.json", ""),
+    cases("cases cut off", "E601", "[1, 2", "cases.json is not JSON", ""),
+    cases("100,000 brackets in cases", "E601", "[" * 100_000, "cases.json is not JSON", "", False),
+    cases("binary cases", "E601", bytes(range(256)), "cases.json is not JSON", "", False),
+    cases("object for cases", "E602", "{}", "is not a list of cases", ""),
+    cases("case without a model", "E602", '[{"id": "a"}]', "lacks set, strategy, measured, model", ""),
+]  # fmt: skip

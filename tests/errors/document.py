@@ -1,0 +1,196 @@
+"""``docs/errors.md``: every code, what to do about it, and an example as it is printed."""
+
+from __future__ import annotations
+
+import shlex
+
+from tests.errors.case import Case, outcome
+from tests.errors.table import CASES
+
+INTRODUCTION = """# Errors
+
+What is wrong with an input is said on standard error: where (file, line and column, with the line and a caret below
+it), what, and what would be right. All errors of a file are reported together, up to twenty. The exit status is then 2,
+and nothing is printed on standard output. Status 1 is no error: it says that the answer is no, such as a plan that does
+not fit into memory.
+
+`<--set>`, `<strategy>` and `<model>` stand for what was written on the command line. `symsim check FILE…` reports the
+errors of files without evaluating anything.
+
+This page is made by `SYMSIM_REFRESH_GOLDEN=1 pytest tests/errors/test_every_code.py`; each example is a test.
+"""
+
+SECTIONS = {
+    "E0": "The command line",
+    "E1": "Reading a file",
+    "E2": "Models, blocks and operators",
+    "E3": "Strategies and plans",
+    "E4": "Machines and tables",
+    "E5": "Hugging Face configurations",
+    "E6": "Measured cases",
+}
+
+CODES = {
+    "E001": ("unknown command", "Use one of the commands that `symsim --help` lists."),
+    "E002": ("no strategy", "Give the plan to evaluate with `-s`: a shipped name, a file, or choices."),
+    "E003": ("wrong use of a command", "`symsim COMMAND --help` shows the arguments and options of a command."),
+    "E004": ("the answer cannot be written", "Make room on the disk that standard output goes to."),
+    "E100": ("a file cannot be read", "Check the path, that it is a file and no folder, and that you may read it."),
+    "E101": ("not a text file", "Save the file as text in UTF-8."),
+    "E102": ("empty file", "A file holds at least one statement; comments alone say nothing."),
+    "E103": ("file too large", "Split the file, or leave out what the model does not use."),
+    "E104": ("nested too deep", "Give inner parts names of their own with `let`, or put them into blocks."),
+    "E105": (
+        "unexpected character",
+        "Replace it: names, numbers and marks are plain ASCII. Comments may hold anything.",
+    ),
+    "E106": ("unexpected word or mark", "Write what the hint lists at this place."),
+    "E107": ("number too large or too small", "Sizes go up to 10^12, figures of machines to 10^30."),
+    "E108": ("unknown unit", "Units are `B`, `FLOP`, `bit/s` and `s` with a prefix: `GB/s`, `GiB`, `TFLOP/s`, `us`."),
+    "E109": ("wrong range", "Write whole numbers, the smaller one first: `1..8`."),
+    "E110": ("formula grows too large", "Simplify the expression; shipped operators stay below a tenth of the bound."),
+    "E111": (
+        "another kind of file",
+        "Give each file in its place: the model first, a strategy with `-s`, a machine with `-y`.",
+    ),
+    "E112": ("bracket never closed", "Close the bracket that the caret shows."),
+    "E113": ("text never closed", "Close the text on its own line with a double quote."),
+    "E201": ("given or defined twice", "Keep one of the two."),
+    "E202": ("name that is taken", "Choose another name: formulas use this one for something else."),
+    "E203": ("unknown name", "Use a name that is defined here, or a number."),
+    "E204": ("unknown function", "The functions are `min`, `max`, `ceil`, `floor` and `divisors`."),
+    "E205": ("wrong number of arguments", "Write the function as in the hint."),
+    "E206": ("range too long", "Take a shorter range, or list the values."),
+    "E207": ("value of another kind", "Write a number, a word, a flag or a set, as the hint says."),
+    "E208": ("division by zero", "Change the divisor; it is zero with the sizes given."),
+    "E209": ("exponent that is no number", "Use a whole number as the exponent."),
+    "E210": ("unknown model", "`symsim list models` shows the names; a file is given by its path."),
+    "E211": ("no model in the file", "Add a line such as `model mine = llama(…)`."),
+    "E212": ("definition in a circle", "Give one of the names in the circle a value of its own."),
+    "E213": ("unknown family", "`symsim list library` shows the families."),
+    "E214": ("dimension without a name", "Write the name before the value: `layers = 32`."),
+    "E215": ("unknown dimension", "Use the dimensions that the family declares."),
+    "E216": ("missing dimension", "Add the dimensions that have no default."),
+    "E217": ("dimension that is not whole", "Change what it is computed from, or give it itself."),
+    "E218": ("dimension out of range", "A size is at least 1 and at most 10^12."),
+    "E219": ("unit on a plain number", "Leave the unit out: sizes are counts."),
+    "E220": (
+        "a size decides the structure",
+        "Decide by a dimension or a structural choice: sizes stay symbols in formulas.",
+    ),
+    "E221": ("tensor of another shape", "Give the operator a tensor with as many dimensions as it declares."),
+    "E222": ("unknown element type", "Use a type such as `bf16`, `fp32`, `int32`, `bool` or `activation`."),
+    "E223": ("unknown tensor", "Use an input, an output, or a tensor that the operator declares."),
+    "E224": ("unknown exchange", "The exchanges are `gather`, `scatter`, `copy`, `reduce` and `all_to_all`."),
+    "E225": ("unknown axis", "The axes are `tp`, `cp`, `ep`, `etp`, `dp` and `edp`."),
+    "E226": ("layer behind the layers", "Put all layers into `repeat`, before the head."),
+    "E227": ("family without layers", "Add `repeat layers { … }` to the family."),
+    "E228": ("wrong number of repetitions", "Use a whole number within the bound."),
+    "E229": ("statement between layers", "Put it into a layer."),
+    "E230": ("names for other tensors", "Write as many names before the `=` as the call gives tensors."),
+    "E231": ("repeat in a block", "Write `unroll` in a block; `repeat` makes pipeline layers, in a family."),
+    "E232": ("blocks that call each other", "End the circle of calls."),
+    "E233": ("unknown block or operator", "`symsim list library` shows what is shipped."),
+    "E234": ("body where none belongs, or none where one does", "Only a block that is declared `with body` takes one."),
+    "E235": ("wrong number of tensors", "Give the tensors that the block or operator declares."),
+    "E236": ("too many operators or statements", "Use `repeat` for layers instead of writing them out."),
+    "E237": ("value too many", "Leave it out, or give it by its name."),
+    "E238": ("unknown parameter", "Use the parameters that the block declares."),
+    "E239": ("missing value", "Give the parameter that has no default."),
+    "E240": ("condition of the library", "Change the dimension or the choice that the condition is about."),
+    "E241": ("unknown optimizer", "`symsim list library` shows the optimizers; a model's file may add one."),
+    "E242": ("unknown region", "Recompute regions that this model has; the hint lists them."),
+    "E243": ("tensors of sizes that differ", "Give the operator tensors that share the sizes it names alike."),
+    "E245": ("dimension that every model has", "Declare it as a parameter of the family."),
+    "E301": ("schedule without formula", "Choose one of the schedules in the hint."),
+    "E310": ("unknown strategy", "`symsim list strategies` shows the names; a file is given by its path."),
+    "E311": ("wrong setting", "Write `--set NAME=VALUE`, once for each name."),
+    "E312": ("size or number out of range", "Sizes are whole and at least 1."),
+    "E313": ("unknown word", "Use one of the words of this choice."),
+    "E314": (
+        "unknown name in a strategy",
+        "Use a name of a strategy, a dimension of the model, or a figure of the machine.",
+    ),
+    "E315": ("figure of a machine without a machine", "Name the machine with `-y`."),
+    "E320": ("space where one plan is wanted", "Give one value for each choice; `symsim search` takes spaces."),
+    "E321": ("choice without formula", "Leave the choice out; there is no formula for it yet."),
+    "E322": ("missing sizes", "Add the sizes that the plan needs."),
+    "E323": ("sizes that contradict each other", "Give `gbs` or `microbatches`, not both."),
+    "E324": ("choices that contradict each other", "Change one of the two as the hint says."),
+    "E330": (
+        "impossible plan",
+        "Change one of the sizes; the hint has the nearest values with which the plan is possible.",
+    ),
+    "E340": ("unknown size to keep", "`--keep` takes dimensions of the model that are numbers, or `all`."),
+    "E401": ("missing table", "Put the CSV file into the folder of the system file, or below it."),
+    "E402": ("table too large", "Keep the rows that are used."),
+    "E403": ("table that is no text", "Save the table as CSV in UTF-8."),
+    "E404": ("empty table", "Give a header and at least one row."),
+    "E405": ("wrong header", "Name every column once; the last one is the value."),
+    "E406": ("wrong number of cells", "Give each row a cell for every column."),
+    "E407": ("unknown phase", "The phases are `forward`, `input_grad` and `weight_grad`."),
+    "E408": ("wrong dimension in a table", "Dimensions are whole numbers from 1 on."),
+    "E409": ("wrong value in a table", "Values are positive numbers; times may be zero."),
+    "E410": ("impossible efficiency in a table", "Efficiencies are fractions of the peak, not per cent."),
+    "E411": ("row given twice", "Keep one of the two rows."),
+    "E420": ("unknown system", "`symsim list systems` shows the names; a file is given by its path."),
+    "E421": ("missing figure", "Add what the hint shows."),
+    "E422": ("unknown figure to set", "Set a figure that the machine states."),
+    "E423": ("unknown figure", "Use the figures of its group."),
+    "E424": ("wrong unit", "Write the figure in the unit of the hint, or in one with another prefix."),
+    "E425": ("figure out of range", "Figures are positive; latencies may be zero; counts are whole."),
+    "E426": ("impossible efficiency", "Efficiencies are fractions of the peak, not per cent."),
+    "E427": (
+        "wrong use of a table",
+        'Write `efficiency = table("FILE.csv")`; also `latency` and `fixed` may be measured.',
+    ),
+    "E428": ("table outside of its folder", "Put the table beside the system file; no other file is read."),
+    "E429": ("table of other dimensions", "Name the columns as the hint does, in this order."),
+    "E430": ("figure that a plan needs", "Add the figure to the machine, or choose what it has figures for."),
+    "E500": ("a configuration cannot be read", "Give the path of a `config.json`."),
+    "E501": ("configuration too large, or no text", "Give the `config.json` of a model, not its weights or tokenizer."),
+    "E502": ("not JSON", "Mend the JSON at the caret."),
+    "E503": ("JSON nested too deep", "Give the `config.json` of a model."),
+    "E504": ("key given twice", "Keep one of the two."),
+    "E505": ("no JSON object", "A configuration is an object: `{ … }`."),
+    "E506": ("no model type", "Add the `model_type`; symsim has to know which architecture the sizes belong to."),
+    "E507": ("unknown model type", "Write the model as a `.sym` file, or use a `model_type` of the hint."),
+    "E508": ("missing key", "Add the key."),
+    "E509": ("value of another kind", "Write a number, a flag, a text or a list, as the message says."),
+    "E510": ("size out of range", "Sizes are at least 1 and at most 10^12."),
+    "E511": ("keys that contradict each other", "Change one of the two."),
+    "E512": ("model that cannot be expressed", "Write the model as a `.sym` file, with blocks of its own."),
+    "E600": ("cases cannot be read", "Give the path of a JSON file of measured cases."),
+    "E601": ("cases that are no JSON", "Mend the JSON."),
+    "E602": ("incomplete case", "A case has `id`, `set`, `model`, `strategy` and `measured`."),
+}
+"""Code → what it is, and what to do."""
+
+
+def document() -> str:
+    out = [INTRODUCTION]
+    shown, hidden = [c for c in CASES if c.shown], [c for c in CASES if not c.shown]
+    examples = {case.code: case for case in (*reversed(hidden), *reversed(shown))}
+    section = ""
+    for code, (title, advice) in CODES.items():
+        if code[:2] != section:
+            section = code[:2]
+            out.append(f"## {SECTIONS[section]}\n")
+        out.append(f"### {code} {title}\n\n{advice}\n")
+        if code in examples:
+            out.append(f"```text\n{_example(examples[code])}\n```\n")
+    return "\n".join(out)
+
+
+def _example(case: Case) -> str:
+    files = [
+        f"# {name}\n{content.rstrip()}\n"
+        for name, content in case.files.items()
+        if isinstance(content, str) and case.shown and _needed(case, name)
+    ]
+    return "\n".join([*files, f"$ symsim {shlex.join(case.arguments)}", outcome(case).err.rstrip()])
+
+
+def _needed(case: Case, name: str) -> bool:
+    """A file is shown where the message does not show the line of it that is wrong."""
+    return f"{name}:" not in outcome(case).err

@@ -1,0 +1,44 @@
+"""No error without a test that provokes it and a section of the documentation; the documentation is what is printed."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.errors.document import CODES, document
+from tests.errors.table import CASES
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "errors.md"
+PROVOKED_ELSEWHERE = {"E004": "tests/errors/test_processes.py"}
+"""Codes that no input provokes: a process does."""
+
+SOURCES = [path.read_text(encoding="utf-8") for path in (ROOT / "symsim").rglob("*.py")]
+RAISED = {code for source in SOURCES for code in re.findall(r'"(E\d{3})"', source)}
+
+
+@pytest.mark.parametrize("code", sorted(RAISED))
+def test_code_is_provoked(code: str) -> None:
+    if code in PROVOKED_ELSEWHERE:
+        assert code in (ROOT / PROVOKED_ELSEWHERE[code]).read_text(encoding="utf-8")
+    else:
+        assert code in {case.code for case in CASES}
+
+
+@pytest.mark.parametrize("code", sorted(RAISED))
+def test_code_is_documented(code: str) -> None:
+    assert re.search(rf"^### {code} ", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_every_documented_code_can_be_raised() -> None:
+    assert set(CODES) == RAISED
+
+
+def test_documentation_shows_what_is_printed() -> None:
+    """``SYMSIM_REFRESH_GOLDEN=1 pytest`` writes the page anew."""
+    if os.environ.get("SYMSIM_REFRESH_GOLDEN"):
+        PAGE.write_text(document(), encoding="utf-8")
+    assert PAGE.read_text(encoding="utf-8") == document()

@@ -1,0 +1,101 @@
+"""The command as a process: exit status, silence on standard output, and pipes that close."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.errors.case import Case, write
+from tests.errors.table import CASES
+from tests.errors.texts import SMALL_PLAN
+
+HANGS_AFTER_S = 60
+SOME = (
+    "command line: unknown option",
+    "writing: binary file",
+    "writing: file of 10 MB",
+    "writing: huge power",
+    "libraries: block that calls itself",
+    "libraries: formula of a million terms",
+    "strategies: world that the mesh does not divide",
+    "strategies: a billion ranks",
+    "systems: link to elsewhere",
+    "configurations: 100,000 brackets",
+)
+
+
+def symsim(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "symsim", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=HANGS_AFTER_S, check=False)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.name in SOME], ids=lambda c: c.name.replace(" ", "-"))
+def test_wrong_input_ends_with_status_2(case: Case, tmp_path: Path) -> None:
+    write(tmp_path, case.files)
+    ended = symsim(*case.arguments, folder=tmp_path)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert f"error[{case.code}]: " in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_some_are_all() -> None:
+    assert {c.name for c in CASES} >= set(SOME)
+
+
+def test_plan_that_does_not_fit_ends_with_status_1() -> None:
+    ended = symsim("eval", "llama3_70b", "-s", SMALL_PLAN, "-y", "h100_sxm")
+    assert ended.returncode == 1
+    assert "does not fit" in ended.stdout
+    assert ended.stderr == ""
+
+
+def test_plan_that_fits_ends_with_status_0() -> None:
+    ended = symsim("eval", "gpt2_xl", "-s", SMALL_PLAN, "-y", "h100_sxm")
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("formula", "llama3_70b"), ("eval", "gpt2_xl", "-s", SMALL_PLAN, "--json"), ("list", "library"), ("--help",)],
+    ids=lambda a: a[0],
+)
+def test_reader_that_leaves_early_is_no_error(arguments: tuple[str, ...]) -> None:
+    """``symsim … | head -1``, with a reader that has closed the pipe before anything is written."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        command = [sys.executable, "-m", "symsim", *arguments]
+        ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, timeout=HANGS_AFTER_S, check=False)
+    finally:
+        os.close(writer)
+    assert ended.stderr == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_full_disk_is_reported() -> None:
+    """The one error, E004, that no input provokes."""
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "symsim", "list", "systems"]
+        ended = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=HANGS_AFTER_S, check=False
+        )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error[E004]: ")
+    assert "Traceback" not in ended.stderr
+
+
+def test_terminal_without_unicode_gets_an_answer() -> None:
+    command = [sys.executable, "-m", "symsim", "eval", "gpt2_xl", "-s", SMALL_PLAN]
+    ended = subprocess.run(
+        command,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        timeout=HANGS_AFTER_S,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert ended.stdout.isascii()

@@ -1,0 +1,233 @@
+"""What stands in the cache cannot be made to run code: an entry is data, and anything unexpected counts as absent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from symsim.analysis import evaluate
+from symsim.compiler import cache
+from tests.errors.case import run
+from tests.errors.texts import INLINE, SMALL_PLAN
+from tests.security.watching import watch
+
+ARGUMENTS = ("eval", INLINE, "-s", SMALL_PLAN, "-y", "h100_sxm", "--json")
+MARK = "evil_mark"
+CALL = f"__import__('os').system('touch {MARK}')"
+
+Change = Callable[[dict[str, Any]], Any]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder that one evaluation has filled."""
+    monkeypatch.setenv("SYMSIM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(evaluate, "_EVALUATORS", {})
+    monkeypatch.chdir(tmp_path)
+    assert run(*ARGUMENTS).status == 0
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def right(folder: Path) -> str:
+    return run(*ARGUMENTS).out
+
+
+def again(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The answer of a process that remembers nothing."""
+    monkeypatch.setattr(evaluate, "_EVALUATORS", {})
+    found = run(*ARGUMENTS)
+    assert (found.status, found.err) == (0, "")
+    return found.out
+
+
+def programs(folder: Path) -> list[Path]:
+    return [p for p in folder.glob("*.json") if '"instructions"' in p.read_text(encoding="utf-8")]
+
+
+def test_entries_are_the_owners_alone(folder: Path) -> None:
+    assert folder.stat().st_mode & 0o077 == 0
+    assert len(programs(folder)) == 1
+
+
+def test_second_run_compiles_nothing(folder: Path, right: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("compiled")
+
+    monkeypatch.setattr("symsim.compiler.pipeline.compile_cost", refuse)
+    assert again(monkeypatch) == right
+
+
+def _instruction(*replaced: Any) -> Change:
+    return lambda data: data["instructions"].__setitem__(3, list(replaced))
+
+
+def _part(name: str, value: Any) -> Change:
+    return lambda data: data.__setitem__(name, value)
+
+
+def _first_output(index: int, value: Any) -> Change:
+    return lambda data: next(iter(data["outputs"].values())).__setitem__(index, value)
+
+
+def _first_rule(index: int, value: Any) -> Change:
+    return lambda data: data["rules"][0].__setitem__(index, value)
+
+
+MALFORMED: dict[str, Change] = {
+    "operation of Python": _instruction("__import__", 0),
+    "operation that is a program": _instruction(CALL, 0),
+    "operation with a line break": _instruction(f"add\n    {CALL}\n", 0, 1),
+    "operation that is a list": _instruction(["add"], 0, 1),
+    "operation that is a number": _instruction(7, 0, 1),
+    "no operation": _instruction(),
+    "operation without operands": _instruction("add"),
+    "operand too many": _instruction("div", 0, 1, 2),
+    "operand too few": _instruction("where", 0, 1),
+    "register of the future": _instruction("add", 0, 10**6),
+    "register of its own": lambda data: _instruction("add", 0, len(data["inputs"]) + 1 + 3)(data),
+    "negative register": _instruction("add", 0, -1),
+    "register that is a text": _instruction("add", 0, CALL),
+    "register that is a fraction": _instruction("add", 0, 1.0),
+    "register that is a flag": _instruction("add", 0, True),
+    "register that is nothing": _instruction("add", 0, None),
+    "constant that is a text": _instruction("const", CALL),
+    "constant that is a list": _instruction("const", [1]),
+    "constant that is a flag": _instruction("const", True),
+    "constant that is not a number": _instruction("const", float("nan")),
+    "constant without end": _instruction("const", float("inf")),
+    "two constants": _instruction("const", 1, 2),
+    "table whose name is a number": _instruction("table", 5, 0),
+    "table of a register of the future": _instruction("table", "matmul", 10**6),
+    "dictionary for instructions": _part("instructions", {"0": ["const", 1]}),
+    "text for instructions": _part("instructions", CALL),
+    "nothing for instructions": _part("instructions", None),
+    "text for an instruction": lambda data: data["instructions"].__setitem__(3, CALL),
+    "numbers for inputs": _part("inputs", [1, 2]),
+    "text for inputs": _part("inputs", CALL),
+    "list for outputs": _part("outputs", []),
+    "number for a title": _part("title", 5),
+    "list for rules": lambda data: data["rules"].__setitem__(0, [0]),
+    "part too many": _part("code", CALL),
+    "part too few": lambda data: data.pop("rules"),
+    "output of the future": _first_output(0, 10**6),
+    "output that is a text": _first_output(0, CALL),
+    "output of an unknown scope": _first_output(1, "everything"),
+    "output with a number for its unit": _first_output(2, 5),
+    "rule of the future": _first_rule(0, 10**6),
+    "rule of an unknown kind": _first_rule(1, CALL),
+    "rule with a number for its message": _first_rule(2, 5),
+    "rule with a text for its names": _first_rule(3, CALL),
+}
+
+
+@pytest.mark.parametrize("change", MALFORMED.values(), ids=[n.replace(" ", "-") for n in MALFORMED])
+def test_malformed_entry_counts_as_absent(
+    folder: Path, right: str, change: Change, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it was written as symsim writes entries."""
+    (path,) = programs(folder)
+    data = cache.read(path.stem)
+    assert isinstance(data, dict)
+    change(data)
+    cache.write(path.stem, data)
+    assert again(monkeypatch) == right
+    assert not list(folder.parent.rglob(MARK))
+
+
+MODELS: dict[str, Any] = {
+    "list": [],
+    "text": CALL,
+    "nothing in it": {},
+    "list for a name": {"name": [CALL]},
+    "number for a title": {"title": 5},
+    "nothing for a family": {"family": None},
+    "text for a flag": {"own": CALL},
+    "list for dimensions": {"dimensions": ["hidden"]},
+    "fraction for a dimension": {"dimensions": {"hidden": 64.5}},
+    "list for a dimension": {"dimensions": {"hidden": [64]}},
+    "nothing for a dimension": {"dimensions": {"hidden": None}},
+}
+
+
+@pytest.mark.parametrize("change", MODELS.values(), ids=[n.replace(" ", "-") for n in MODELS])
+def test_malformed_model_counts_as_absent(
+    folder: Path, right: str, change: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (path,) = [p for p in folder.glob("*.json") if '"dimensions"' in p.read_text(encoding="utf-8")]
+    data = cache.read(path.stem)
+    cache.write(path.stem, {**data, **change} if isinstance(change, dict) and change else change)
+    assert again(monkeypatch) == right
+
+
+JUNK: dict[str, bytes] = {
+    "nothing": b"",
+    "no JSON": b"import os",
+    "cut off": b'{"title": "x", "inputs": [',
+    "binary": bytes(range(256)),
+    "null": b"null",
+    "number": b"5",
+    "list": b"[]",
+    "text": json.dumps(CALL).encode(),
+    "100,000 brackets": b"[" * 100_000,
+    "integer of 100,000 digits": b"9" * 100_000,
+    "17 MB": b" " * 17 * 2**20,
+    "pickle": b"cos\nsystem\n(S'touch evil_mark'\ntR.",
+}
+
+
+@pytest.mark.parametrize("junk", JUNK.values(), ids=[n.replace(" ", "-") for n in JUNK])
+def test_junk_counts_as_absent(folder: Path, right: str, junk: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in folder.glob("*.json"):
+        path.write_bytes(junk)
+    assert again(monkeypatch) == right
+    assert not list(folder.parent.rglob(MARK))
+
+
+def test_folder_in_place_of_an_entry_counts_as_absent(
+    folder: Path, right: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in list(folder.glob("*.json")):
+        path.unlink()
+        path.mkdir()
+    assert again(monkeypatch) == right
+
+
+def test_entry_that_is_mended_is_used_again(folder: Path, right: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in folder.glob("*.json"):
+        path.write_bytes(b"")
+    again(monkeypatch)
+    test_second_run_compiles_nothing(folder, right, monkeypatch)
+
+
+@pytest.mark.parametrize("chosen", ["off", "/proc/none", "file"])
+def test_cache_that_cannot_be_written_is_no_error(
+    folder: Path, right: str, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("file").touch()
+    monkeypatch.setenv("SYMSIM_CACHE", chosen)
+    assert again(monkeypatch) == right
+
+
+def test_names_of_an_entry_do_not_reach_the_compiler(folder: Path, right: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A well-formed program with hostile names, in a process of its own that is watched."""
+    (path,) = programs(folder)
+    data = cache.read(path.stem)
+    assert isinstance(data, dict)
+    data["title"] = f"x>\n{CALL}\n"
+    for instruction in data["instructions"]:
+        if instruction[0] == "table":
+            instruction[1] = f"')\n{CALL}\n#"
+    for rule in data["rules"]:
+        rule[2] = CALL
+    cache.write(path.stem, data)
+    work = folder.parent / "work"
+    work.mkdir()
+    found = watch(work, *ARGUMENTS, cache=folder)
+    assert found.started == ()
+    assert not [text for text in found.compiled if MARK in text]
+    assert not list(folder.parent.rglob(MARK))
