@@ -5,9 +5,9 @@ from __future__ import annotations
 import sympy
 
 from symsim.compiler.ledger import Ledger
-from symsim.compiler.memory import Held, qualified
 from symsim.compiler.network import sent_bytes
 from symsim.compiler.simplify import tidy, total
+from symsim.compiler.units import Held
 from symsim.records.graph import PHASES
 
 
@@ -24,7 +24,7 @@ def details(units: tuple[Held, ...], ledger: Ledger) -> None:
         for tensor in held.phased.kept:
             saved.setdefault(held.phased.holder[tensor], []).append(tensor.bytes)
         for operator in held.part.unit.operators:
-            name, kind = qualified(held, operator), operator.kind
+            name, kind = held.qualified(operator.name), operator.kind
             if held.phased.recomputed and held.part.count != held.part.recomputed:
                 name = f"recomputed.{name}"
             phases = [operator.work[p] for p in PHASES]

@@ -14,6 +14,7 @@ from symsim.compiler.phases import check_regions
 from symsim.compiler.rules import divides
 from symsim.compiler.simplify import bounds_of
 from symsim.compiler.stages import stages
+from symsim.compiler.units import held_units
 from symsim.language.library import library_for
 from symsim.records.cost import CostModel, Rule
 from symsim.records.model import Model
@@ -46,7 +47,7 @@ def compile_cost(
     with timed("stages"):
         _sizes(named, ledger)
         held = stages(graph, structure, ledger)
-        units = memory.held_units(held, structure)
+        units = held_units(held, structure)
     with timed("memory"):
         stream = graph.epilogue.input.bytes if graph.epilogue.input is not None else sympy.Integer(0)
         vocab = _dimension(model, "vocab", kept)

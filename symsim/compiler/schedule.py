@@ -9,6 +9,7 @@ from sympy import Expr, Integer
 
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.network import message_time
+from symsim.compiler.stages import virtual_chunks
 from symsim.compiler.work import step_messages
 from symsim.diagnostics import error
 from symsim.functions import less, maximum, stage_max, stage_pick, stage_sum
@@ -38,9 +39,7 @@ def schedule(structure: Structure, stream: Expr, ledger: Ledger) -> None:
     they overlap. Source: Narayanan et al. 2021, section 2.2.
     """
     pp, m = symbol("pp"), symbol("m")
-    chunks: Expr = Integer(1)
-    if structure["schedule"] == "interleaved":
-        chunks = symbol("vp") if "vp" in structure.symbols else Integer(int(structure.get("vp") or 1))  # type: ignore[arg-type]
+    chunks = virtual_chunks(structure)
     hop = ledger.define(
         "p2p", message_time(Message("send_receive", stream, "pp"), ledger), "one hop to a neighbour", "s", "time"
     )

@@ -6,7 +6,8 @@ minimum, a ceiling) counts as one more factor.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
+from typing import TypeVar
 
 import sympy
 from sympy import Expr, Integer, Rational
@@ -14,6 +15,7 @@ from sympy import Expr, Integer, Rational
 from symsim.functions import at_most, equal, less, remainder
 from symsim.records.cost import Rule
 
+Key = TypeVar("Key", bound=Hashable)
 Terms = dict[Expr, Rational]
 """Monomial → coefficient."""
 
@@ -128,9 +130,9 @@ def _least(difference: Terms) -> Terms:
     return plain
 
 
-def undominated(candidates: Mapping[str, Terms], bounds: Bounds) -> dict[str, Terms]:
+def undominated(candidates: Mapping[Key, Terms], bounds: Bounds) -> dict[Key, Terms]:
     """The candidates that no other provably reaches; of equal ones the first stays."""
-    kept: dict[str, Terms] = {}
+    kept: dict[Key, Terms] = {}
     for name, candidate in candidates.items():
         if any(dominates(other, candidate, bounds) for other in kept.values()):
             continue

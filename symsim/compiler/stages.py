@@ -94,6 +94,11 @@ def stages(graph: Graph, structure: Structure, ledger: Ledger) -> Stages:
     return Stages(tuple(parts), rules, uneven)
 
 
+def virtual_chunks(structure: Structure) -> Expr:
+    """vp, a symbol where the strategy interleaves."""
+    return symbol("vp") if "vp" in structure.symbols else Integer(1)
+
+
 def _intervals(
     layers: Expr, single: bool, structure: Structure, ledger: Ledger
 ) -> tuple[list[tuple[Expr, Expr]], tuple[Rule, ...]]:
@@ -105,7 +110,7 @@ def _intervals(
     vp = structure.get("vp")
     ends = _ends(layers, structure)
     if ends is None:
-        chunks = symbol("vp") if "vp" in structure.symbols else Integer(1)
+        chunks = virtual_chunks(structure)
         rule = divides(pp * chunks, layers, "layers are spread evenly over pp·vp chunks (or give first_stage_layers)")
         if isinstance(vp, int) and vp > 1 and not single:
             share = layers / (pp * vp)

@@ -12,9 +12,9 @@ import sympy
 from sympy import Expr, Integer, Symbol
 
 from symsim.compiler.ledger import Ledger
-from symsim.compiler.memory import Held, qualified
 from symsim.compiler.network import message_time, sent_bytes
 from symsim.compiler.simplify import tidy, total
+from symsim.compiler.units import Held
 from symsim.functions import maximum, stage_sum, table
 from symsim.records.graph import PHASES, Graph, Kernel, Message, Operator, PhaseName, Unit, Work
 from symsim.records.strategy import Structure
@@ -166,9 +166,9 @@ def operator_times(units: tuple[Held, ...], structure: Structure, ledger: Ledger
         for operator in held.part.unit.operators:
             for phase in PHASES:
                 turn = "forward" if phase == "forward" else "backward"
-                _collect(own, turn, qualified(held, operator), operator, phase, structure, ledger)
+                _collect(own, turn, held.qualified(operator.name), operator, phase, structure, ledger)
         for operator in held.phased.replayed:
-            _collect(own, "recompute", qualified(held, operator), operator, "forward", structure, ledger)
+            _collect(own, "recompute", held.qualified(operator.name), operator, "forward", structure, ledger)
         for key, times in own.items():
             turn, _, axis = key.partition(".")
             what = f"{axis} messages" if axis else turn

@@ -42,7 +42,9 @@ class Scope(Protocol):
 
     def names(self) -> Iterable[str]: ...
 
-    def apply(self, function: str, arguments: tuple[Value, ...], place: Place) -> Value: ...
+    def apply(self, function: str, arguments: tuple[Value, ...], place: Place) -> Value:
+        """The value of a known function of numbers."""
+        ...
 
     def settle(self, value: Value, place: Place) -> Value:
         """A plain value for a comparison that selects structure."""
@@ -62,16 +64,12 @@ class Plain:
         return self.values
 
     def apply(self, function: str, arguments: tuple[Value, ...], place: Place) -> Value:
-        known = FUNCTIONS.get(function)
-        if known is None:
-            raise error("E204", f"unknown function '{function}'", place, nearest(function, FUNCTIONS))
-        numbers = [number(a, place, self) for a in arguments]
-        least, most, compute = known
-        if not least <= len(numbers) <= most:
-            message = f"{function}() takes {_count(least, most)}, not {len(numbers)}"
+        least, most, compute = FUNCTIONS[function]
+        if not least <= len(arguments) <= most:
+            message = f"{function}() takes {_count(least, most)}, not {len(arguments)}"
             raise error("E205", message, place, f"for example {_EXAMPLES[function]}")
         try:
-            return normal(compute(*numbers), place)
+            return normal(compute(*arguments), place)
         except ValueError as problem:
             raise error("E207", str(problem), place, f"for example {_EXAMPLES[function]}") from None
 
@@ -103,6 +101,8 @@ def evaluate(node: tree.Expression, scope: Scope) -> Value:
             chosen = truth(evaluate(condition, scope), condition.place, scope)
             return evaluate(then if chosen else other, scope)
         case tree.Apply(function=function, arguments=arguments, place=place):
+            if function not in FUNCTIONS:
+                raise error("E204", f"unknown function '{function}'", place, nearest(function, FUNCTIONS))
             # Numbers only: sympy would hand a text to Python.
             numbers = tuple(number(evaluate(a, scope), a.place, scope) for a in arguments)
             applied = scope.apply(function, numbers, place)

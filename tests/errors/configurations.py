@@ -73,5 +73,5 @@ CASES = [
     cases("100,000 brackets in cases", "E601", "[" * 100_000, "cases.json is not JSON", "", False),
     cases("binary cases", "E601", bytes(range(256)), "cases.json is not JSON", "", False),
     cases("object for cases", "E602", "{}", "is not a list of cases", ""),
-    cases("case without a model", "E602", '[{"id": "a"}]', "lacks set, strategy, measured, model", ""),
+    cases("case without a model", "E602", '[{"id": "a"}]', "lacks", ""),
 ]  # fmt: skip

@@ -28,7 +28,7 @@ CASES = [
     plan("unknown choice", "E314", "tpp=8,world=8,gbs=8,seq=8192", "'tpp' is not a name", "did you mean 'tp'?", 1),
     plan("misspelt dimension of the model", "E314", "hiddn=8,world=8,gbs=8,seq=8192", "'hiddn' is not a name",
          "'hidden'", 1),
-    plan("nothing like a choice", "E314", "qqqqqq=8," + PLAN, "'qqqqqq' is not a name", "docs/reference.md", 1),
+    plan("nothing like a choice", "E314", "qqqqqq=8," + PLAN, "'qqqqqq' is not a name", "names of strategies", 1),
     plan("choice given twice", "E201", "tp=4," + PLAN, "'tp' is given twice", "first given at <strategy>:1:1", 6),
     plan("negative size", "E312", "tp=-8,world=8,gbs=8,seq=8192", "'tp' must be at least 1, not -8", "tp = 8", 4),
     plan("size of zero", "E312", "tp=0,world=8,gbs=8,seq=8192", "'tp' must be at least 1, not 0", "tp = 8", 4),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,19 +23,26 @@ CALL = f"__import__('os').system('touch {MARK}')"
 Change = Callable[[dict[str, Any]], Any]
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A cache folder that one evaluation has filled, and the answer."""
+    folder = tmp_path_factory.mktemp("filled") / "cache"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SYMSIM_CACHE", str(folder))
+        return folder, again(patch)
+
+
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache folder that one evaluation has filled."""
-    monkeypatch.setenv("SYMSIM_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(evaluate, "_EVALUATORS", {})
+def folder(tmp_path: Path, filled: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    copied = shutil.copytree(filled[0], tmp_path / "cache")
+    monkeypatch.setenv("SYMSIM_CACHE", str(copied))
     monkeypatch.chdir(tmp_path)
-    assert run(*ARGUMENTS).status == 0
-    return tmp_path / "cache"
+    return Path(copied)
 
 
 @pytest.fixture
-def right(folder: Path) -> str:
-    return run(*ARGUMENTS).out
+def right(filled: tuple[Path, str]) -> str:
+    return filled[1]
 
 
 def again(monkeypatch: pytest.MonkeyPatch) -> str:

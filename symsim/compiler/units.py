@@ -1,0 +1,76 @@
+"""Units as a stage holds them under the strategy's recomputation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sympy import Expr, Integer, ceiling
+
+from symsim.compiler.phases import Phased, phase
+from symsim.compiler.stages import Part, Stages
+from symsim.functions import less
+from symsim.records.strategy import Structure
+from symsim.symbols import symbol
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One way in which a stage holds units of a kind: ``count`` of them, each ordered in this way.
+
+    ``chunk`` units in a row are recomputed from one kept input (Megatron's uniform method).
+    """
+
+    part: Part
+    count: Expr
+    phased: Phased
+    suffix: str
+    title: str
+    chunk: Expr
+
+    @property
+    def kept_count(self) -> Expr:
+        """How many of them keep what they save: one of each recomputed chunk."""
+        return self.count if self.chunk == 1 else ceiling(self.count / self.chunk)
+
+    @property
+    def present(self) -> Expr:
+        """1 on a stage that holds any of them."""
+        return less(0, self.count) if self.part.is_layer else self.count
+
+    def qualified(self, operator: str) -> str:
+        """An operator's name in formulas: with its unit's, where the model has several."""
+        unit = self.part.unit.name
+        return operator if not self.suffix or operator.startswith(f"{unit}.") else f"{unit}.{operator}"
+
+    def follows(self, other: Held) -> bool:
+        """Whether these all stand behind those on every stage.
+
+        Of one kind, the recomputed ones are the first of a stage.
+        """
+        if self.part is other.part:
+            return self.phased.recomputed < other.phased.recomputed
+        return self.part.segments[0] > other.part.segments[1]
+
+
+def held_units(stages: Stages, structure: Structure) -> tuple[Held, ...]:
+    """Units as they run under the strategy's recomputation; partly recomputed kinds come twice."""
+    chosen = structure["recompute"]
+    regions = chosen if isinstance(chosen, frozenset) else frozenset()
+    uniform = structure["recompute_method"] == "uniform" and "recompute_layers" in structure.symbols
+    chunk = symbol("recompute_layers") if uniform else Integer(1)
+    alone = sum(p.is_layer for p in stages.parts) == 1
+    out: list[Held] = []
+    for part in stages.parts:
+        name = part.unit.name
+        plain = part.is_layer and alone
+        suffix = "" if plain else f"_{name}"
+        title = "layer" if plain else f"{name} layer" if part.is_layer else name
+        some_left = part.recomputed != part.count
+        if part.recomputed != 0:
+            whole = phase(part.unit, frozenset(), True)
+            again = (suffix + "_recomputed", f"recomputed {title}") if some_left else (suffix, title)
+            out.append(Held(part, part.recomputed, whole, *again, chunk))
+        if some_left:
+            kept = phase(part.unit, regions, False)
+            out.append(Held(part, part.count - part.recomputed, kept, suffix, title, Integer(1)))
+    return tuple(out)
