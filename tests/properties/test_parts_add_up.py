@@ -47,9 +47,9 @@ def test_parameters_of_all_stages_are_those_of_the_model(case: Case) -> None:
     sizes = next(
         s
         for s in legal_sizes(compiled, dict(asked.plan.sizes), 200, seed=3)
-        if not compiled.broken({**s, **whole, "world": s["pp"], "gbs": s["mbs"]}) and s["pp"] > 1
+        if not compiled.broken({**s, **whole, "world": s["pp"], "gbs": s["mbs"] * s["pp"]}) and s["pp"] > 1
     )
-    values = compiled.scalar({**sizes, **whole, "world": sizes["pp"], "gbs": sizes["mbs"]}, None)
+    values = compiled.scalar({**sizes, **whole, "world": sizes["pp"], "gbs": sizes["mbs"] * sizes["pp"]}, None)
     found = Answer(values, sizes["pp"])
     held = sum(found.of_stage("P")) + (sum(found.of_stage("P_expert")) if "P_expert" in values else 0)
     tables = 1 if dimensions["tied"] else 2
