@@ -84,6 +84,7 @@ def read(data: Any) -> Program | None:
         return None
 
 
+@settings(deadline=None)
 @given(st.one_of(junk, programs))
 def test_junk_is_refused_with_a_value_error_or_is_arithmetic(data: Any) -> None:
     program = read(data)
@@ -91,7 +92,7 @@ def test_junk_is_refused_with_a_value_error_or_is_arithmetic(data: Any) -> None:
         assert_arithmetic(program)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(mutated())
 def test_changed_program_is_refused_or_is_arithmetic(data: Any) -> None:
     program = read(data)
