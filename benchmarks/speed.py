@@ -33,7 +33,9 @@ def main() -> None:
     as_json = parser.parse_args().json
     measured = dict(zip(BUDGETS_S, (importing(), cold_formula(), warm_eval(), scalar()), strict=True))
     if as_json:
-        print(json.dumps({name: {"budget_s": BUDGETS_S[name], "measured_s": s} for name, s in measured.items()}, indent=1))
+        print(
+            json.dumps({name: {"budget_s": BUDGETS_S[name], "measured_s": s} for name, s in measured.items()}, indent=1)
+        )
         return
     for name, seconds in measured.items():
         print(f"{name:<50} {seconds * 1e3:10.3f} ms   budget {BUDGETS_S[name] * 1e3:7.1f} ms")

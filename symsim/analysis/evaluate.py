@@ -63,7 +63,8 @@ class Evaluator:
     def _inputs(self, function: Compiled, values: Mapping[str, Any]) -> list[Any]:
         missing = [n for n in function.inputs if n not in values]
         if missing:
-            raise error("E322", f"no value is given for {', '.join(missing)}")
+            hint = "add " + ", ".join(f"{n} = …" for n in missing)
+            raise error("E322", f"no value is given for {', '.join(missing)}", hint=hint)
         return [values[n] for n in function.inputs]
 
     def broken(self, sizes: Mapping[str, Any]) -> list[CheckedRule]:
@@ -152,7 +153,8 @@ def answer(model: Model, settled: Plan, machine: Machine | None) -> Answer:
     """Evaluate one plan.
 
     Raises:
-        InputError: the plan breaks a rule; every broken rule is reported with legal values nearby.
+        InputError: the plan breaks a rule; every broken rule is reported with legal values nearby. Or a
+            formula has no value for the plan.
     """
     compiled = evaluator(model, settled.structure)
     broken = compiled.broken(settled.sizes)
@@ -162,4 +164,10 @@ def answer(model: Model, settled: Plan, machine: Machine | None) -> Answer:
             return compiled.rule_holds(rule, {**settled.sizes, name: value})
 
         raise impossible(broken, settled, fits)
-    return Answer(compiled.scalar(settled.sizes, machine), int(settled.sizes["pp"]))
+    try:
+        values = compiled.scalar(settled.sizes, machine)
+    except ArithmeticError as problem:
+        hint = "an operator of the model divides by what these sizes make 0, or grows without bound"
+        message = f"a formula of {model.name} has no value for this plan: {problem}"
+        raise error("E331", message, hint=hint) from None
+    return Answer(values, int(settled.sizes["pp"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -22,23 +23,70 @@ def load_cases(path: Path) -> list[dict[str, Any]]:
         InputError: it cannot be read, is not JSON, or a case lacks what every case has.
     """
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
     except OSError as problem:
-        raise error("E600", f"cannot read {path}: {problem.strerror or problem}") from None
+        message = f"cannot read {path}: {problem.strerror or problem}"
+        raise error("E600", message, hint="give a JSON file of measured cases") from None
     if len(raw) > MAX_BYTES:
         raise error("E600", f"{path} is too large", None, f"at most {MAX_BYTES // 2**20} MiB are read")
     try:
         cases = json.loads(raw)
     except (ValueError, RecursionError) as problem:
-        raise error("E601", f"{path} is not JSON: {problem}") from None
+        raise error("E601", f"{path} is not JSON: {problem}", hint="cases are a JSON list of objects") from None
     if not isinstance(cases, list):
-        raise error("E602", f"{path} is not a list of cases")
-    for position, case in enumerate(cases):
-        wanted = {"id": str, "set": str, "strategy": dict, "measured": dict, "model": str | dict}
-        lacking = [n for n, kind in wanted.items() if not isinstance(case, dict) or not isinstance(case.get(n), kind)]
-        if lacking:
-            raise error("E602", f"{path}: case {position} lacks {', '.join(lacking)}")
+        raise error("E602", f"{path} is not a list of cases", hint="expected [ { … }, … ]")
+    faults = [(k, fault) for k, case in enumerate(cases) for fault in _faults(case)]
+    if faults:
+        hint = "a case has an id, a set, a model, a strategy and what was measured"
+        raise InputError(error("E602", f"{path}: case {k} {fault}", hint=hint).diagnostics[0] for k, fault in faults)
     return cases
+
+
+_TIMED = ("iteration_s", "tflops_per_gpu_full_attention")
+"""Predictions that need a machine."""
+
+_FIELDS: Mapping[str, tuple[Any, bool]] = {
+    "id": (str, True),
+    "set": (str, True),
+    "model": (str | dict, True),
+    "strategy": (dict, True),
+    "measured": (dict, True),
+    "system": (str, False),
+    "model_set": (dict, False),
+    "system_set": (dict, False),
+}
+"""Field of a case → its kind, and whether every case has it."""
+
+
+def _faults(case: Any) -> Iterator[str]:
+    """What is wrong with the form of a case."""
+    if not isinstance(case, dict):
+        yield "is not an object"
+        return
+    for name, (kind, needed) in _FIELDS.items():
+        value = case.get(name)
+        if not isinstance(value, kind) and (needed or value is not None):
+            yield f"lacks {name}" if value is None else f"has a wrong {name}"
+    for name in ("model", "system"):
+        if not _is_name(case.get(name)):
+            yield f"names a file as its {name}; only what is shipped is read"
+    for name in PREDICTIONS:
+        measured = case["measured"].get(name) if isinstance(case.get("measured"), dict) else None
+        if measured is not None and not all(
+            _is_measured(m) for m in (measured if isinstance(measured, list) else [measured])
+        ):
+            yield f"has measured no positive number as {name}"
+        elif measured is not None and name in _TIMED and case.get("system") is None:
+            yield f"measures {name} on no system"
+
+
+def _is_name(value: Any) -> bool:
+    return not isinstance(value, str) or not ({"/", "\\"} & {*value} or value.endswith((".sym", ".json")))
+
+
+def _is_measured(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
 
 def validate(cases: list[dict[str, Any]], tick: Callable[[], None] = lambda: None) -> dict[str, Any]:
@@ -60,7 +108,10 @@ def _row(case: Mapping[str, Any]) -> dict[str, Any]:
         found = _evaluate(case)
     except InputError as problem:
         return {**row, "failed": problem.diagnostics[0].message}
-    predicted = {name: predict(found) for name, predict in PREDICTIONS.items() if name in measured}
+    predicted = {name: predict(found) for name, predict in PREDICTIONS.items() if measured.get(name) is not None}
+    for name in predicted:
+        if isinstance(measured[name], list) and len(measured[name]) != found.stages:
+            return {**row, "failed": f"{name} has {len(measured[name])} values for {found.stages} stages"}
     errors = {name: _error(value, measured[name]) for name, value in predicted.items()}
     return {**row, "predicted": predicted, "error_pct": errors}
 
@@ -103,7 +154,7 @@ PREDICTIONS: Mapping[str, Callable[[Answer], Any]] = {
 def _error(predicted: Any, measured: Any) -> Any:
     """Per cent of predicted over measured − 1; one for each stage of a list."""
     if isinstance(measured, list):
-        return [_error(p, m) for p, m in zip(predicted, measured, strict=False)]
+        return [_error(p, m) for p, m in zip(predicted, measured, strict=True)]
     return 100 * (predicted / measured - 1)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
 from functools import cache
@@ -59,13 +60,21 @@ def read(key: str) -> Any | None:
     place = folder()
     if place is None:
         return None
-    path = place / f"{key}.json"
     try:
-        if path.stat().st_size > MAX_ENTRY_BYTES:
-            return None
-        return json.loads(path.read_bytes())
+        # No link, and nothing that blocks or never ends.
+        handle = os.open(place / f"{key}.json", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                return None
+            seal, _, content = file.read(MAX_ENTRY_BYTES).partition(b"\n")
+        return json.loads(content) if seal == _seal(key, content) else None
     except (OSError, ValueError, RecursionError):
         return None
+
+
+def _seal(key: str, content: bytes) -> bytes:
+    """Tells an entry that was changed or cut off, or that belongs to another key."""
+    return hashlib.sha256(key.encode() + content).hexdigest().encode()
 
 
 def write(key: str, data: Mapping[str, Any]) -> None:
@@ -77,8 +86,9 @@ def write(key: str, data: Mapping[str, Any]) -> None:
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle, name = tempfile.mkstemp(dir=place, suffix=".part")
         try:
-            with os.fdopen(handle, "w") as file:
-                json.dump(data, file, separators=(",", ":"))
+            content = json.dumps(data, separators=(",", ":")).encode()
+            with os.fdopen(handle, "wb") as file:
+                file.write(_seal(key, content) + b"\n" + content)
             Path(name).replace(place / f"{key}.json")
         except OSError:
             Path(name).unlink(missing_ok=True)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sympy
 
-from symsim.compiler.operators import OperatorCall, as_words
+from symsim.compiler.operators import OperatorCall
 from symsim.compiler.rules import rule_of
 from symsim.compiler.scope import BlockScope, Surroundings
-from symsim.diagnostics import Place, error, nearest
+from symsim.diagnostics import Diagnostic, InputError, Place, Source, error, nearest
 from symsim.elements import element_bytes
 from symsim.language import tree
-from symsim.language.expressions import Value, evaluate, names_in, number, truth
+from symsim.language.expressions import Value, describe, evaluate, names_in, number, truth
 from symsim.language.library import Library
 from symsim.records.cost import Rule
 from symsim.records.graph import Graph, Operator, Region, Slot, Tensor, Unit
@@ -21,12 +21,16 @@ from symsim.records.model import Model
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
-MAX_OPERATORS = 2000
-"""Most operators of one unit; a transformer layer has about twenty."""
+MAX_OPERATORS = 400
+"""Most operators of a model, each kind of layer counted once; a transformer layer has about twenty."""
 MAX_CALLS = 40
 """Deepest chain of blocks calling blocks."""
-MAX_PATTERN = 512
+MAX_STATEMENTS = 20_000
+"""Most statements that are carried out while a model is unfolded."""
+MAX_PATTERN = 128
 """Longest pattern of layers that may repeat."""
+MAX_LAYERS = 10**12
+MAX_UNROLLED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ def expand(
         InputError: the library or the model's own blocks do not fit together.
     """
     surroundings = _surroundings(model, library, structure, kept)
-    walk = _Walk(library, surroundings)
+    walk = _Walk(library, surroundings, model.own)
     graph = walk.family(library.families[model.family])
     entries = {name: surroundings.defined[name] for name in surroundings.defined}
     return graph, Definitions(entries), tuple(walk.rules.values())
@@ -75,8 +79,11 @@ def _surroundings(model: Model, library: Library, structure: Structure, kept: fr
     for item in library.defines.values():
         scope = BlockScope(surroundings, {})
         if all(scope.lookup(n) is not None for n in names_in(item.value)):
-            expression = number(evaluate(item.value, scope), item.place, scope)
-            surroundings.defined[item.name] = (sympy.sympify(expression), item.meaning)
+            expression = sympy.sympify(number(evaluate(item.value, scope), item.place, scope))
+            if expression.is_Number:
+                values[item.name] = expression
+                continue
+            surroundings.defined[item.name] = (expression, item.meaning)
             values[item.name] = symbol(item.name)
     return surroundings
 
@@ -87,6 +94,18 @@ def version_number(text: Value | None) -> int:
         return 0
     major, minor, patch = ([int(p) if p.isdigit() else 0 for p in text.split(".")] + [0, 0, 0])[:3]
     return (major * 1000 + minor) * 1000 + patch
+
+
+_TRACED = "reached by"
+
+
+def _tensors(count: int) -> str:
+    return f"{count} tensor{'s' * (count != 1)}"
+
+
+def _wrong_tensors(name: str, wanted: list[str], given: int, place: Place) -> InputError:
+    message = f"'{name}' takes {_tensors(len(wanted) or 1)}, not {given}"
+    return error("E235", message, place, f"write {name}({', '.join(wanted or ['x'])}, …)")
 
 
 @dataclass
@@ -117,9 +136,12 @@ class _UnitBuilder:
 
 
 class _Walk:
-    def __init__(self, library: Library, surroundings: Surroundings) -> None:
+    def __init__(self, library: Library, surroundings: Surroundings, own: Source | None) -> None:
         self.library = library
         self.surroundings = surroundings
+        self._own = own
+        self._operators = 0
+        self._statements = 0
         self.rules: dict[str, Rule] = {}
         self._unit = _UnitBuilder("embedding", None)
         self._slots: list[Slot] = []
@@ -176,8 +198,13 @@ class _Walk:
     def _pipeline(self, repeat: tree.Repeat, frame: _Frame) -> Tensor:
         """``repeat n { … }``: the pattern of layers inside, n times."""
         if self._unit.name == "head" and self._unit.operators:
-            raise error("E226", "layers after the head", repeat.place)
+            raise error("E226", "layers after the head", repeat.place, "all layers stand before the head")
         count = sympy.sympify(number(evaluate(repeat.count, frame.scope), repeat.count.place, frame.scope))
+        times = frame.scope.settle(count, repeat.count.place)
+        times = int(times) if isinstance(times, sympy.Integer) else times
+        if not isinstance(times, int) or not 0 <= times <= MAX_LAYERS:
+            message = f"layers repeat a whole number of times, not {describe(times)}"
+            raise error("E228", message, repeat.count.place, "write: repeat layers { … }")
         start = self._layers
         stream = frame.stream
         pattern = self._pattern(repeat.body, frame, repeat.place)
@@ -201,10 +228,12 @@ class _Walk:
                 count = frame.scope.settle(evaluate(statement.count, frame.scope), statement.count.place)
                 inner = self._pattern(statement.body, frame, statement.place)
                 if not isinstance(count, int) or not 0 <= count * len(inner) <= MAX_PATTERN:
-                    raise error("E228", f"a pattern repeats up to {MAX_PATTERN} layers", statement.count.place)
+                    message = f"a pattern has at most {MAX_PATTERN} layers"
+                    raise error("E228", message, statement.count.place, "repeat a shorter pattern more often")
                 out += inner * count
             else:
-                raise error("E229", "between layers only layers and repeats may stand", place)
+                hint = "put it into a layer, or write all of the pattern without layers"
+                raise error("E229", "between layers only layers and repeats may stand", place, hint)
         return out
 
     def _layer(self, layer: tree.Call | tree.Body, frame: _Frame, stream: Tensor) -> tuple[Unit, Tensor]:
@@ -220,6 +249,8 @@ class _Walk:
             outside, self._unit = self._unit, _UnitBuilder(self._kind_name(name), entering)
             inner = _Frame(frame.scope, {**frame.tensors, "x": entering}, entering, (), ())
             result = self._call(layer, inner) if isinstance(layer, tree.Call) else self._body(layer, inner)
+            if not self._unit.operators:
+                raise error("E246", f"'{name}' is a layer without operators", layer.place, "a layer computes something")
             self._kinds[key] = (self._unit.unit(result), result)
             self._unit = outside
         return self._kinds[key]
@@ -236,6 +267,10 @@ class _Walk:
         return frame.stream
 
     def _statement(self, statement: tree.Node, frame: _Frame) -> None:
+        self._statements += 1
+        if self._statements > MAX_STATEMENTS:
+            message = f"this model takes more than {MAX_STATEMENTS:,} statements"
+            raise error("E236", message, statement.place, "do blocks call each other many times over?")
         match statement:
             case tree.Call():
                 frame.stream = self._call(statement, frame)
@@ -243,7 +278,8 @@ class _Walk:
                 label = f"{call.callee}_{names[0]}" if names[0] in frame.tensors else names[0]
                 results = self._results(call, frame, label if len(names) == 1 else None)
                 if len(results) != len(names):
-                    raise error("E230", f"'{call.callee}' gives {len(results)} tensors, not {len(names)}", place)
+                    message = f"'{call.callee}' gives {_tensors(len(results))}, not {len(names)}"
+                    raise error("E230", message, place, f"name {_tensors(len(results))} before the '='")
                 frame.tensors |= dict(zip(names, results, strict=True))
                 frame.stream = results[0]
             case tree.Let(name=name, value=value):
@@ -254,8 +290,9 @@ class _Walk:
                     self._statement(inner, frame)
             case tree.Repeat(unrolled=True, count=count, body=body):
                 times = frame.scope.settle(evaluate(count, frame.scope), count.place)
-                if not isinstance(times, int) or not 0 <= times <= 64:
-                    raise error("E228", "unroll takes a number from 0 to 64", count.place)
+                if not isinstance(times, int) or not 0 <= times <= MAX_UNROLLED:
+                    hint = "repeat, in a family, makes many layers"
+                    raise error("E228", f"unroll takes a whole number from 0 to {MAX_UNROLLED}", count.place, hint)
                 for _ in range(times):
                     self._body(body, frame)
             case tree.Region(name=name, discard=discard, body=body):
@@ -265,7 +302,7 @@ class _Walk:
             case tree.Require():
                 self._require(statement, frame.scope)
             case tree.Repeat(place=place):
-                raise error("E231", "repeat stands in a family; inside a block write unroll", place)
+                raise error("E231", "repeat stands in a family", place, "inside a block write unroll")
             case _:
                 raise AssertionError(statement)
 
@@ -297,10 +334,26 @@ class _Walk:
                 return self._operator(call, frame, label)
             if call.callee in self.library.blocks:
                 return (self._block(call, frame, label),)
+        except InputError as problem:
+            raise InputError(self._traced(d, call) for d in problem.diagnostics) from None
         finally:
             self._depth -= 1
         hint = nearest(call.callee, [*self.library.blocks, *self.library.operators])
+        hint = hint or "'symsim list library' shows blocks and operators"
+        if call.callee == "body":
+            hint = "body stands in a block that is declared 'with body'"
         raise error("E233", f"no block or operator is called '{call.callee}'", call.place, hint)
+
+    def _traced(self, problem: Diagnostic, call: tree.Call) -> Diagnostic:
+        """An error in the library, with the line of the user's own file that led there."""
+        mine = self._own is not None and call.place.source == self._own
+        if not mine or problem.place is None or problem.place.source == self._own or _TRACED in (problem.hint or ""):
+            return problem
+        hint = problem.hint
+        if problem.code == "E203":
+            hint = "the library uses it: give the family a dimension of this name"
+        trace = f"{_TRACED} '{call.callee}' at {call.place}"
+        return replace(problem, hint=f"{hint}; {trace}" if hint else trace)
 
     def _given_body(self, call: tree.Call, frame: _Frame) -> Tensor:
         assert frame.body is not None
@@ -314,14 +367,15 @@ class _Walk:
         item = self.library.blocks[call.callee]
         tensors, values = self._arguments(call, item.parameters, frame)
         if (call.body is not None) is not item.takes_body:
-            asked = "needs a body: { … }" if item.takes_body else "takes no body"
-            raise error("E234", f"'{item.name}' {asked}", call.place)
+            asked = "needs a body" if item.takes_body else "takes no body"
+            hint = f"write {item.name} {{ … }}" if item.takes_body else "a block that takes one is declared 'with body'"
+            raise error("E234", f"'{item.name}' {asked}", call.place, hint)
         stream = tensors[0] if tensors else frame.stream
         path = frame.path if item.takes_body or item.is_layer else (*frame.path, label or item.name)
         regions = frame.regions if item.region is None else (*frame.regions, self._region(item.region, item.discard))
         wanted = [p.name for p in item.parameters if p.is_tensor]
         if (wanted and len(tensors) != len(wanted)) or len(tensors) > max(1, len(wanted)):
-            raise error("E235", f"'{item.name}' takes {len(wanted)} tensors ({', '.join(wanted)})", call.place)
+            raise _wrong_tensors(item.name, wanted, len(tensors), call.place)
         scope = BlockScope(self.surroundings, values)
         body = (call.body, frame) if call.body is not None else None
         inside = {"x": stream, **dict(zip(wanted, tensors, strict=False))}
@@ -329,14 +383,17 @@ class _Walk:
 
     def _operator(self, call: tree.Call, frame: _Frame, label: str | None) -> tuple[Tensor, ...]:
         item = self.library.operators[call.callee]
+        if call.body is not None:
+            raise error("E234", f"'{item.name}' takes no body", call.place, "it is an operator")
         tensors, values = self._arguments(call, item.parameters, frame)
         if not tensors and len(item.inputs) == 1:
             tensors = (frame.stream,)
         if len(tensors) != len(item.inputs):
-            wanted = ", ".join(t.name for t in item.inputs)
-            raise error("E235", f"'{item.name}' takes {len(item.inputs)} tensors ({wanted})", call.place)
-        if len(self._unit.operators) >= MAX_OPERATORS:
-            raise error("E236", f"more than {MAX_OPERATORS} operators in one layer", call.place)
+            raise _wrong_tensors(item.name, [t.name for t in item.inputs], len(tensors), call.place)
+        self._operators += 1
+        if self._operators > MAX_OPERATORS:
+            message = f"more than {MAX_OPERATORS} operators"
+            raise error("E236", message, call.place, "repeat layers instead of writing them out")
         name = self._unit.unique(".".join((*frame.path, label or item.name)))
         made = OperatorCall(item, self.surroundings, values, name)
         node = made.node(tensors, frame.regions, call.place)
@@ -362,17 +419,22 @@ class _Walk:
             keyword = argument.keyword
             if keyword is None:
                 if position >= len(names):
-                    raise error("E237", f"'{call.callee}' takes no further argument here", argument.place)
+                    takes = f"it takes {', '.join(names)}" if names else "it takes no values"
+                    raise error("E237", f"'{call.callee}' takes no further argument here", argument.place, takes)
                 keyword, position = names[position], position + 1
             if keyword not in names:
                 message = f"'{call.callee}' has no parameter '{keyword}'"
-                raise error("E238", message, argument.place, nearest(keyword, names))
-            values[keyword] = as_words(evaluate(node, frame.scope))
+                raise error("E238", message, argument.place, nearest(keyword, names) or "it takes no values")
+            if keyword in values:
+                hint = "once by its place, once by its name"
+                raise error("E201", f"'{keyword}' is given twice", argument.place, hint)
+            values[keyword] = evaluate(node, frame.scope)
         for parameter in parameters:
             if parameter.name in values:
                 continue
             if parameter.default is None:
-                raise error("E239", f"'{call.callee}' needs '{parameter.name}'", call.place)
+                hint = f"write {call.callee}({parameter.name} = …)"
+                raise error("E239", f"'{call.callee}' needs '{parameter.name}'", call.place, hint)
             scope = BlockScope(self.surroundings, values)
-            values[parameter.name] = as_words(evaluate(parameter.default, scope))
+            values[parameter.name] = evaluate(parameter.default, scope)
         return tuple(tensors), values

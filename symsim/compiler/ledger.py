@@ -7,6 +7,7 @@ from typing import Any
 import sympy
 from sympy import Expr
 
+from symsim.diagnostics import error
 from symsim.functions import REDUCTIONS
 from symsim.records.cost import Definition, Scope
 from symsim.symbols import symbol
@@ -28,7 +29,8 @@ class Ledger:
             return formula
         known = self._definitions.get(name)
         if known is not None and known.expression != formula:
-            raise AssertionError(f"'{name}' is defined twice: {known.expression} and {formula}")
+            message = f"'{name}' is the name of two formulas: {known.meaning}, and {meaning}"
+            raise error("E202", message, None, "a definition of your own needs another name")
         self._definitions[name] = Definition(name, formula, meaning, unit, self._scope(formula), part)
         return symbol(name)
 

@@ -11,7 +11,7 @@ from symsim.compiler.scope import OperatorScope, Surroundings
 from symsim.diagnostics import Place, error, nearest
 from symsim.elements import ELEMENT_NAMES, element_bytes
 from symsim.language import tree
-from symsim.language.expressions import Value, Word, evaluate, number, truth
+from symsim.language.expressions import Value, evaluate, number, truth
 from symsim.records.graph import PHASES, Kernel, Message, Operator, PhaseName, Region, Tensor, Weight, Work
 
 TRANSPOSE = {"gather": "scatter", "scatter": "gather", "copy": "reduce", "reduce": "copy", "all_to_all": "all_to_all"}
@@ -64,8 +64,9 @@ class OperatorCall:
     def _bind_inputs(self, inputs: tuple[Tensor, ...], place: Place) -> None:
         for pattern, given in zip(self.item.inputs, inputs, strict=True):
             if len(pattern.shape) != len(given.shape):
-                message = f"{self.item.name} takes '{pattern.name}' with {len(pattern.shape)} dimensions"
-                raise error("E221", f"{message}; '{given.name}' has {len(given.shape)}", place)
+                message = f"'{self.item.name}' takes '{pattern.name}' with {len(pattern.shape)} dimensions"
+                hint = f"it is declared {pattern.name}[{', '.join('…' for _ in pattern.shape)}]"
+                raise error("E221", f"{message}, and '{given.name}' has {len(given.shape)}", place, hint)
             for dimension, size in zip(pattern.shape, given.shape, strict=True):
                 if isinstance(dimension, tree.Name):
                     self._match(dimension.name, size, given, place)
@@ -76,7 +77,7 @@ class OperatorCall:
         known = self._scope.values.setdefault(name, size)
         if known is not size and sympy.expand(known - size) != 0:
             message = f"{self.item.name} needs inputs of one size '{name}': here {known} and, of '{given.name}', {size}"
-            raise error("E243", message, place)
+            raise error("E243", message, place, "tensors share the sizes that the operator names alike")
 
     def _run(self, items: Iterable[tree.Node]) -> None:
         for item in items:
@@ -111,11 +112,18 @@ class OperatorCall:
     def _amount(self, node: tree.Expression) -> sympy.Expr:
         return sympy.sympify(number(evaluate(node, self._scope), node.place, self._scope))
 
+    def _dimension(self, node: tree.Expression) -> sympy.Expr:
+        size = self._amount(node)
+        if size.is_Number and not size > 0:
+            hint = "a part that may be absent stands in an if"
+            raise error("E247", f"a dimension of a tensor must be positive, not {size}", node.place, hint)
+        return size
+
     def _tensor(self, declared: tree.TensorShape, default: str = "activation") -> Tensor:
         element = declared.element or default
         if element not in ELEMENT_NAMES:
             raise error("E222", f"unknown element type '{element}'", declared.place, nearest(element, ELEMENT_NAMES))
-        shape = tuple(self._amount(d) for d in declared.shape)
+        shape = tuple(self._dimension(d) for d in declared.shape)
         elements = sympy.Mul(*shape)
         size = element_bytes(element, str(self._scope.lookup("precision")))
         tensor = Tensor(f"{self.name}.{declared.name}", shape, element, elements, elements * sympy.sympify(size))
@@ -197,8 +205,3 @@ class _Phase:
 
     def work(self) -> Work:
         return Work(tuple(self.kernels), dict(self.traffic), tuple(self.messages), self.workspace)
-
-
-def as_words(value: Value) -> Value:
-    """A word given as an argument is a plain word from here on."""
-    return str(value) if isinstance(value, Word) else value

@@ -7,7 +7,7 @@ from fractions import Fraction
 from symsim.diagnostics import error, nearest
 from symsim.elements import ELEMENT_BYTES, ELEMENT_NAMES, element_bytes
 from symsim.language import tree
-from symsim.language.expressions import Plain, evaluate, truth
+from symsim.language.expressions import Plain, evaluate, number, truth
 from symsim.language.library import Library
 from symsim.records.strategy import Structure
 
@@ -21,7 +21,8 @@ def optimizer_cost(library: Library, structure: Structure) -> tuple[Fraction, Fr
     name = str(structure["optimizer"])
     item = library.optimizers.get(name)
     if item is None:
-        raise error("E241", f"no optimizer is called '{name}'", None, nearest(name, library.optimizers))
+        hint = nearest(name, library.optimizers)
+        raise error("E241", f"no optimizer is called '{name}'", None, hint, about="optimizer")
     precision = str(structure["precision"])
     scope = Plain({"precision": precision})
     states, traffics = _items(item.items, scope)
@@ -31,7 +32,8 @@ def optimizer_cost(library: Library, structure: Structure) -> tuple[Fraction, Fr
         "weight": element_bytes("activation", precision),
         "states": held,
     }
-    moved = sum((Fraction(evaluate(t.amount, Plain(amounts))) for t in traffics), Fraction(0))
+    plain = Plain(amounts)
+    moved = sum((Fraction(number(evaluate(t.amount, plain), t.amount.place, plain)) for t in traffics), Fraction(0))
     return held, moved
 
 

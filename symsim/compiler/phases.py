@@ -40,7 +40,7 @@ def check_regions(graph: Graph, structure: Structure) -> None:
         if name not in graph.regions:
             known = sorted(graph.regions)
             hint = nearest(name, known) or f"its regions: {', '.join(known)}"
-            raise error("E242", f"recompute: this model has no region '{name}'", None, hint)
+            raise error("E242", f"recompute: this model has no region '{name}'", None, hint, about="recompute")
 
 
 def phase(unit: Unit, recompute: frozenset[str], whole: bool) -> Phased:

@@ -8,7 +8,7 @@ from symsim.compiler.scope import BlockScope
 from symsim.diagnostics import error
 from symsim.functions import remainder
 from symsim.language import tree
-from symsim.language.expressions import describe, evaluate, number
+from symsim.language.expressions import describe, evaluate, names_in, number, truth
 from symsim.records.cost import Rule
 
 
@@ -28,10 +28,10 @@ def rule_of(statement: tree.Require, scope: BlockScope) -> Rule | None:
             left = sympy.sympify(number(left, node.left.place, scope))
             right = sympy.sympify(number(right, node.right.place, scope))
             return make_rule(left, node.operator, right, message)
-        if isinstance(left, str) and isinstance(right, str) and left != right:
-            raise error("E240", message, statement.place, f"it is {describe(left)}")
-    if not evaluate(node, scope):
-        raise error("E240", message, statement.place)
+    if not truth(evaluate(node, scope), node.place, scope):
+        given = ((n, scope.lookup(n)) for n in sorted(names_in(node)))
+        hint = "here " + ", ".join(f"{n} is {describe(value)}" for n, value in given if value is not None)
+        raise error("E240", message, statement.place, hint)
     return None
 
 

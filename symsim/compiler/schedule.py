@@ -28,6 +28,7 @@ def check_schedule(structure: Structure) -> None:
             f"schedule '{structure['schedule']}' has no formula yet",
             None,
             f"compiled today: {', '.join(COMPILED)}",
+            about="schedule",
         )
 
 

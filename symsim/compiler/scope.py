@@ -56,13 +56,13 @@ class BlockScope(Plain):
         if symbolic and function in _SYMBOLIC:
             return _SYMBOLIC[function](*(sympy.sympify(a) for a in arguments))
         if symbolic and function in FUNCTIONS:
-            raise error("E207", f"{function}() needs plain numbers", place)
+            raise error("E207", f"{function}() needs plain numbers", place, "sizes of a strategy stay symbols")
         return super().apply(function, arguments, place)
 
     def settle(self, value: Value, place: Place) -> Value:
         if not isinstance(value, sympy.Basic):
             return value
-        settled = value.xreplace(dict(self.surroundings.known))
+        settled = sympy.sympify(value.xreplace(dict(self.surroundings.known)))
         if not settled.is_Rational:
             sizes = ", ".join(sorted(map(str, settled.free_symbols)))
             raise error(

@@ -128,7 +128,7 @@ def _function(
     lines: list[str], scope: dict[str, Any], program: Program, inputs: tuple[int, ...], wanted: Sequence[int]
 ) -> Compiled:
     source = "\n".join(lines) + "\n"
-    exec(compile(source, f"<{program.title}>", "exec"), scope)
+    exec(compile(source, "<formulas>", "exec"), scope)
     by_register = {o.register: n for n, o in program.outputs.items()}
     outputs = tuple(by_register.get(k, "") for k in wanted)
     return Compiled(source, tuple(program.inputs[k] for k in inputs), outputs, scope["run"])

@@ -73,7 +73,7 @@ def _text_model(
         return config, None
     if not isinstance(nested, Mapping):
         message = f"'text_config' must be an object, not {spoken(nested)}"
-        raise error("E509", message, Reading(config, source, None).place("text_config"))
+        raise error("E509", message, Reading(config, source, None).place("text_config"), "expected { … }")
     return nested, config
 
 
@@ -84,7 +84,7 @@ def _architecture(config: Mapping[str, object], source: Source) -> tuple[str, Ar
         message = "the configuration has no 'model_type'"
         raise error("E506", message, Place(source, 1, 1), "Hugging Face writes one into every config.json")
     if not isinstance(given, str):
-        raise error("E509", f"'model_type' must be a text, not {spoken(given)}", place)
+        raise error("E509", f"'model_type' must be a text, not {spoken(given)}", place, "write it in double quotes")
     if given not in ARCHITECTURES:
         hint = nearest(given, ARCHITECTURES) or "known here: " + ", ".join(sorted(ARCHITECTURES))
         raise error("E507", f"model_type '{_shown(given)}' is not known", place, hint)

@@ -55,10 +55,11 @@ class Reading:
         """
         value = self.config[key]
         if not isinstance(value, int) or isinstance(value, bool):
-            raise error("E509", f"'{key}' must be a whole number, not {spoken(value)}", self.place(key))
+            message = f"'{key}' must be a whole number, not {spoken(value)}"
+            raise error("E509", message, self.place(key), "write it without quotes, a point or an exponent")
         if not least <= value <= MAX_SIZE:
             wanted = f"at least {least}" if value < least else f"at most {MAX_SIZE:,}"
-            raise error("E510", f"'{key}' must be {wanted}, not {value}", self.place(key))
+            raise error("E510", f"'{key}' must be {wanted}, not {value}", self.place(key), "a size counts something")
         return value
 
     def flag(self, key: str, default: bool) -> bool:
@@ -67,13 +68,15 @@ class Reading:
         if value is None:
             return False
         if not isinstance(value, bool):
-            raise error("E509", f"'{key}' must be true or false, not {spoken(value)}", self.place(key))
+            message = f"'{key}' must be true or false, not {spoken(value)}"
+            raise error("E509", message, self.place(key), "write true or false, without quotes")
         return value
 
     def word(self, key: str, default: str) -> str:
         value = self.config.get(key, default)
         if not isinstance(value, str):
-            raise error("E509", f"'{key}' must be a text, not {spoken(value)}", self.place(key))
+            message = f"'{key}' must be a text, not {spoken(value)}"
+            raise error("E509", message, self.place(key), "write it in double quotes")
         return value
 
     def found(self, dimension: str) -> int:
@@ -84,10 +87,10 @@ class Reading:
         return value
 
     def conflict(self, key: str, message: str, hint: str | None = None) -> InputError:
-        return error("E511", message, self.place(key), hint)
+        return error("E511", message, self.place(key), hint or "one of the two keys is wrong")
 
     def inexpressible(self, key: str, message: str, hint: str | None = None) -> InputError:
-        return error("E512", message, self.place(key), hint)
+        return error("E512", message, self.place(key), hint or "write the model as a .sym file instead")
 
 
 def spoken(value: object) -> str:

@@ -31,7 +31,8 @@ def needed(*keys: str, default: int) -> SizeRule:
         if key is not None:
             return reading.size(key)
         if not reading.nested:
-            raise error("E508", f"the configuration has no '{keys[0]}'", Place(reading.source, 1, 1))
+            message = f"the configuration has no '{keys[0]}'"
+            raise error("E508", message, Place(reading.source, 1, 1), "Hugging Face's class has no usual value for it")
         reading.remarks.append(f"{keys[0]} is not in the file; {default} is Hugging Face's default.")
         return default
 
@@ -170,7 +171,8 @@ def sparse_layers(reading: Reading) -> int:
         return 0
     key = "mlp_only_layers"
     if not isinstance(listed, list) or not all(isinstance(i, int) and not isinstance(i, bool) for i in listed):
-        raise error("E509", f"'{key}' must be a list of layers, not {spoken(listed)}", reading.place(key))
+        message = f"'{key}' must be a list of layers, not {spoken(listed)}"
+        raise error("E509", message, reading.place(key), "for example [0, 1]")
     layers = sorted({i for i in listed if 0 <= i < reading.found("layers")})
     if layers != list(range(len(layers))):
         raise reading.inexpressible(
@@ -190,7 +192,8 @@ def layer_kinds(reading: Reading) -> list[str] | None:
     if listed is None:
         return None
     if not isinstance(listed, list) or not all(isinstance(kind, str) for kind in listed):
-        raise error("E509", f"'{key}' must be a list of words, not {spoken(listed)}", reading.place(key))
+        message = f"'{key}' must be a list of words, not {spoken(listed)}"
+        raise error("E509", message, reading.place(key), 'for example ["full_attention", "sliding_attention"]')
     if len(listed) != (layers := reading.found("layers")):
         raise reading.conflict(key, f"{len(listed)} kinds of layers are listed for {layers} layers")
     return [str(kind) for kind in listed]

@@ -58,7 +58,9 @@ def read_text(path: Path) -> Source:
     except IsADirectoryError:
         raise error("E500", f"{path} is a folder", hint="give the config.json inside it") from None
     except (OSError, ValueError) as problem:
-        raise error("E500", f"cannot read {path}: {getattr(problem, 'strerror', None) or problem}") from None
+        reason = getattr(problem, "strerror", None) or problem
+        hint = "a path is relative to where the command runs"
+        raise error("E500", f"cannot read {path}: {reason}", hint=hint) from None
     if len(raw) > MAX_BYTES:
         raise error("E501", f"{path} is too large", hint=f"at most {MAX_BYTES // 1024} KiB are read")
     try:
@@ -113,12 +115,13 @@ class _Reader:
     def finish(self) -> None:
         self._skip_blank()
         if self._at < len(self._source.text):
-            raise error("E502", "more text after the end of the JSON value", self._place(self._at, 1))
+            place = self._place(self._at, 1)
+            raise error("E502", "more text after the end of the JSON value", place, "the file holds one object")
 
     def _nested(self, read: Callable[[], object], place: Place) -> object:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise error("E503", f"nested more than {MAX_DEPTH} deep", place)
+            raise error("E503", f"nested more than {MAX_DEPTH} deep", place, "no configuration nests that deep")
         value = read()
         self._depth -= 1
         return value
@@ -168,7 +171,7 @@ class _Reader:
         try:
             return str(json.loads(text))
         except ValueError:
-            raise error("E502", "a text with a wrong escape", place) from None
+            raise error("E502", "a text with a wrong escape", place, r"write \\ for a backslash") from None
 
     def _next(self, expected: str) -> tuple[str, str, Place]:
         self._skip_blank()

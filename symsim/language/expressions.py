@@ -276,7 +276,7 @@ def _power(left: Value, right: Value, place: Place) -> Value:
 
 
 def _compare(operator: str, left: Value, right: Value, node: tree.Binary, scope: Scope) -> bool:
-    if isinstance(left, Word):
+    if isinstance(left, Word) and isinstance(node.left, tree.Name) and scope.lookup(node.left.name) is None:
         raise unknown(left, scope, "a name or a number is compared here")
     left, right = scope.settle(left, node.left.place), scope.settle(right, node.right.place)
     if operator == "in":

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from symsim.diagnostics import error, nearest
+from symsim.diagnostics import error
 from symsim.records.system import System
 
 
@@ -41,8 +41,9 @@ def bind(system: System, names: tuple[str, ...], tables: tuple[str, ...] = ()) -
             continue
         found = _figure(system, name)
         if found is None:
-            known = [*system.figures, *FALLBACKS]
-            raise error("E430", f"system '{system.name}' does not say '{name}'", None, nearest(name, known))
+            about = "precision" if name.startswith("matmul.") else None
+            hint = f"state {name} in its file" + (", or choose another precision" if about else "")
+            raise error("E430", f"system '{system.name}' does not say '{name}'", None, hint, about)
         values[name], assumed = found
         if assumed:
             assumptions.append(assumed)

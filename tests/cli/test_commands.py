@@ -34,7 +34,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
         ("formula", "llama3_70b", "--show", "memory"),
         ("formula", "llama3_70b", "--show", "params", "--keep", "hidden,layers,heads,kv_heads,head_dim,ffn,vocab"),
         ("formula", "mixtral_8x7b", "--show", "memory", "--per", "layer", "--format", "latex"),
-        ("formula", "gpt3_175b", "--show", "memory", "--per", "operator", "--set", "attention=unfused", "--set", "dropout=true"),
+        ("formula", "gpt3_175b", "--show", "memory", "--per", "operator", "-s", "attention=unfused,dropout=true"),
         ("formula", "deepseek_v3", "--show", "communication"),
         ("formula", "llama32_1b", "--show", "flops", "--per", "total", "--format", "python"),
         ("eval", "llama3_70b", "-s", "tp8_pp4", "-y", "h100_sxm"),
@@ -54,8 +54,8 @@ def test_prints_what_it_printed(capsys: pytest.CaptureFixture[str], arguments: t
 
 
 def test_eval_json_has_every_field_of_the_contract(capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = run(capsys, "eval", "deepseek_v3", "-s", "world=64,pp=2,ep=8,gbs=64,seq=4096,first_stage_layers=30",
-                         "-y", "b200", "--json")  # fmt: skip
+    plan = "world=64,pp=2,ep=8,gbs=64,seq=4096,first_stage_layers=30"
+    status, out, _ = run(capsys, "eval", "deepseek_v3", "-s", plan, "-y", "b200", "--json")
     answer: dict[str, Any] = json.loads(out)
     assert status == 1 and answer["memory"]["fits"] is False
     assert answer["schema"] == "symsim.eval/1"
@@ -177,6 +177,7 @@ def test_importing_symsim_imports_nothing_heavy() -> None:
 
 
 def test_works_from_any_directory(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-m", "symsim", "list", "models"], cwd=tmp_path, capture_output=True,
-                          text=True, check=True, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])})  # fmt: skip
+    command = [sys.executable, "-m", "symsim", "list", "models"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     assert "llama3_70b" in done.stdout

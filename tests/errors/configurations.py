@@ -30,6 +30,9 @@ def key(name: str, code: str, changed: str, value: object, message: str, hint: s
     return config(name, code, text, message, hint, f"{line}:2")
 
 
+CASE = {"id": "a", "set": "s", "model": "gpt2_xl", "strategy": {}, "system": "h100_sxm", "measured": {}}
+
+
 def cases(name: str, code: str, content: Content, message: str, hint: str, shown: bool = True) -> Case:
     return Case(name, code, ("validate", "cases.json"), message, hint, None, {"cases.json": content}, shown)
 
@@ -74,4 +77,16 @@ CASES = [
     cases("binary cases", "E601", bytes(range(256)), "cases.json is not JSON", "", False),
     cases("object for cases", "E602", "{}", "is not a list of cases", ""),
     cases("case without a model", "E602", '[{"id": "a"}]', "lacks", ""),
+    cases("case of a file", "E602", json.dumps([{**CASE, "model": "/etc/passwd"}]), "names a file as its model",
+          "a case has"),
+    cases("case of a system's file", "E602", json.dumps([{**CASE, "system": "../box.sym"}]),
+          "names a file as its system", ""),
+    cases("number for a system", "E602", json.dumps([{**CASE, "system": 5}]), "has a wrong system", ""),
+    cases("list for settings", "E602", json.dumps([{**CASE, "model_set": [1]}]), "has a wrong model_set", ""),
+    cases("time of zero", "E602", json.dumps([{**CASE, "measured": {"iteration_s": 0}}]),
+          "no positive number as iteration_s", ""),
+    cases("text for a time", "E602", json.dumps([{**CASE, "measured": {"iteration_s": "1"}}]), "no positive number",
+          ""),
+    cases("time on no system", "E602", json.dumps([{**CASE, "system": None, "measured": {"iteration_s": 1}}]),
+          "on no system", ""),
 ]  # fmt: skip

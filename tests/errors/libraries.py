@@ -16,6 +16,10 @@ OP = "operator op(x[rows, width]) -> y[rows, width] "
 
 TWO = "operator op(x[t, n], y[t, n]) -> z[t, n] { }"
 
+HEAD = "    embedding\n    repeat {} {{ decoder }}\n    head(tied)"
+
+TWICE = "block b{0} {{\n    b{1}\n    b{1}\n}}"
+
 CASES = [
     check("family without repeat", "E227", family("    embedding\n    normalization\n    head(tied)"),
           "repeats no layers", "repeat layers { … }", "1:8"),
@@ -120,4 +124,47 @@ CASES = [
     Case("unknown name in an optimizer", "E203", ("eval", "small.sym", "-s", SMALL_PLAN + ",optimizer=mine"),
          "unknown name 'foo'", "known here: grad, states, weight", "small.sym:1:30",
          {"small.sym": f"optimizer mine {{ traffic 5 * foo }}\nmodel small = {INLINE}\n"}),
+    check("layers repeated a negative number of times", "E228", family(HEAD.format("0 - 5")),
+          "a whole number of times, not -5", "repeat layers", "5:12"),
+    check("layers repeated a fraction of times", "E228", family(HEAD.format("layers / 3")),
+          "a whole number of times, not 4/3", "repeat layers", "5:12"),
+    check("more layers than anything has", "E228", family(HEAD.format("10 ** 30")), "a whole number of times",
+          "repeat layers", "5:12"),
+    check("layers repeated by a size", "E220", family(HEAD.format("tp")), "a size (tp) cannot choose",
+          "sizes stay symbols", "5:12"),
+    check("layer without operators", "E246", layers_of("b", "block b { }"), "a layer without operators",
+          "computes something", None),
+    check("blocks that call each other a billion times", "E236",
+          layers_of("b0", "\n".join(TWICE.format(k, k + 1) for k in range(30)) + "\nblock b30 { }"),
+          "more than 20,000 statements", "many times over", None),
+    check("nested loops of nothing", "E236",
+          layers_of("b", "block b { unroll 64 { unroll 64 { unroll 64 { unroll 64 { } } } } }"), "20,000 statements",
+          "many times over", "1:47"),
+    check("operator with a body", "E234", layers_of("rmsnorm { rmsnorm }"), "'rmsnorm' takes no body", "an operator",
+          "6:21"),
+    check("argument by its place and by its name", "E201", layers_of("decoder(true, mlp_bias = false)"),
+          "'mlp_bias' is given twice", "by its place", "6:35"),
+    check("word that nothing knows for an argument", "E203", layers_of("decoder(yes)"), "unknown name 'yes'",
+          "did you mean", "6:29"),
+    check("tensor that nothing has made", "E203", layers_of("b", "block b { y = row_linear(z, hidden) }"),
+          "unknown name 'z'", "a number", "1:26"),
+    check("number for a condition of one's own", "E207", layers_of("b", "block b {\n    require heads\n    rmsnorm\n}"),
+          "expected true or false, not 4", "layers > 1", "2:13"),
+    check("error in the library", "E221", family("    repeat layers { decoder }\n    head(tied)"),
+          "'rmsnorm' takes 'x'", "reached by 'decoder' at small.sym:4:21", None),
+    check("dimension that the library needs", "E203",
+          family(HEAD.format("layers")).replace(", embedding_norm = false", ""), "unknown name 'embedding_norm'",
+          "give the family a dimension of this name; reached by 'embedding'", None),
+    operator("tensor of a negative size", "E247", "operator op(x[a, b]) -> y[a, -5] { }", "must be positive, not -5",
+             "stands in an if", "1:30"),
+    operator("tensor of size zero", "E247", "operator op(x[a, b]) -> y[a, 0] { }", "must be positive, not 0",
+             "stands in an if", "1:30"),
+    Case("formula of a formula's name", "E202", ("eval", "small.sym", "-s", SMALL_PLAN),
+         "'peak' is the name of two formulas", "another name", None,
+         {"small.sym": f'define peak = mbs * 3 "peak"\nmodel small = {INLINE}\n'}),
+    Case("formula that divides by zero", "E331", ("eval", "small.sym", "-s", SMALL_PLAN), "has no value for this plan",
+         "divides", None, {"small.sym": layers_of("op", OP + "{ saves s[rows / (tp - 1)] }")}),
+    Case("word for the traffic of an optimizer", "E203", ("eval", "small.sym", "-s", SMALL_PLAN + ",optimizer=mine"),
+         "unknown name 'foo'", "known here: grad, states, weight", "small.sym:1:26",
+         {"small.sym": f"optimizer mine {{ traffic foo }}\nmodel small = {INLINE}\n"}),
 ]  # fmt: skip

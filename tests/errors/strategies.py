@@ -21,7 +21,7 @@ def choice(name: str, code: str, given: str, message: str, hint: str, column: in
 
 def compiled(name: str, code: str, given: str, message: str, hint: str) -> Case:
     """One choice before a good plan, which is refused when formulas are made."""
-    return plan(name, code, f"{given},{PLAN}", message, hint, None)
+    return plan(name, code, f"{given},{PLAN}", message, hint, 1)
 
 
 CASES = [

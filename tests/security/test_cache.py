@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -186,6 +187,52 @@ JUNK: dict[str, bytes] = {
     "17 MB": b" " * 17 * 2**20,
     "pickle": b"cos\nsystem\n(S'touch evil_mark'\ntR.",
 }
+
+
+CHANGED: dict[str, Callable[[bytes], bytes]] = {
+    "other number": lambda content: content.replace(b'["const",2]', b'["const",3]'),
+    "no outputs": lambda content: content.partition(b'"outputs"')[0] + b'"outputs":{},"rules":[]}',
+    "other family": lambda content: content.replace(b'"llama"', b'"nothing"'),
+    "no dimensions": lambda content: content.replace(b'"hidden"', b'"hiding"'),
+    "without its seal": lambda content: content.partition(b"\n")[2],
+    "cut off": lambda content: content[:-10],
+}
+
+
+@pytest.mark.parametrize("change", CHANGED.values(), ids=[n.replace(" ", "-") for n in CHANGED])
+def test_changed_entry_counts_as_absent(
+    folder: Path, right: str, change: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it still has the right form."""
+    for path in folder.glob("*.json"):
+        path.write_bytes(change(path.read_bytes()))
+    assert again(monkeypatch) == right
+
+
+def test_entry_of_another_model_counts_as_absent(folder: Path, right: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (mine,) = programs(folder)
+    before = mine.read_bytes()
+    run("eval", "gpt2_xl", "-s", SMALL_PLAN)
+    (other,) = set(programs(folder)) - {mine}
+    mine.write_bytes(other.read_bytes())
+    assert again(monkeypatch) == right
+    assert mine.read_bytes() == before
+
+
+@pytest.mark.parametrize("target", ["/dev/zero", "/etc/passwd"])
+def test_link_counts_as_absent(folder: Path, right: str, target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in list(folder.glob("*.json")):
+        path.unlink()
+        path.symlink_to(target)
+    assert again(monkeypatch) == right
+
+
+def test_pipe_counts_as_absent(folder: Path, right: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody writes into it: whoever opens it as a file waits for ever."""
+    for path in list(folder.glob("*.json")):
+        path.unlink()
+        os.mkfifo(path)
+    assert again(monkeypatch) == right
 
 
 @pytest.mark.parametrize("junk", JUNK.values(), ids=[n.replace(" ", "-") for n in JUNK])
