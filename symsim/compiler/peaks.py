@@ -66,7 +66,7 @@ def _largest(held: Held, own: Mapping[Name, Terms], ledger: Ledger) -> Expr:
         running = "again" if phase_name == "recompute" else phase_name
         name = f"w.{_recomputed(held)}{held.qualified(operator)}.{phase_name}"
         meaning = f"above S while {operator} runs {running}"
-        named.append(ledger.define(name, tidy(rise), meaning, "bytes", "memory") if len(own) > 1 else tidy(rise))
+        named.append(ledger.define(name, tidy(rise), meaning, "bytes", "memory"))
     return ledger.define(f"w{held.suffix}", maximum(*named), f"above S while one {held.title} runs", "bytes", "memory")
 
 
