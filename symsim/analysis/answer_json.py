@@ -87,7 +87,8 @@ def moment(found: Answer, stage: int) -> str:
     mine = [n for n in named if not unit or n.startswith(f"w.{unit}.")] or named
     operator, _, phase = mine[0].removeprefix("w.").rpartition(".") if mine else (unit or "layer", "", "")
     running = f"{operator} {phase}".strip()
-    return f"{running}, {_plain(found.of_stage('f')[stage])} micro-batches in flight"
+    held = float(found.of_stage("f")[stage])
+    return f"{running}, {held:.4g} micro-batch{'es' * (held != 1)} in flight"
 
 
 def _time(found: Answer) -> dict[str, Any]:
@@ -170,6 +171,8 @@ def warnings(asked: Question, fits: bool | None) -> list[str]:
     if fits is False:
         out.append("the peak is above the memory of the machine")
     dims = asked.model.dimensions
+    if "experts" not in dims and (values["ep"], values["etp"]) != (1, 1):
+        out.append("the model has no experts: ep and etp change nothing")
     if "experts" in dims and isinstance(values["tp"], int) and values["tp"] > 1 and not values["sequence_parallel"]:
         out.append("experts with tp > 1 need sequence_parallel in Megatron")
     return out

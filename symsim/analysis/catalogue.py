@@ -63,10 +63,10 @@ def _systems() -> tuple[list[str], Rows]:
                 decimal_text(figure["hbm.bandwidth"].value, "B/s"),
                 f"{system.link_kind} {link} x{figure['link.span'].value:g}",
                 decimal_text(figure["network.bandwidth"].value, "B/s"),
-                "measured" if system.tables else "data sheet",
+                "table" if "matmul.forward.efficiency" in system.tables else "one figure",
             ]
         )
-    return ["name", "title", "memory", "bf16", "hbm", "link", "network", "efficiencies"], rows
+    return ["name", "title", "memory", "bf16", "hbm", "link", "network", "GEMM efficiency"], rows
 
 
 def _library() -> tuple[list[str], Rows]:

@@ -157,13 +157,12 @@ def answer(model: Model, settled: Plan, machine: Machine | None) -> Answer:
             formula has no value for the plan.
     """
     compiled = evaluator(model, settled.structure)
-    broken = compiled.broken(settled.sizes)
-    if broken:
+    if compiled.broken(settled.sizes):
 
         def fits(rule: CheckedRule, name: str, value: int) -> bool:
             return compiled.rule_holds(rule, {**settled.sizes, name: value})
 
-        raise impossible(broken, settled, fits)
+        raise impossible(compiled.program.rules, settled, fits)
     try:
         values = compiled.scalar(settled.sizes, machine)
     except ArithmeticError as problem:

@@ -73,6 +73,7 @@ def load_model(source: Source, overrides: Mapping[str, tree.Expression]) -> Mode
             "title": model.title,
             "family": model.family,
             "dimensions": dict(model.dimensions),
+            "derived": sorted(model.derived),
             "own": model.own is not None,
         },
     )
@@ -83,12 +84,14 @@ def _model_of(data: Any, source: Source) -> Model | None:
     """A model from a cache entry, if the entry has the right form."""
     try:
         name, title, family, own = data["name"], data["title"], data["family"], data["own"]
-        dimensions = data["dimensions"]
+        dimensions, derived = data["dimensions"], data["derived"]
     except (TypeError, KeyError):
         return None
     texts = all(isinstance(t, str) for t in (name, title, family)) and isinstance(own, bool)
-    if not texts or not isinstance(dimensions, dict):
+    if not texts or not isinstance(dimensions, dict) or not isinstance(derived, list):
+        return None
+    if not all(isinstance(n, str) and n in dimensions for n in derived):
         return None
     if not all(isinstance(v, int | str | bool) for v in dimensions.values()):
         return None
-    return Model(name, title, family, dimensions, source if own else None)
+    return Model(name, title, family, dimensions, frozenset(derived), source if own else None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -148,12 +148,15 @@ Fits = Callable[[CheckedRule, str, int], bool]
 """Whether a rule holds with one name changed to a value."""
 
 
-def impossible(broken: list[CheckedRule], settled: Plan, fits: Fits) -> InputError:
+def impossible(rules: Sequence[CheckedRule], settled: Plan, fits: Fits) -> InputError:
     """Every broken rule, with the nearest values by which the plan would keep it and the others.
 
-    A rule on more sizes is left out where what mends a rule on fewer of them mends it too.
+    Where no such value keeps all ``rules``, values that mend the broken one are given. A rule on more
+    sizes is left out where what mends a rule on fewer of them mends it too.
     """
-    mending = {rule: _mending(rule, broken, settled, fits) for rule in broken}
+    broken = [rule for rule in rules if not fits(rule, "pp", int(settled.sizes["pp"]))]
+    kept = [rule for rule in rules if rule not in broken]
+    mending = {rule: _mending(rule, broken, kept, settled, fits) for rule in broken}
     problems: list[Diagnostic] = []
     for rule in broken:
         basic = [q for q in broken if set(q.names) < set(rule.names)]
@@ -173,16 +176,23 @@ MAX_TRIED = 4096
 """How far around a size legal values are looked for."""
 
 
-def _mending(rule: CheckedRule, broken: list[CheckedRule], settled: Plan, fits: Fits) -> dict[str, list[int]]:
+def _mending(
+    rule: CheckedRule, broken: list[CheckedRule], kept: list[CheckedRule], settled: Plan, fits: Fits
+) -> dict[str, list[int]]:
     """Name → legal values nearby, for the names of a rule that the strategy gives, most useful first."""
     names = [n for n in rule.names if n in settled.sizes]
     found: dict[str, list[int]] = {}
     for name in [n for n in names if n in settled.places] or names:
         together = [q for q in broken if name in q.names]
-        legal = _nearest_legal(together, name, settled, fits) or _nearest_legal([rule], name, settled, fits)
-        if legal:
-            found[name] = legal
-    return found
+        touched = [q for q in kept if name in q.names]
+        choices = ([*together, *touched], [rule, *touched])
+        found[name] = next((v for c in choices if (v := _nearest_legal(c, name, settled, fits))), [])
+    if any(found.values()):
+        return {name: values for name, values in found.items() if values}
+    for name in found:
+        together = [q for q in broken if name in q.names]
+        found[name] = _nearest_legal(together, name, settled, fits) or _nearest_legal([rule], name, settled, fits)
+    return {name: values for name, values in found.items() if values}
 
 
 def _nearest_legal(rules: list[CheckedRule], name: str, settled: Plan, fits: Fits) -> list[int]:

@@ -19,8 +19,13 @@ def command(kind: str, as_json: bool) -> None:
     """List what is shipped: models, strategies, systems, or the library of families, blocks and operators."""
     headings, rows = catalogue(kind)
     if as_json:
-        click.echo(json.dumps([dict(zip(headings, row, strict=True)) for row in rows], indent=1))
+        click.echo(json.dumps([{h: _value(c) for h, c in zip(headings, row, strict=True)} for row in rows], indent=1))
         return
     from symsim.report.tables import print_table
 
     print_table(headings, rows)
+
+
+def _value(cell: str) -> int | str | None:
+    """A cell as JSON has it: a count is a number, an empty cell null."""
+    return int(cell) if cell.isdigit() else cell or None

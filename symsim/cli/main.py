@@ -75,6 +75,9 @@ def main() -> None:
         status = 2
     except click.UsageError as problem:
         status = _refuse(_usage(problem))
+    except SystemExit:
+        # Click's own way out when the reader of the pipe is gone.
+        _silence_stdout()
     except click.exceptions.Abort:
         status = 130
     except BrokenPipeError:

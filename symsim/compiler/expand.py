@@ -76,6 +76,8 @@ def _surroundings(model: Model, library: Library, structure: Structure, kept: fr
         else:
             values[name] = dimension
     surroundings = Surroundings(values, known, element_bytes(str(structure["grad_dtype"]), "bf16"))
+    if kept:
+        _derive(model, library.families[model.family], kept, surroundings)
     for item in library.defines.values():
         scope = BlockScope(surroundings, {})
         if all(scope.lookup(n) is not None for n in names_in(item.value)):
@@ -86,6 +88,20 @@ def _surroundings(model: Model, library: Library, structure: Structure, kept: fr
             surroundings.defined[item.name] = (expression, item.meaning)
             values[item.name] = symbol(item.name)
     return surroundings
+
+
+def _derive(model: Model, family: tree.FamilyItem, kept: frozenset[str], surroundings: Surroundings) -> None:
+    """Dimensions that follow from kept ones by the family's defaults follow them as formulas too."""
+    values = surroundings.values
+    for _ in range(2):  # a default may use one that stands behind it
+        for parameter in family.parameters:
+            given = parameter.name in kept or parameter.name not in model.derived
+            if given or isinstance(values[parameter.name], str | bool) or parameter.default is None:
+                continue
+            scope = BlockScope(surroundings, {})
+            derived = sympy.sympify(evaluate(parameter.default, scope))
+            if isinstance(derived, sympy.Expr) and derived.xreplace(dict(surroundings.known)) == values[parameter.name]:
+                values[parameter.name] = derived
 
 
 def version_number(text: Value | None) -> int:

@@ -125,8 +125,9 @@ def messages(units: tuple[Held, ...], stream: Expr, structure: Structure, ledger
             ledger.define(f"sent.{axis}", stage, f"sent over {axis} for one micro-batch", "bytes", "communication")
     ledger.define("sent.pp", stream, "sent to the next stage for one micro-batch, each way", "bytes", "communication")
     for message, name in step_messages(structure, ledger):
+        what = name.rpartition(".")[2]
         expression = ledger.value(name) + sent_bytes(message) if name in ledger else sent_bytes(message)
-        ledger.define(name, expression, f"sent over {message.axis} in one step", "bytes", "communication")
+        ledger.define(name, expression, f"{what} sent over {message.axis} in one step", "bytes", "communication")
 
 
 def _messages(held: Held) -> Iterable[Message]:

@@ -81,7 +81,8 @@ def elaborate_call(
     _take(call, arguments, tuple(p.name for p in family.parameters))
     _check_names(family, library)
     dimensions = _settle(family, arguments, call.place)
-    return Model(name, title, family.name, dimensions, own)
+    derived = frozenset(dimensions) - frozenset(arguments)
+    return Model(name, title, family.name, dimensions, derived, own)
 
 
 def _circle(names: list[str], library: Library) -> InputError:

@@ -63,6 +63,10 @@ def load_strategy(given: str | None, settings: tuple[str, ...] = ()) -> Strategy
         parsed, name = tree.StrategyFile(None, ()), "strategy"
     elif given.endswith(".sym"):
         parsed, name = parse_strategy(read_source(Path(given), given)), Path(given).stem
+    elif given.partition(",")[0] in resources.shipped("strategies") and "," in given:
+        first, _, rest = given.partition(",")
+        hint = f"-s {first} " + " ".join(f"--set {part.strip()}" for part in rest.split(","))
+        raise error("E310", "a shipped strategy is changed with --set", hint=hint)
     elif "=" in given or " in " in given:
         parsed, name = parse_strategy(Source("<strategy>", given), _semicolons(given)), "inline"
     elif "/" in given:

@@ -50,7 +50,7 @@ def bind(system: System, names: tuple[str, ...], tables: tuple[str, ...] = ()) -
     for name in tables:
         first, last = name.partition(".")[0], name.rpartition(".")[2]
         stated = name in system.tables or name in system.figures or f"{first}.{last}" in system.figures
-        if not stated and first not in ("link", "network"):
+        if not stated and first not in ("link", "network", "matmul"):
             assumptions.append(f"{first}.efficiency is not stated: matmul.efficiency is taken")
     return Machine(system.name, values, lookup_of(system), tuple(dict.fromkeys(assumptions)))
 
@@ -110,8 +110,10 @@ def _plain(system: System, name: str) -> float:
 def _figure(system: System, name: str) -> tuple[float, str] | None:
     if name in system.figures:
         return system.figures[name].value, ""
-    if name.endswith(".efficiency") and "hbm.efficiency" in system.figures:
-        return system.figures["hbm.efficiency"].value, f"{name} is not stated: hbm.efficiency is taken"
+    if name.endswith(".efficiency") and name not in FALLBACKS:
+        shared = system.figures.get("hbm.efficiency")
+        value = shared.value if shared is not None else FALLBACKS["hbm.efficiency"]
+        return value, f"{name} is not stated: hbm.efficiency is taken"
     if name in FALLBACKS:
         return FALLBACKS[name], f"{name} is not stated: {FALLBACKS[name]:g} is taken"
     return None

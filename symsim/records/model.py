@@ -15,11 +15,13 @@ Value = int | str | bool
 class Model:
     """A family's name and a checked value for each of its dimensions.
 
-    ``own`` is the user's file that adds families, blocks or operators to the shipped library.
+    ``derived`` are the dimensions that nobody gave: they follow from the others by the family's
+    defaults. ``own`` is the user's file that adds families, blocks or operators to the library.
     """
 
     name: str
     title: str
     family: str
     dimensions: Mapping[str, Value]
+    derived: frozenset[str] = frozenset()
     own: Source | None = None

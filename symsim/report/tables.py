@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +19,8 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: s
 
         table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
         for heading, to_right in zip(headings, right, strict=True):
-            table.add_column(heading, justify="right" if to_right else "left", overflow="fold")
+            first = heading == headings[0]
+            table.add_column(heading, justify="right" if to_right else "left", overflow="fold", no_wrap=first)
         for row in rows:
             table.add_row(*row)
         Console(highlight=False).print(table)
@@ -31,8 +33,12 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: s
         print("  ".join(cells).rstrip())
 
 
+_NUMERIC = re.compile(r"-?[0-9][0-9.,]*%?( [A-Za-zµ/]+)?")
+
+
 def _numeric(cell: str) -> bool:
-    return cell[:1].isdigit() or (cell[:1] == "-" and cell[1:2].isdigit())
+    """A number, perhaps with a unit."""
+    return _NUMERIC.fullmatch(cell) is not None
 
 
 def print_answer(result: dict[str, Any]) -> None:

@@ -100,7 +100,7 @@ def test_a_requirement_of_the_strategy_that_is_not_met_ends_with_status_1(
 
 def test_the_peak_names_the_operator_that_binds(capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = run(capsys, "eval", "llama3_8b", "-s", "world=8,gbs=8,seq=4096", "--json")
-    assert json.loads(out)["memory"]["peak_moment"] == "head.loss forward, 1 micro-batches in flight"
+    assert json.loads(out)["memory"]["peak_moment"] == "head.loss forward, 1 micro-batch in flight"
 
 
 def test_set_overrides_model_strategy_and_machine(capsys: pytest.CaptureFixture[str]) -> None:
