@@ -80,6 +80,8 @@ def stages(graph: Graph, structure: Structure, ledger: Ledger) -> Stages:
         segment = starts.index(run.start)
         _, n, r, first, _ = counts.get(run.unit.name, (run.unit, Integer(0), Integer(0), segment, segment))
         counts[run.unit.name] = (run.unit, n + held, r + again, first, segment)
+    if not single:
+        _count_the_rest(counts, intervals, ledger)
     parts = [Part(graph.prologue, equal(i, 0), Integer(0), False, (-1, -1))]
     for name, (unit, held, again, first, last) in counts.items():
         suffix = "" if single else f"_{name}"
@@ -92,6 +94,20 @@ def stages(graph: Graph, structure: Structure, ledger: Ledger) -> Stages:
     parts.append(Part(graph.epilogue, equal(i, pp - 1), Integer(0), False, (len(starts), len(starts))))
     uneven = any(n in structure.symbols for n in ("first_stage_layers", "last_stage_layers"))
     return Stages(tuple(parts), rules, uneven)
+
+
+def _count_the_rest(
+    counts: dict[str, tuple[Unit, Expr, Expr, int, int]], intervals: list[tuple[Expr, Expr]], ledger: Ledger
+) -> None:
+    """The kind with the longest count is what the others leave of the stage's layers.
+
+    It is counted last, so that the others have their names by then.
+    """
+    longest = max(counts, key=lambda name: counts[name][1].count_ops())
+    unit, _, again, first, last = counts.pop(longest)
+    held = sympy.Add(*(sympy.expand(b - a) if not (b - a).has(sympy.Function) else b - a for a, b in intervals))
+    others = sympy.Add(*(symbol(f"n_{name}") for name in counts))
+    counts[longest] = (unit, held - others, again, first, last)
 
 
 def virtual_chunks(structure: Structure) -> Expr:
@@ -176,13 +192,20 @@ def _runs(slots: tuple[Slot, ...]) -> list[_Run]:
 def _between(run: _Run, a: Expr, b: Expr, single: bool, layers: Expr) -> Expr:
     if single and run.width == run.period and run.repeats * run.period == layers:
         return sympy.expand(b - a) if not (b - a).has(sympy.Function) else b - a
-    return _before(run, b) - _before(run, a)
+    return _before(run, b, layers) - _before(run, a, layers)
 
 
-def _before(run: _Run, x: Expr) -> Expr:
-    """Layers of the run at positions below x."""
-    reached = maximum(minimum(x - run.start, run.repeats * run.period), 0)
+def _before(run: _Run, x: Expr, layers: Expr) -> Expr:
+    """Layers of the run at positions below x, which lies among the layers of the model."""
+    length = run.repeats * run.period
+    reached = x - run.start
+    if sympy.expand(run.start + length - layers) != 0:
+        reached = minimum(reached, length)
+    if run.start != 0:
+        reached = maximum(reached, 0)
     if run.width == run.period:
         return reached
+    if run.width == 1:
+        return sympy.floor((reached + run.period - 1 - run.residue) / run.period)
     turns = sympy.floor(reached / run.period)
     return run.width * turns + maximum(minimum(remainder(reached, run.period) - run.residue, run.width), 0)

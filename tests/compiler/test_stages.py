@@ -38,8 +38,8 @@ def test_a_repeating_pattern_with_a_remainder(pp: int, turns: int, rest: int, lo
     kinds += ["local"] * (layers - len(kinds))
     expected = split(kinds, [layers // pp] * pp)
     found = counts(model, f"pp={pp}")
-    assert found["n_gemma_decoder"] == expected["local"]
-    assert found["n_gemma_decoder_2"] == expected["global"]
+    assert found["n_gemma_local"] == expected["local"]
+    assert found["n_gemma_global"] == expected["global"]
 
 
 @settings(max_examples=25)

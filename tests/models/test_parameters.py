@@ -186,13 +186,13 @@ def kinds(model_text: str) -> list[str]:
 
 
 def test_gemma3_has_five_local_layers_before_each_global_one() -> None:
-    local, whole = "gemma_decoder", "gemma_decoder_2"
+    local, whole = "gemma_local", "gemma_global"
     assert kinds("model m = gemma3_27b(layers = 14)") == [*[local] * 5, whole, *[local] * 5, whole, local, local]
 
 
 def test_gemma2_and_gpt_oss_have_local_and_global_layers_in_turn() -> None:
-    assert kinds("model m = gemma2_9b(layers = 3)") == ["gemma_decoder", "gemma_decoder_2", "gemma_decoder"]
-    assert kinds("model m = gpt_oss_20b(layers = 3)") == ["oss_decoder", "oss_decoder_2", "oss_decoder"]
+    assert kinds("model m = gemma2_9b(layers = 3)") == ["gemma_local", "gemma_global", "gemma_local"]
+    assert kinds("model m = gpt_oss_20b(layers = 3)") == ["oss_local", "oss_global", "oss_local"]
 
 
 def test_qwen3_next_has_full_attention_in_every_fourth_layer() -> None:
