@@ -173,12 +173,13 @@ class OperatorCall:
 
     def _entry(self, phase: _Phase, entry: tree.Node) -> None:
         match entry:
-            case tree.Compute(flops=flops, rate=rate, shape=shape, recomputing=recomputing, causal=causal):
-                total = self._amount(flops)
-                again = self._amount(recomputing) if recomputing is not None else sympy.Integer(0)
-                masked = self._amount(causal) if causal is not None else total - again
-                sizes = tuple(self._amount(s) for s in shape)
-                phase.kernels.append(Kernel(total, rate, sizes, again, masked))
+            case tree.Compute():
+                total = self._amount(entry.flops)
+                again = self._amount(entry.recomputing) if entry.recomputing is not None else sympy.Integer(0)
+                causal = self._amount(entry.causal) if entry.causal is not None else total - again
+                unmasked = self._amount(entry.unmasked) if entry.unmasked is not None else total - again
+                sizes = tuple(self._amount(s) for s in entry.shape)
+                phase.kernels.append(Kernel(total, entry.rate, sizes, again, causal, unmasked))
             case tree.Traffic(amount=amount, rate=rate):
                 phase.traffic[rate] = phase.traffic.get(rate, sympy.Integer(0)) + self._amount(amount)
             case tree.Workspace(amount=amount):

@@ -39,7 +39,7 @@ def published(expression: Expr, vocab: Expr) -> Expr:
 def model_totals(graph: Graph, vocab: Expr, ledger: Ledger) -> None:
     """Parameters and model FLOPs of the architecture, whatever the strategy.
 
-    FLOPs count matrix multiplications and attention (full, and what a causal mask leaves), without
+    FLOPs count matrix multiplications and attention (full, and what masks and windows leave), without
     what kernels recompute.
     """
     counted: list[tuple[Expr, Unit]] = [(Integer(1), graph.prologue), (Integer(1), graph.epilogue)]
@@ -65,12 +65,12 @@ def model_totals(graph: Graph, vocab: Expr, ledger: Ledger) -> None:
     for name, amounts, meaning in (
         (
             "flops.forward_per_token",
-            [n * k.flops for n, phase, k in kernels if phase == "forward"],
+            [n * k.unmasked for n, phase, k in kernels if phase == "forward"],
             "model FLOPs of one token, forward",
         ),
         (
             "flops.per_token",
-            [n * (k.flops - k.recomputed) for n, _, k in kernels],
+            [n * k.unmasked for n, _, k in kernels],
             "model FLOPs of one token, forward and backward",
         ),
         ("flops.causal_per_token", [n * k.causal for n, _, k in kernels], "of them under a causal mask"),

@@ -15,6 +15,7 @@ from symsim.language.parser import read_number, read_quantity
 MAX_TREE_DEPTH = 200
 """Deepest tree that is built; bounds the recursion of every later walk over it."""
 
+_COMPUTE_TRAITS = ("recomputing", "causal", "unmasked")
 _PUNCTUATION = frozenset({"EQUAL", "COMMA", "LPAR", "RPAR", "LBRACE", "RBRACE", "LSQB", "RSQB", "RANGE", "IF", "ARROW"})
 
 
@@ -256,21 +257,16 @@ class Builder:
         flops: tree.Expression = tree.Number(2, place)
         for size in (m, k, n):
             flops = tree.Binary("*", flops, size, place)
-        return tree.Compute(flops, "matmul", (m, k, n), None, None, place)
+        return tree.Compute(flops, "matmul", (m, k, n), None, None, None, place)
 
     def _compute(self, raw: Any, children: list[Any]) -> tree.Compute:
-        traits = {
-            c.data: self.build(c) for c in children if isinstance(c, Tree) and c.data in ("recomputing", "causal")
-        }
-        flops, *shape = (
-            self.build(c) for c in children if isinstance(c, Tree) and c.data not in ("recomputing", "causal")
-        )
+        traits = {c.data: self.build(c) for c in children if isinstance(c, Tree) and c.data in _COMPUTE_TRAITS}
+        flops, *shape = (self.build(c) for c in children if isinstance(c, Tree) and c.data not in _COMPUTE_TRAITS)
         rate = next(str(c) for c in children if isinstance(c, Token))
-        return tree.Compute(
-            flops, rate, tuple(shape), traits.get("recomputing"), traits.get("causal"), self._place(raw)
-        )
+        recomputing, causal, unmasked = (traits.get(t) for t in _COMPUTE_TRAITS)
+        return tree.Compute(flops, rate, tuple(shape), recomputing, causal, unmasked, self._place(raw))
 
-    _recomputing = _causal = _inner
+    _recomputing = _causal = _unmasked = _inner
 
     def _traffic(self, raw: Any, children: list[Any]) -> tree.Traffic:
         rate = str(children[1]) if len(children) > 1 else "hbm"

@@ -250,6 +250,7 @@ class Compute:
     shape: tuple[Expression, ...]
     recomputing: Expression | None
     causal: Expression | None
+    unmasked: Expression | None
     place: Place
 
 

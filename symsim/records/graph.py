@@ -48,7 +48,8 @@ class Kernel:
     """FLOPs that the machine rates by ``rate`` and ``shape``.
 
     ``recomputed`` of them repeat forward work inside the kernel (flash attention's backward);
-    ``causal`` is what a causal mask leaves of the FLOPs that are not recomputed.
+    Of the FLOPs that are not recomputed, ``causal`` is what masks leave, and ``unmasked`` what there
+    would be without any mask or window: the convention of model FLOPs with full attention.
     """
 
     flops: Expr
@@ -56,6 +57,7 @@ class Kernel:
     shape: tuple[Expr, ...]
     recomputed: Expr
     causal: Expr
+    unmasked: Expr
 
 
 @dataclass(frozen=True, slots=True)

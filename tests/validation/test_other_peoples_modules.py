@@ -31,14 +31,21 @@ def test_parameters_of_every_stage_equal_megatron_core(row: dict[str, Any]) -> N
 
 @pytest.mark.parametrize("row", TORCH, ids=lambda r: r["name"])
 def test_matmul_flops_equal_what_torch_counts(row: dict[str, Any]) -> None:
-    """Four layers, 4096 tokens, full attention: a window as long as the sequence."""
+    """Four layers, 4096 tokens, full attention: model FLOPs count every pair, windows or not."""
     name = {"gemma3_text_27b": "gemma3_27b"}.get(row["name"], row["name"])
-    settings = [f"layers={row['layers']}"]
-    asked = question(name, f"world=1,mbs=1,gbs={row['batch']},seq={row['seq']}", None, tuple(settings))
-    if asked.model.dimensions.get("window"):
-        asked = question(
-            name, f"world=1,gbs={row['batch']},seq={row['seq']}", None, (*settings, f"window={row['seq']}")
-        )
+    plan = f"world=1,mbs=1,gbs={row['batch']},seq={row['seq']}"
+    asked = question(name, plan, None, (f"layers={row['layers']}",))
     values = answer(asked.model, asked.plan, None).values
     assert values["flops.forward_per_token"] * row["seq"] * row["batch"] == pytest.approx(row["fwd"], rel=1e-6)
     assert values["flops.model_per_iteration"] == pytest.approx(row["fwd_bwd"], rel=1e-6)
+
+
+def test_a_window_saves_machine_work_and_leaves_model_flops() -> None:
+    plan = "world=1,gbs=1,seq=8192,attention=unfused"
+    wide, narrow = (
+        answer(q.model, q.plan, None).values
+        for q in (question("gemma3_27b", plan, None, (f"window={w}",)) for w in (8192, 1024))
+    )
+    assert narrow["flops.model_per_iteration"] == wide["flops.model_per_iteration"]
+    assert narrow["flops.hardware_per_iteration"] < wide["flops.hardware_per_iteration"]
+    assert narrow["flops.causal_per_iteration"] < wide["flops.causal_per_iteration"]
