@@ -136,17 +136,13 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _static(found: Answer) -> float:
-    return float(sum(found.of_stage(n)[-1] for n in ("weights", "gradients", "optimizer")))
-
-
 PREDICTIONS: Mapping[str, Callable[[Answer], Any]] = {
     "iteration_s": lambda found: found.values["time.iteration"],
     "tflops_per_gpu_full_attention": lambda found: found.values["throughput.model_flops_per_gpu"] / 1e12,
     "peak_allocated_bytes": lambda found: found.values["memory.peak"],
     "stage_peak_allocated_bytes": lambda found: list(found.of_stage("peak")),
     "last_rank_peak_allocated_bytes": lambda found: found.of_stage("peak")[-1],
-    "last_rank_static_bytes": _static,
+    "last_rank_static_bytes": lambda found: found.of_stage("static")[-1],
 }
 """What is predicted of the quantities that a case may have measured."""
 

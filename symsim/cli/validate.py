@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from symsim.analysis.validate import load_cases, validate
+from symsim.analysis.validate import PREDICTIONS, load_cases, validate
 from symsim.cli.options import json_option
 
 
@@ -42,6 +42,9 @@ def command(cases: Path, only: str | None, as_json: bool) -> None:
         for name, found in quantities.items()
     ]  # fmt: skip
     print_table(["set", "quantity", "n", "mean |e| %", "median %", "max %", "bias %"], rows)
+    unpredicted = sorted({n for row in result["cases"] for n in row["measured"] if n not in PREDICTIONS})
+    if unpredicted:
+        click.echo(f"measured, and not predicted yet: {', '.join(unpredicted)}")
     for row in result["cases"]:
         if row["failed"]:
             click.echo(f"cannot be computed: {row['id']}: {row['failed']}")

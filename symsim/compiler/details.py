@@ -55,10 +55,8 @@ def _of_unit(held: Held, ledger: Ledger) -> None:
         ledger.define(
             f"params.one{held.suffix}", tidy(weights), f"parameters of one {held.title}", "elements", "params"
         )
-    works = [o.work[p] for o in operators for p in PHASES]
-    works += [o.work["forward"] for o in held.phased.replayed]
     for axis in ("tp", "cp", "ep", "etp"):
-        sent = total(sent_bytes(m) for w in works for m in w.messages if m.axis == axis)
+        sent = total(sent_bytes(m) for w in held.works for m in w.messages if m.axis == axis)
         if sent:
             meaning = f"sent over {axis} by one {held.title} for one micro-batch"
             ledger.define(f"sent.{axis}.one{held.suffix}", tidy(sent), meaning, "bytes", "communication")

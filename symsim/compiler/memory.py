@@ -49,6 +49,8 @@ def states(structure: Structure, state_bytes: Fraction, ledger: Ledger) -> None:
     ):
         amount = sympy.Add(*(sympy.sympify(size) * e / (shard if zero >= stage else 1) for e, shard in groups))
         ledger.define(name, amount, meaning, "bytes", "memory")
+    static = symbol("weights") + symbol("gradients") + symbol("optimizer")
+    ledger.define("static", static, "held between steps", "bytes", "memory")
 
 
 def activations(

@@ -9,6 +9,7 @@ from sympy import Expr, Integer, ceiling
 from symsim.compiler.phases import Phased, phase
 from symsim.compiler.stages import Part, Stages
 from symsim.functions import less
+from symsim.records.graph import PHASES, Work
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
@@ -36,6 +37,12 @@ class Held:
     def present(self) -> Expr:
         """1 on a stage that holds any of them."""
         return less(0, self.count) if self.part.is_layer else self.count
+
+    @property
+    def works(self) -> tuple[Work, ...]:
+        """The work of every phase of every operator, forward passes that run again included."""
+        own = (o.work[phase] for o in self.part.unit.operators for phase in PHASES)
+        return (*own, *(o.work["forward"] for o in self.phased.replayed))
 
     def qualified(self, operator: str) -> str:
         """An operator's name in formulas: with its unit's, where the model has several."""

@@ -15,6 +15,7 @@ from symsim.compiler.ledger import Ledger
 from symsim.compiler.network import message_time, sent_bytes
 from symsim.compiler.simplify import tidy, total
 from symsim.compiler.units import Held
+from symsim.elements import element_bytes
 from symsim.functions import maximum, stage_sum, table
 from symsim.records.graph import PHASES, Graph, Kernel, Message, Operator, PhaseName, Unit, Work
 from symsim.records.strategy import Structure
@@ -96,9 +97,7 @@ def hardware_flops(units: tuple[Held, ...], ledger: Ledger) -> None:
     """FLOPs that the machines execute: padding, recomputation and what kernels repeat included."""
     stage: Expr = Integer(0)
     for held in units:
-        again = [k.flops for o in held.phased.replayed for k in o.work["forward"].kernels]
-        own = [k.flops for _, k in _kernels(held.part.unit)]
-        each = tidy(total([*own, *again]))
+        each = tidy(total(k.flops for w in held.works for k in w.kernels))
         if each != 0:
             stage += held.count * ledger.define(
                 f"flops.one{held.suffix}", each, f"FLOPs of one {held.title} for one micro-batch", "FLOP", "flops"
@@ -119,7 +118,7 @@ def messages(units: tuple[Held, ...], stream: Expr, structure: Structure, ledger
     for axis in ("tp", "cp", "ep", "etp"):
         stage: Expr = Integer(0)
         for held in units:
-            sent = tidy(total(sent_bytes(m) for m in _messages(held) if m.axis == axis))
+            sent = tidy(total(sent_bytes(m) for w in held.works for m in w.messages if m.axis == axis))
             stage += held.count * sent
         if stage != 0:
             ledger.define(f"sent.{axis}", stage, f"sent over {axis} for one micro-batch", "bytes", "communication")
@@ -130,14 +129,6 @@ def messages(units: tuple[Held, ...], stream: Expr, structure: Structure, ledger
         ledger.define(name, expression, f"{what} sent over {message.axis} in one step", "bytes", "communication")
 
 
-def _messages(held: Held) -> Iterable[Message]:
-    for operator in held.part.unit.operators:
-        for phase in PHASES:
-            yield from operator.work[phase].messages
-    for operator in held.phased.replayed:
-        yield from operator.work["forward"].messages
-
-
 def step_messages(structure: Structure, ledger: Ledger) -> list[tuple[Message, str]]:
     """Gradient reduction and parameter gathering of one step: (message, name of its volume)."""
     zero = int(structure["zero"])  # type: ignore[arg-type]
@@ -146,17 +137,13 @@ def step_messages(structure: Structure, ledger: Ledger) -> list[tuple[Message, s
         if elements not in ledger:
             continue
         held = symbol(elements)
-        gradients = tidy(_grad_bytes(structure) * held)
-        weights = tidy(2 * held) if structure["precision"] != "fp32" else 4 * held
+        gradients = sympy.sympify(element_bytes(str(structure["grad_dtype"]), "bf16")) * held
+        weights = sympy.sympify(element_bytes("activation", str(structure["precision"]))) * held
         reduce = "reduce_scatter" if zero >= 1 else "all_reduce"
         out.append((Message(reduce, gradients, axis), f"sent.{axis}.gradients"))
         if zero >= 1:
             out.append((Message("all_gather", weights, axis), f"sent.{axis}.parameters"))
     return out
-
-
-def _grad_bytes(structure: Structure) -> Expr:
-    return sympy.Integer(4 if structure["grad_dtype"] == "fp32" else 2)
 
 
 def operator_times(units: tuple[Held, ...], structure: Structure, ledger: Ledger) -> None:
