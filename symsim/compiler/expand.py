@@ -66,6 +66,7 @@ def _surroundings(model: Model, library: Library, structure: Structure, kept: fr
         if given is not None:
             values[name] = given
     values |= {name: symbol(name) for name in structure.symbols}
+    values["moe_drops"] = "moe_capacity" in structure.symbols
     values.setdefault("moe_capacity", 1)
     values["sp"] = symbol("tp") if structure["sequence_parallel"] else 1
     values["te_version"] = version_number(structure["te_version"])

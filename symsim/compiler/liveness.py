@@ -73,6 +73,10 @@ class _Walk:
                 self.last_read[tensor] = index
         if unit.output is not None:
             self.last_read[unit.output] = len(unit.operators)
+        self.last_held = dict(self.last_read)
+        for index, operator in enumerate(unit.operators):
+            for tensor in operator.holds:
+                self.last_held[tensor] = max(index, self.last_held.get(tensor, index))
         self.gradients = self._gradients()
 
     def moments(self) -> tuple[Moment, ...]:
@@ -91,10 +95,10 @@ class _Walk:
         return [*operator.outputs, *(t for t in operator.saves if t not in operator.inputs)]
 
     def _activations(self, first: int, index: int) -> list[Tensor]:
-        """Made by an operator from ``first`` on (or entering) and still to be read at ``index``."""
+        """Made by an operator from ``first`` on (or entering) and still to be read or held at ``index``."""
         return [
             t
-            for t, read in self.last_read.items()
+            for t, read in self.last_held.items()
             if read >= index
             and (first <= self.life.made.get(t, -1) < index or (first == 0 and t not in self.life.made))
         ]

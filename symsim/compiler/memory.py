@@ -76,7 +76,8 @@ def activations(
     one = sympy.Add(*(h.kept_count * ledger.value(f"A{h.suffix}") for h in units))
     ledger.define("S", one, "saved by the stage for one micro-batch", "bytes", "memory")
     ledger.define("activations", ledger.value("f") * ledger.value("S"), "saved activations", "bytes", "memory")
-    worst = peaks.worst_rise(units, saved, bounds, stages.may_be_empty, ledger)
+    met = peaks.handed(stream, structure)
+    worst = peaks.worst_rise(units, saved, met, bounds, stages.may_be_empty, ledger)
     held_always = peaks.buffers(units, less(0, symbol("i")) * stream, stages.may_be_empty, ledger)
     meaning = "buffers, and above S at the worst moment"
     ledger.define("workspace", held_always + worst, meaning, "bytes", "memory")

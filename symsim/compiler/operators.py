@@ -42,6 +42,7 @@ class OperatorCall:
         self._saves: list[Tensor] = []
         self._buffers: list[Tensor] = []
         self._passes: dict[Tensor, Tensor] = {}
+        self._holds: list[Tensor] = []
         self._exchanges: list[tuple[str, Tensor, Tensor, str]] = []
         self._work: dict[PhaseName, _Phase] = {phase: _Phase() for phase in PHASES}
 
@@ -57,8 +58,19 @@ class OperatorCall:
         work = {phase: collected.work() for phase, collected in self._work.items()}
         saves = tuple(dict.fromkeys(self._saves))
         weights, buffers = tuple(self._weights), tuple(self._buffers)
+        read = tuple(t for t in inputs if t not in self._holds)
         return Operator(
-            self.name, self.item.name, regions, inputs, outputs, saves, buffers, weights, self._passes, work
+            self.name,
+            self.item.name,
+            regions,
+            read,
+            outputs,
+            saves,
+            buffers,
+            weights,
+            self._passes,
+            tuple(self._holds),
+            work,
         )
 
     def _bind_inputs(self, inputs: tuple[Tensor, ...], place: Place) -> None:
@@ -99,6 +111,8 @@ class OperatorCall:
                 self._buffers.append(self._tensor(tensor))
             case tree.Passes(output=output, inputs=names, place=place):
                 self._passes |= {self._held(n, place): self._held(output, place) for n in names}
+            case tree.Holds(names=names, place=place):
+                self._holds += [self._held(n, place) for n in names]
             case tree.Exchange():
                 self._exchange(item)
             case tree.Saves(items=items):

@@ -11,16 +11,34 @@ from symsim.compiler.ledger import Ledger
 from symsim.compiler.phases import phase
 from symsim.compiler.simplify import Bounds, Terms, add, dominates, scale, terms, tidy, total, undominated
 from symsim.compiler.units import Held
-from symsim.functions import maximum
+from symsim.functions import equal, less, maximum
+from symsim.records.strategy import Structure
+from symsim.symbols import symbol
 
 Name = tuple[str, str]
 """Operator and phase of a moment."""
 
 
-def rises(held: Held, own: Terms, bounds: Bounds) -> dict[Name, Terms]:
+def handed(stream: Expr, structure: Structure) -> Expr:
+    """What a stage still holds of the micro-batch before while a forward pass runs: its input, which
+    the graph keeps alive as long as its output has a name, and the gradient that came for its output.
+
+    Beside them the gradient that was sent back stays until the next one; see ``buffers``. GPipe runs
+    all forward passes first, and so does every schedule that holds all micro-batches at once.
+    Source: Megatron-Core, pipeline_parallel/schedules.py.
+    """
+    if structure["schedule"] == "gpipe":
+        return Integer(0)
+    i, pp = symbol("i"), symbol("pp")
+    neighbours = less(0, i) + less(i, pp - 1)
+    return less(symbol("f"), symbol("m")) * neighbours * stream
+
+
+def rises(held: Held, own: Terms, met: Expr, bounds: Bounds) -> dict[Name, Terms]:
     """How far moments stand above what the unit keeps (``own``); only those that may be the largest.
 
-    In a chunk that is recomputed from one input, the units before hold all that they save.
+    In a chunk that is recomputed from one input, the units before hold all that they save. ``met`` is
+    what forward passes find still held.
     """
     sizes: dict[object, Terms] = {}
     out: dict[Name, Terms] = {}
@@ -30,12 +48,14 @@ def rises(held: Held, own: Terms, bounds: Bounds) -> dict[Name, Terms]:
         before = terms((held.chunk - 1) * sympy.Add(*(t.bytes for t in plain.kept)))
     for moment in held.phased.moments:
         alive = add(*(sizes.setdefault(t, terms(t.bytes)) for t in moment.alive), before)
-        out[moment.operator, moment.phase] = add(alive, terms(moment.workspace), scale(own, -1))
-    return undominated(out, bounds)
+        found = terms(met) if moment.phase == "forward" else {}
+        out[moment.operator, moment.phase] = add(alive, terms(moment.workspace), scale(own, -1), found)
+    kept = undominated(out, bounds)
+    return {n: add(r, scale(terms(met), -1)) if n[1] == "forward" else r for n, r in kept.items()}
 
 
 def worst_rise(
-    units: tuple[Held, ...], saved: Mapping[str, Terms], bounds: Bounds, may_be_empty: bool, ledger: Ledger
+    units: tuple[Held, ...], saved: Mapping[str, Terms], met: Expr, bounds: Bounds, may_be_empty: bool, ledger: Ledger
 ) -> Expr:
     """The largest rise over the units of the stage, less what later units have freed by then.
 
@@ -45,12 +65,12 @@ def worst_rise(
     candidates: list[Expr] = []
     layers = [h for h in units if h.part.is_layer]
     for position, held in enumerate(units):
-        own = rises(held, saved[held.suffix], bounds)
+        own = rises(held, saved[held.suffix], met, bounds)
         if position == 0 and not may_be_empty:
             own = {n: r for n, r in own.items() if not all(dominates(saved[k.suffix], r, bounds) for k in layers)}
         if not any(own.values()):
             continue
-        rise = _largest(held, own, ledger)
+        rise = _largest(held, own, met, ledger)
         later = sympy.Add(*(h.kept_count * ledger.value(f"A{h.suffix}") for h in units if h.follows(held)))
         certain = held.part.is_layer and len(layers) == 1 and not may_be_empty
         above = rise - later if certain else held.present * (rise - later)
@@ -59,14 +79,18 @@ def worst_rise(
     return maximum(*candidates, 0) if len(candidates) > 1 else maximum(*candidates)
 
 
-def _largest(held: Held, own: Mapping[Name, Terms], ledger: Ledger) -> Expr:
+def _largest(held: Held, own: Mapping[Name, Terms], met: Expr, ledger: Ledger) -> Expr:
     """The largest rise of a unit; each moment that may be it has a name."""
     named: list[Expr] = []
+    if any(phase_name == "forward" for _, phase_name in own) and met != 0:
+        meaning = "held of the micro-batch before while a forward pass runs"
+        met = ledger.define("handed", met, meaning, "bytes", "memory")
     for (operator, phase_name), rise in own.items():
         running = "again" if phase_name == "recompute" else phase_name
         name = f"w.{_recomputed(held)}{held.qualified(operator)}.{phase_name}"
         meaning = f"above S while {operator} runs {running}"
-        named.append(ledger.define(name, tidy(rise), meaning, "bytes", "memory"))
+        above = tidy(rise) + met if phase_name == "forward" else tidy(rise)
+        named.append(ledger.define(name, above, meaning, "bytes", "memory"))
     return ledger.define(f"w{held.suffix}", maximum(*named), f"above S while one {held.title} runs", "bytes", "memory")
 
 
@@ -86,8 +110,19 @@ def buffers(units: tuple[Held, ...], sent: Expr, may_be_empty: bool, ledger: Led
             key = (buffer.name.rsplit(".", 1)[-1], buffer.shape)
             users.setdefault(key, (buffer.bytes, []))[1].append(present)
     groups: dict[Expr, list[Expr]] = {}
-    for size, presences in users.values():
+    for key, (size, presences) in users.items():
         where_used = Integer(1) if 1 in presences else maximum(*presences)
+        for other in users:
+            if other == key:
+                break
+            where_used *= 1 - _coincide(other, key) * maximum(*users[other][1])
         groups.setdefault(where_used, []).append(size)
     amount = sympy.Add(*(used * tidy(total(sizes)) for used, sizes in groups.items()))
     return ledger.define("buffers", amount + sent, "buffers that stay allocated", "bytes", "memory")
+
+
+def _coincide(one: tuple[object, ...], other: tuple[object, ...]) -> Expr:
+    """1 where two buffers of one name have one shape because etp is tp, 0 where they never do so."""
+    tp, etp = symbol("tp"), symbol("etp")
+    swapped = tuple(size.xreplace({etp: tp}) for size in other[1])  # type: ignore[attr-defined]
+    return equal(tp, etp) if one[0] == other[0] and swapped == one[1] else Integer(0)

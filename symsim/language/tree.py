@@ -225,6 +225,14 @@ class Passes:
 
 
 @dataclass(frozen=True, slots=True)
+class Holds:
+    """``holds copies``: inputs that are not read and only stay alive, as a caller's variables do."""
+
+    names: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """``all = gather(x) over tp``: a communication whose transpose is known."""
 
@@ -303,6 +311,7 @@ Node = (
     | Local
     | Buffer
     | Passes
+    | Holds
     | Exchange
     | Saves
     | Phase

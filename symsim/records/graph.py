@@ -96,7 +96,8 @@ class Operator:
     """A node of the graph.
 
     ``buffers`` stay allocated from first use on, shared by name and shape. ``passes`` maps an input
-    to the output whose gradient it shares.
+    to the output whose gradient it shares. ``holds`` are tensors that are not read here and stay
+    alive until the forward pass of the operator is over, as variables of the code around it do.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Operator:
     buffers: tuple[Tensor, ...]
     weights: tuple[Weight, ...]
     passes: Mapping[Tensor, Tensor]
+    holds: tuple[Tensor, ...]
     work: Mapping[PhaseName, Work]
 
 
