@@ -136,7 +136,6 @@ def _plain(value: Any) -> Any:
 
 WITHOUT_EFFECT: dict[str, tuple[object, str]] = {
     "framework": ("megatron", "Megatron's rules are used"),
-    "moe_dispatch": ("all_to_all", "all_to_all is used"),
     "cuda_graph": (False, "launch gaps are not modelled"),
 }
 """Choices that no formula uses yet: their default, and what is done instead."""
