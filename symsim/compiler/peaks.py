@@ -110,12 +110,12 @@ def buffers(units: tuple[Held, ...], sent: Expr, may_be_empty: bool, ledger: Led
             key = (buffer.name.rsplit(".", 1)[-1], buffer.shape)
             users.setdefault(key, (buffer.bytes, []))[1].append(present)
     groups: dict[Expr, list[Expr]] = {}
-    for key, (size, presences) in users.items():
+    for own, (size, presences) in users.items():
         where_used = Integer(1) if 1 in presences else maximum(*presences)
         for other in users:
-            if other == key:
+            if other == own:
                 break
-            where_used *= 1 - _coincide(other, key) * maximum(*users[other][1])
+            where_used *= 1 - _coincide(other, own) * maximum(*users[other][1])
         groups.setdefault(where_used, []).append(size)
     amount = sympy.Add(*(used * tidy(total(sizes)) for used, sizes in groups.items()))
     return ledger.define("buffers", amount + sent, "buffers that stay allocated", "bytes", "memory")
