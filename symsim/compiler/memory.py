@@ -63,8 +63,7 @@ def activations(
 ) -> None:
     """Saved bytes, what one micro-batch adds at its worst moment, and the peak of the stage.
 
-    ``stream`` is the size of the residual stream: a stage behind another still holds the gradient
-    that it sent back for the micro-batch before (Megatron-Core, pipeline_parallel/schedules.py).
+    ``stream`` is the size of the residual stream.
     """
     in_flight(structure, ledger)
     saved: dict[str, Terms] = {}
@@ -77,12 +76,20 @@ def activations(
     ledger.define("S", one, "saved by the stage for one micro-batch", "bytes", "memory")
     ledger.define("activations", ledger.value("f") * ledger.value("S"), "saved activations", "bytes", "memory")
     worst = peaks.worst_rise(units, saved, bounds, stages.may_be_empty, ledger)
-    held_always = peaks.buffers(units, less(0, symbol("i")) * stream, stages.may_be_empty, ledger)
+    held_always = peaks.buffers(units, sent_gradient(stream), stages.may_be_empty, ledger)
     meaning = "buffers, and above S at the worst moment"
     ledger.define("workspace", held_always + worst, meaning, "bytes", "memory")
     names = ("weights", "gradients", "optimizer", "activations", "workspace")
     ledger.define("peak", sympy.Add(*(symbol(n) for n in names)), "peak allocated", "bytes", "memory")
     ledger.define("memory.peak", stage_max(symbol("peak")), "peak of the fullest stage", "bytes", "memory")
+
+
+def sent_gradient(stream: Expr) -> Expr:
+    """A stage behind another still holds the gradient that it sent back for the micro-batch before.
+
+    Source: Megatron-Core, pipeline_parallel/schedules.py.
+    """
+    return less(0, symbol("i")) * stream
 
 
 def in_flight(structure: Structure, ledger: Ledger) -> None:
