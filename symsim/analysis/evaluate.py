@@ -100,7 +100,9 @@ def evaluator(model: Model, structure: Structure, moments: bool = False) -> Eval
     """
     own = model.own.text if model.own is not None else ""
     dimensions = sorted(model.dimensions.items())
-    key = cache.key_of("program of moments" if moments else "program", model.name, model.family, dimensions, own, _stable(structure))
+    key = cache.key_of(
+        "program of moments" if moments else "program", model.name, model.family, dimensions, own, _stable(structure)
+    )
     if key not in _EVALUATORS:
         program = _from_disk(key)
         if program is None:

@@ -109,8 +109,8 @@ def _others(running: Held, units: tuple[Held, ...], ledger: Ledger) -> None:
             continue
         count = _coefficient("activations", own, ledger) - (held.kept_count if held.follows(running) else 0)
         count -= 1 if held is running else 0
-        others = "of the others" if held is running else f"of {held.title}s"
-        meaning = f"{others}, how many are held while one {running.title} runs"
+        others = f"other {held.title}s" if held is running else f"{held.title}s"
+        meaning = f"{others} in flight while one {running.title} runs"
         ledger.define(f"count@{unit}@{kind}", count, meaning, "", PART)
         for name in saved_by_operator(held):
             amount = symbol(f"count@{unit}@{kind}") * symbol(f"saved@{name}")

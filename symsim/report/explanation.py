@@ -14,9 +14,13 @@ SHOWN_ITEMS = 12
 """How many of the largest items are listed one by one."""
 
 PIPE_WIDTH = 100
+"""Characters of a line of text where there is no terminal."""
 
-BAR = 16
-"""Characters of a whole bar."""
+SHORTEST_BAR, LONGEST_BAR = 6, 24
+"""Characters of a bar of the whole."""
+
+ENDS = ("embedding", "head")
+"""Units that are no layers."""
 
 COLOURS = {
     "weights": "blue",
@@ -33,14 +37,13 @@ SECTIONS = {
     "weights": "states",
     "gradients": "states",
     "optimizer": "states",
-    "saved": "saved activations",
-    "kept": "saved activations",
-    "chunk": "saved activations",
-    "activation": "running",
-    "gradient": "running",
-    "workspace": "running",
+    "saved": "saved",
+    "kept": "saved",
+    "chunk": "saved",
 }
-"""Kinds of items that one sum is made of."""
+"""Kinds of items that one sum is made of; the rest are those of the running unit, and sums of their own."""
+
+RUNNING = frozenset({"activation", "gradient", "workspace"})
 
 LABELS = {
     "gradients": "gradient buffer",
@@ -87,11 +90,14 @@ def _moment(memory: dict[str, Any]) -> None:
     at = memory["moment"]
     running = "all that the stage saves is alive"
     if at is not None:
-        running = f"{_bare(at['operator'], at['unit'])} runs {_again(at['phase'])} in the {_unit(at['unit'], 'last {}')}"
+        running = (
+            f"{_bare(at['operator'], at['unit'])} runs {_again(at['phase'])} in the {_unit(at['unit'], 'last {}')}"
+        )
     _say("while", f"{running}, {_flight(memory['micro_batches_in_flight'])} in flight")
+    place = at["unit"] if at is not None and at["unit"] in ENDS else "layer"
     sums: dict[str, float] = {}
     for item in memory["alive"]:
-        name = SECTIONS.get(item["kind"], item["kind"])
+        name = f"in the running {place}" if item["kind"] in RUNNING else SECTIONS.get(item["kind"], item["kind"])
         sums[name] = sums.get(name, 0) + item["bytes"]
     _say("of it", ", ".join(f"{bytes_text(sums[n])} {n}" for n in sorted(sums, key=lambda n: -sums[n])))
     following = memory["next"]
@@ -126,7 +132,7 @@ def _kind(unit: str) -> str:
 
 def _unit(unit: str, layers: str) -> str:
     """``head``, or what ``layers`` says of a layer: ``last moe layer of stage 1``."""
-    if unit in ("embedding", "head"):
+    if unit in ENDS:
         return unit
     words = ["recomputed"] * unit.endswith("recomputed") + [_kind(unit)] * (_kind(unit) not in ("", "layer"))
     return layers.format(" ".join([*words, "layer"]))
@@ -135,7 +141,7 @@ def _unit(unit: str, layers: str) -> str:
 def _bare(operator: str, unit: str) -> str:
     """An operator without the name of the kind of layer it is in, where that is said already."""
     plain = operator.removeprefix("recomputed.")
-    return plain if unit in ("embedding", "head") else plain.removeprefix(f"{_kind(unit)}.")
+    return plain if unit in ENDS else plain.removeprefix(f"{_kind(unit)}.")
 
 
 def _alive(memory: dict[str, Any]) -> None:
@@ -143,6 +149,7 @@ def _alive(memory: dict[str, Any]) -> None:
     items = memory["alive"]
     shown = items if len(items) <= SHOWN_ITEMS + 1 else items[:SHOWN_ITEMS]
     largest = items[0]["share"]
+    bars = [(item["share"] / largest, COLOURS.get(item["kind"], "magenta")) for item in shown]
     rows = [
         [
             LABELS.get(item["kind"], item["kind"].replace("_", " ")),
@@ -150,7 +157,6 @@ def _alive(memory: dict[str, Any]) -> None:
             _count(item),
             bytes_text(item["bytes"]),
             f"{item['share']:.1%}",
-            _bar(item["share"] / largest, COLOURS.get(item["kind"], "magenta")),
         ]
         for item in shown
     ]
@@ -158,9 +164,9 @@ def _alive(memory: dict[str, Any]) -> None:
         rest = items[len(shown) :]
         share = sum(i["share"] for i in rest)
         size = sum(i["bytes"] for i in rest)
-        rows.append([f"and {len(rest)} smaller", "", "", bytes_text(size), f"{share:.1%}", ""])
-    rows.append(["peak", "", "", bytes_text(memory["peak_bytes"]), "100.0%", ""])
-    _print(["alive then", "", "count × each", "bytes", "share", ""], rows)
+        rows.append([f"and {len(rest)} smaller", "", "", bytes_text(size), f"{share:.1%}"])
+    rows.append(["peak", "", "", bytes_text(memory["peak_bytes"]), "100.0%"])
+    _print_with_bars(["alive then", "", "count × each", "bytes", "share"], rows, bars)
 
 
 def _of(item: dict[str, Any], unit: str) -> str:
@@ -182,7 +188,9 @@ def _count(item: dict[str, Any]) -> str:
 
 
 def _stages(memory: dict[str, Any]) -> None:
-    whole = memory["capacity_bytes"] or max(stage["peak"] for stage in memory["stages"])
+    peaks = [stage["peak"] for stage in memory["stages"]]
+    whole = memory["capacity_bytes"] or max(peaks)
+    bars = [(peak / whole, "red" if peak > whole else "green") for peak in peaks]
     rows = [
         [
             str(k),
@@ -190,11 +198,10 @@ def _stages(memory: dict[str, Any]) -> None:
             bytes_text(stage["behind_bytes"]) if stage["behind_bytes"] > 0 else "",
             f"{stage['micro_batches_in_flight']:.4g}",
             _short(stage["moment"]),
-            _bar(stage["peak"] / whole, "red" if memory["capacity_bytes"] and stage["peak"] > whole else "green"),
         ]
         for k, stage in enumerate(memory["stages"])
     ]
-    _print(["stage", "peak", "below the fullest", "in flight", "while", ""], rows)
+    _print_with_bars(["stage", "peak", "below the fullest", "in flight", "while"], rows, bars)
 
 
 def _short(at: dict[str, str] | None) -> str:
@@ -204,14 +211,17 @@ def _short(at: dict[str, str] | None) -> str:
     return f"{_bare(at['operator'], at['unit'])} {at['phase']}{again}"
 
 
-def _bar(share: float, colour: str) -> str:
-    """A coloured bar; only a terminal has one."""
-    eighths = round(min(share, 1.0) * BAR * 8)
-    return f"[{colour}]{'█' * (eighths // 8)}{' ▏▎▍▌▋▊▉'[eighths % 8].strip()}[/]" if sys.stdout.isatty() else ""
-
-
-def _print(headings: list[str], rows: list[list[str]]) -> None:
-    """A table whose last column is a bar; a pipe has none."""
-    if not sys.stdout.isatty():
-        headings, rows = headings[:-1], [row[:-1] for row in rows]
+def _print_with_bars(headings: list[str], rows: list[list[str]], bars: list[tuple[float, str]]) -> None:
+    """A table, and on a terminal that has room for them a bar behind each row, as far as there are bars."""
+    width = sum(max(len(row[k]) for row in (headings, *rows)) + 2 for k in range(len(headings)))
+    room = shutil.get_terminal_size().columns - width if sys.stdout.isatty() else 0
+    if room >= SHORTEST_BAR:
+        drawn = [_bar(share, colour, min(room, LONGEST_BAR)) for share, colour in bars]
+        drawn += [""] * (len(rows) - len(bars))
+        headings, rows = [*headings, ""], [[*row, bar] for row, bar in zip(rows, drawn, strict=True)]
     print_table(headings, rows)
+
+
+def _bar(share: float, colour: str, length: int) -> str:
+    whole, eighths = divmod(round(min(share, 1.0) * length * 8), 8)
+    return f"[{colour}]{'█' * whole}{' ▏▎▍▌▋▊▉'[eighths].strip()}[/]"
