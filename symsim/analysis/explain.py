@@ -96,7 +96,7 @@ def _next(found: Answer, at: Moment | None, stage: int) -> dict[str, Any] | None
 def _alive(found: Answer, at: Moment | None, stage: int) -> list[dict[str, Any]]:
     """What adds up to the peak, by size."""
     peak = found.of_stage("peak")[stage]
-    items = [i for i in _items(found, at, stage) if i["bytes"] > 0]
+    items = [i for i in _items(found, at, stage) if i["bytes"] != 0]
     items.sort(key=lambda item: -item["bytes"])
     return [{**item, "share": float(item["bytes"] / peak)} for item in items]
 
@@ -124,7 +124,9 @@ def _items(found: Answer, at: Moment | None, stage: int) -> Iterator[dict[str, A
         yield {"kind": "kept", "of": operator, "bytes": size}
     for name in _named(found, f"chunk@{at.unit}@"):
         yield {"kind": "chunk", "of": name.split("@")[2], "bytes": value(name)}
-    for kind in ("activation", "gradient"):
+    for name in _named(found, f"beside@{at.unit}@"):
+        yield {"kind": "beside", "of": name.split("@")[2], "bytes": value(name)}
+    for kind in ("activation", "gradient", "beside"):
         for name in _named(found, f"{kind}@{at.name}@"):
             yield {"kind": kind, "of": name.split("@")[2], "bytes": value(name)}
     for name in _named(found, f"workspace@{at.name}"):

@@ -13,10 +13,12 @@ definitions are of one stage, in bytes unless said otherwise:
 ``activation@MOMENT@TENSOR``      made by the running unit and still to be read, not saved
 ``gradient@MOMENT@TENSOR``        the gradient of a tensor, on its way
 ``workspace@MOMENT``              what the operator allocates for itself
+``beside@MOMENT@NAME``            what else the formula of the moment counts; ``beside@UNIT@NAME``: of the unit
 ``peak@MOMENT``                   in use at the moment; 0 on a stage without such a unit
 ================================  ====================================================================
 
-The ``level@…``, a unit's ``held@…`` and ``chunk@…`` and the last four of one of its moments add up to its ``peak@…``.
+The ``level@…``, a unit's ``held@…``, ``chunk@…`` and ``beside@…`` and what is alive at one of its moments add up to its
+``peak@…``.
 """
 
 from __future__ import annotations
@@ -24,13 +26,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import sympy
-from sympy import Expr
+from sympy import Expr, Integer
 
 from symsim.compiler import peaks
 from symsim.compiler.details import operator_name, saved_by_operator
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.liveness import Moment
-from symsim.compiler.simplify import tidy, total
+from symsim.compiler.simplify import Terms, add, scale, terms, tidy, total
 from symsim.compiler.units import Held
 from symsim.records.graph import Tensor
 from symsim.symbols import symbol
@@ -45,12 +47,12 @@ def moments(units: tuple[Held, ...], sent: Expr, may_be_empty: bool, ledger: Led
     """
     _level(units, sent, may_be_empty, ledger)
     for held in units:
-        likely = {m for m in held.phased.moments if f"w.{_name(held, m)}" in ledger}
+        likely = [m for m in held.phased.moments if f"w.{_name(held, m)}" in ledger]
         if likely:
             _others(held, units, ledger)
-        for moment in held.phased.moments:
-            if moment in likely:
-                _living(held, moment, ledger)
+            _beside_unit(held, units, may_be_empty, ledger)
+        for moment in likely:
+            _living(held, moment, ledger)
     for held in units:
         _totals(held, units, may_be_empty, ledger)
 
@@ -85,9 +87,9 @@ def _level(units: tuple[Held, ...], sent: Expr, may_be_empty: bool, ledger: Ledg
 
 
 def _by_parameter_group(name: str, amount: Expr, ledger: Ledger) -> dict[str, Expr]:
-    """An amount as it is; a sum over parameters in two: what uses ``P_expert``, and the rest."""
+    """An amount as it is; a sum over parameters in two: what uses ``P_expert`` and the like, and the rest."""
     addends = sympy.Add.make_args(ledger.expression(name)) if name in ledger else ()
-    of_experts = [a for a in addends if a.has(symbol("P_expert"))]
+    of_experts = [a for a in addends if any("_expert" in str(s) for s in a.free_symbols)]
     if not of_experts or len(of_experts) == len(addends):
         return {"": amount}
     dense = sympy.Add(*(a for a in addends if a not in of_experts))
@@ -147,6 +149,26 @@ def _living(held: Held, moment: Moment, ledger: Ledger) -> None:
         for what, tensors in items.items():
             _define(f"{kind}@{name}@{what}", tidy(total(t.bytes for t in tensors)), f"{meaning} {running}", ledger)
     _define(f"workspace@{name}", tidy(total([moment.workspace])), f"of {moment.operator} itself", ledger)
+    before = (held.chunk - 1) * sympy.Add(*(t.bytes for t in peaks.before_in_chunk(held).kept))
+    listed = total([*(t.bytes for t in moment.alive), moment.workspace, before])
+    own = total(t.bytes for t in phased.kept)
+    _beside(name, add(terms(ledger.expression(f"w.{name}")), own, scale(listed, -1)), running, ledger)
+
+
+def _beside_unit(held: Held, units: tuple[Held, ...], may_be_empty: bool, ledger: Ledger) -> None:
+    """What the rise of a unit counts beside its worst moment."""
+    rise = ledger.expression(f"rise{held.suffix}") / peaks.present(held, units, may_be_empty)
+    later = peaks.freed_behind(held, units, ledger)
+    counted = add(terms(rise), terms(later), {symbol(f"w{held.suffix}"): Integer(-1)})
+    _beside(_unit(held), counted, f"while one {held.title} runs", ledger)
+
+
+def _beside(place: str, counted: Terms, running: str, ledger: Ledger) -> None:
+    groups: dict[str, Terms] = {}
+    for monomial, coefficient in counted.items():
+        groups.setdefault(str(monomial) if monomial.is_Symbol else "other", {})[monomial] = coefficient
+    for what, amount in groups.items():
+        _define(f"beside@{place}@{what}", tidy(amount), f"held beside {running}", ledger)
 
 
 def _by_name(items: Iterable[tuple[str, Tensor]]) -> Mapping[str, list[Tensor]]:
@@ -161,10 +183,11 @@ def _totals(held: Held, units: tuple[Held, ...], may_be_empty: bool, ledger: Led
     own = total(t.bytes for t in held.phased.kept)
     later = peaks.freed_behind(held, units, ledger)
     where = peaks.present(held, units, may_be_empty)
+    beside = sympy.Add(*(symbol(d.name) for d in ledger.definitions if d.name.startswith(f"beside@{_unit(held)}@")))
     for (operator, phase_name), height in peaks.heights(held, own).items():
         name = peaks.moment_name(held, operator, phase_name)
         running = f"while {operator} runs {peaks.running(phase_name)}"
         if f"w.{name}" not in ledger:
             _define(f"w.{name}", tidy(height), f"above S {running}", ledger)
-        amount = where * (symbol("level") + ledger.value(f"w.{name}") - later)
+        amount = where * (symbol("level") + ledger.value(f"w.{name}") + beside - later)
         ledger.define(f"peak@{name}", amount, f"in use {running}", "bytes", PART)
