@@ -7,6 +7,7 @@ from typing import Any
 
 from symsim.analysis.evaluate import Answer
 from symsim.analysis.load import Question
+from symsim.analysis.peak_moment import in_words, peak_moment
 from symsim.machine.bind import Machine
 
 MEMORY_PARTS = ("weights", "gradients", "optimizer", "activations", "workspace")
@@ -34,24 +35,20 @@ def document(asked: Question, found: Answer, machine: Machine | None) -> dict[st
     fits = None if capacity is None else bool(peak <= capacity)
     return {
         "schema": "symsim.eval/1",
-        "model": {
-            "name": asked.model.name,
-            "parameters": round(values["parameters"]),
-            "active_parameters": round(values["active_parameters"]),
-        },
-        "strategy": _strategy(asked, found),
+        "model": model_of(asked, found),
+        "strategy": strategy_of(asked, found),
         "system": asked.system.name if asked.system else None,
         "parameters": {"stages": _parameters(found)},
         "flops": {
-            "forward_per_token": _plain(values["flops.forward_per_token"]),
-            "model_per_iteration": _plain(values["flops.model_per_iteration"]),
-            "hardware_per_iteration": _plain(values["flops.hardware_per_iteration"]),
+            "forward_per_token": plain(values["flops.forward_per_token"]),
+            "model_per_iteration": plain(values["flops.model_per_iteration"]),
+            "hardware_per_iteration": plain(values["flops.hardware_per_iteration"]),
         },
         "memory": {
-            "peak_bytes": _plain(peak),
+            "peak_bytes": plain(peak),
             "peak_stage": fullest,
-            "peak_moment": moment(found, fullest),
-            "capacity_bytes": _plain(capacity),
+            "peak_moment": in_words(found, peak_moment(found, fullest), fullest),
+            "capacity_bytes": plain(capacity),
             "fits": fits,
             "stages": _memory_stages(found),
         },
@@ -59,6 +56,14 @@ def document(asked: Question, found: Answer, machine: Machine | None) -> dict[st
         "throughput": None if machine is None else _throughput(found),
         "assumptions": list(assumptions(asked, machine)),
         "warnings": warnings(asked, fits),
+    }
+
+
+def model_of(asked: Question, found: Answer) -> dict[str, Any]:
+    return {
+        "name": asked.model.name,
+        "parameters": round(found.values["parameters"]),
+        "active_parameters": round(found.values["active_parameters"]),
     }
 
 
@@ -71,24 +76,9 @@ def _parameters(found: Answer) -> list[dict[str, int]]:
 def _memory_stages(found: Answer) -> list[dict[str, Any]]:
     columns = {n: found.of_stage(n) for n in (*MEMORY_PARTS, "peak")}
     return [
-        {**{n: _plain(columns[n][k]) for n in MEMORY_PARTS}, "overhead": 0, "peak": _plain(columns["peak"][k])}
+        {**{n: plain(columns[n][k]) for n in MEMORY_PARTS}, "overhead": 0, "peak": plain(columns["peak"][k])}
         for k in range(found.stages)
     ]
-
-
-def moment(found: Answer, stage: int) -> str:
-    """In words, what runs when a stage's memory is at its peak."""
-    rises = [n for n in found.values if n == "rise" or n.startswith("rise_")]
-    worst = max(rises, key=lambda n: found.of_stage(n)[stage])
-    suffix = worst.removeprefix("rise")
-    of_unit = found.of_stage(f"w{suffix}")[stage]
-    named = [n for n in found.values if n.startswith("w.") and found.of_stage(n)[stage] == of_unit]
-    unit = suffix.removeprefix("_")
-    mine = [n for n in named if not unit or n.startswith(f"w.{unit}.")] or named
-    operator, _, phase = mine[0].removeprefix("w.").rpartition(".") if mine else (unit or "layer", "", "")
-    running = f"{operator} {phase}".strip()
-    held = float(found.of_stage("f")[stage])
-    return f"{running}, {held:.4g} micro-batch{'es' * (held != 1)} in flight"
 
 
 def _time(found: Answer) -> dict[str, Any]:
@@ -112,19 +102,20 @@ def _throughput(found: Answer) -> dict[str, float]:
     }
 
 
-def _strategy(asked: Question, found: Answer) -> dict[str, Any]:
+def strategy_of(asked: Question, found: Answer) -> dict[str, Any]:
+    """Every choice, settled."""
     out: dict[str, Any] = {}
     for name, value in asked.plan.values.items():
-        out[name] = sorted(value) if isinstance(value, frozenset) else _plain(value)
+        out[name] = sorted(value) if isinstance(value, frozenset) else plain(value)
     return {
         **out,
-        "dp": _plain(found.values["dp"]),
-        "edp": _plain(found.values["edp"]),
-        "microbatches": _plain(found.values["m"]),
+        "dp": plain(found.values["dp"]),
+        "edp": plain(found.values["edp"]),
+        "microbatches": plain(found.values["m"]),
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Whole numbers as integers, fractions as floats."""
     if isinstance(value, bool) or value is None or isinstance(value, str | int):
         return value

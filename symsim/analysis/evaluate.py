@@ -93,17 +93,22 @@ def _no_machine(name: str, *dimensions: Any) -> Any:
 _EVALUATORS: dict[str, Evaluator] = {}
 
 
-def evaluator(model: Model, structure: Structure) -> Evaluator:
-    """The evaluator of a model under structural choices: from memory, from disk, or compiled now."""
+def evaluator(model: Model, structure: Structure, moments: bool = False) -> Evaluator:
+    """The evaluator of a model under structural choices: from memory, from disk, or compiled now.
+
+    With ``moments`` it also knows what is alive at each moment that may be the peak.
+    """
     own = model.own.text if model.own is not None else ""
     dimensions = sorted(model.dimensions.items())
-    key = cache.key_of("program", model.name, model.family, dimensions, own, _stable(structure))
+    key = cache.key_of(
+        "program of moments" if moments else "program", model.name, model.family, dimensions, own, _stable(structure)
+    )
     if key not in _EVALUATORS:
         program = _from_disk(key)
         if program is None:
             from symsim.compiler.pipeline import compile_cost
 
-            cost = compile_cost(model, structure)
+            cost = compile_cost(model, structure, moments=moments)
             with timed("assemble"):
                 program = assemble(cost)
             cache.write(key, to_json(program))
@@ -141,22 +146,22 @@ class Answer:
         return value if isinstance(value, list) else [value] * self.stages
 
 
-def machine_of(asked: Question) -> Machine | None:
+def machine_of(asked: Question, moments: bool = False) -> Machine | None:
     """The machine of a question, bound to what its formulas ask; ``None`` where it names none."""
     if asked.system is None:
         return None
-    program = evaluator(asked.model, asked.plan.structure).program
+    program = evaluator(asked.model, asked.plan.structure, moments).program
     return bind(asked.system, program.inputs, program.tables)
 
 
-def answer(model: Model, settled: Plan, machine: Machine | None) -> Answer:
-    """Evaluate one plan.
+def answer(model: Model, settled: Plan, machine: Machine | None, moments: bool = False) -> Answer:
+    """Evaluate one plan; with ``moments`` also what is alive at each moment that may be the peak.
 
     Raises:
         InputError: the plan breaks a rule; every broken rule is reported with legal values nearby. Or a
             formula has no value for the plan.
     """
-    compiled = evaluator(model, settled.structure)
+    compiled = evaluator(model, settled.structure, moments)
     if compiled.broken(settled.sizes):
 
         def fits(rule: CheckedRule, name: str, value: int) -> bool:

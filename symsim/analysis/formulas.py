@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sympy import Expr
 
 SHOWN = ("memory", "params", "flops", "communication", "time", "all")
-DEPTHS = ("total", "stage", "layer", "operator")
+DEPTHS = ("total", "stage", "layer", "operator", "moment")
 
 
 def formulas(
@@ -25,8 +25,9 @@ def formulas(
     put: Mapping[str, int] = {},
     whole: bool = True,
 ) -> tuple[Definition, ...]:
-    """The definitions that answer ``show`` (memory, params, …) at a depth (total, stage, layer, operator).
+    """The definitions that answer ``show`` (memory, params, …) at a depth (total, stage, layer, operator, moment).
 
+    The depth of moments is that of operators, and for memory also what is alive at each moment.
     Dimensions in ``keep`` stay symbols; sizes in ``put`` are put in as numbers. Unless ``whole``, what a
     depth does not reach is left as names: the times of single operators are hundreds.
 
@@ -36,7 +37,8 @@ def formulas(
     from symsim.compiler.pipeline import compile_cost
 
     kept = _kept(asked, keep)
-    cost = compile_cost(asked.model, asked.plan.structure, kept, details=per in ("layer", "operator"))
+    details = per in ("layer", "operator", "moment")
+    cost = compile_cost(asked.model, asked.plan.structure, kept, details, moments=per == "moment")
     wanted = _wanted(cost, show, per or ("total" if show == "time" else "stage"))
     chosen = _closure(cost, wanted, frozenset() if whole else HIDDEN.get(per or "total", frozenset()))
     if asked.system is not None:
@@ -93,7 +95,7 @@ def _wanted(cost: CostModel, show: str, per: str) -> list[str]:
     names = [d.name for d in cost.definitions]
     out = [d.name for d in cost.definitions if d.part == "sizes"] if show == "all" else []
     for part in parts:
-        if per == "operator":
+        if per in ("operator", "moment"):
             out += [d.name for d in cost.definitions if d.part.partition(".")[0] == part]
         elif per == "layer":
             out += [n for n in names if any(n == s or n.startswith((f"{s}_", f"{s}.")) for s in _LAYERS[part])]
@@ -108,7 +110,7 @@ def _wanted(cost: CostModel, show: str, per: str) -> list[str]:
 
 def _deep_enough(name: str, per: str) -> bool:
     if "@" in name or ".one" in name:
-        return per == "operator" or (per == "layer" and "@" not in name)
+        return per in ("operator", "moment") or (per == "layer" and "@" not in name)
     return per != "layer"
 
 

@@ -38,7 +38,7 @@ _PIPE_WIDTH = 120
     "--per",
     type=click.Choice(DEPTHS),
     help="How far to open it up: the whole job (the default for time), one pipeline stage (the default for the "
-    "rest), one layer, one operator.",
+    "rest), one layer, one operator, one moment (what is alive then; for memory).",
 )
 @click.option("--keep", default="", metavar="NAME,…", help="Dimensions of the model that stay symbols, or 'all'.")
 @set_option

@@ -21,6 +21,7 @@ from symsim.diagnostics import InputError, error, nearest
 COMMANDS = {
     "formula": "symsim.cli.formula",
     "eval": "symsim.cli.evaluate",
+    "explain": "symsim.cli.explain",
     "list": "symsim.cli.listing",
     "check": "symsim.cli.check",
     "validate": "symsim.cli.validate",

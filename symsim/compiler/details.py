@@ -6,7 +6,7 @@ import sympy
 
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.network import sent_bytes
-from symsim.compiler.simplify import tidy, total
+from symsim.compiler.simplify import Terms, tidy, total
 from symsim.compiler.units import Held
 from symsim.records.graph import PHASES
 
@@ -20,17 +20,13 @@ def details(units: tuple[Held, ...], ledger: Ledger) -> None:
     for held in units:
         _of_unit(held, ledger)
     for held in units:
-        saved: dict[str, list[sympy.Expr]] = {}
-        for tensor in held.phased.kept:
-            saved.setdefault(held.phased.holder[tensor], []).append(tensor.bytes)
+        saved = saved_by_operator(held)
         for operator in held.part.unit.operators:
-            name, kind = held.qualified(operator.name), operator.kind
-            if held.phased.recomputed and held.part.count != held.part.recomputed:
-                name = f"recomputed.{name}"
+            name, kind = operator_name(held, operator.name), operator.kind
             phases = [operator.work[p] for p in PHASES]
             if operator in held.phased.replayed:
                 phases.append(operator.work["forward"])
-            own_saved = total(saved.get(operator.name, []))
+            own_saved = saved.get(name, {})
             flops = total(k.flops for w in phases for k in w.kernels)
             parts = (
                 ("params", total(w.elements for w in operator.weights), f"parameters of {kind}", "elements", "params"),
@@ -45,6 +41,20 @@ def details(units: tuple[Held, ...], ledger: Ledger) -> None:
                 if sent:
                     meaning = f"sent over {axis} by {kind}"
                     ledger.define(f"sent.{axis}@{name}", tidy(sent), meaning, "bytes", "communication.operator")
+
+
+def saved_by_operator(held: Held) -> dict[str, Terms]:
+    """Bytes that one unit saves for one micro-batch, by the operator that first needs them."""
+    saved: dict[str, list[sympy.Expr]] = {}
+    for tensor in held.phased.kept:
+        saved.setdefault(operator_name(held, held.phased.holder[tensor]), []).append(tensor.bytes)
+    return {name: total(amounts) for name, amounts in saved.items()}
+
+
+def operator_name(held: Held, operator: str) -> str:
+    """An operator as it stands behind ``saved@``."""
+    again = held.phased.recomputed and held.part.count != held.part.recomputed
+    return f"recomputed.{held.qualified(operator)}" if again else held.qualified(operator)
 
 
 def _of_unit(held: Held, ledger: Ledger) -> None:

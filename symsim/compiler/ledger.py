@@ -38,6 +38,10 @@ class Ledger:
         """The symbol of a definition, or 0 where no pass has made it."""
         return symbol(name) if name in self._definitions else sympy.Integer(0)
 
+    def expression(self, name: str) -> Expr:
+        """The formula of a definition; KeyError where no pass has made it."""
+        return self._definitions[name].expression
+
     def __contains__(self, name: str) -> bool:
         return name in self._definitions
 

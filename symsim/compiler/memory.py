@@ -63,8 +63,7 @@ def activations(
 ) -> None:
     """Saved bytes, what one micro-batch adds at its worst moment, and the peak of the stage.
 
-    ``stream`` is the size of the residual stream: a stage behind another still holds the gradient
-    that it sent back for the micro-batch before (Megatron-Core, pipeline_parallel/schedules.py).
+    ``stream`` is the size of the residual stream.
     """
     in_flight(structure, ledger)
     saved: dict[str, Terms] = {}
@@ -76,14 +75,37 @@ def activations(
     one = sympy.Add(*(h.kept_count * ledger.value(f"A{h.suffix}") for h in units))
     ledger.define("S", one, "saved by the stage for one micro-batch", "bytes", "memory")
     ledger.define("activations", ledger.value("f") * ledger.value("S"), "saved activations", "bytes", "memory")
-    met = peaks.handed(stream, structure)
+    met = handed(stream, structure)
     worst = peaks.worst_rise(units, saved, met, bounds, stages.may_be_empty, ledger)
-    held_always = peaks.buffers(units, less(0, symbol("i")) * stream, stages.may_be_empty, ledger)
+    held_always = peaks.buffers(units, sent_gradient(stream), stages.may_be_empty, ledger)
     meaning = "buffers, and above S at the worst moment"
     ledger.define("workspace", held_always + worst, meaning, "bytes", "memory")
     names = ("weights", "gradients", "optimizer", "activations", "workspace")
     ledger.define("peak", sympy.Add(*(symbol(n) for n in names)), "peak allocated", "bytes", "memory")
     ledger.define("memory.peak", stage_max(symbol("peak")), "peak of the fullest stage", "bytes", "memory")
+
+
+def sent_gradient(stream: Expr) -> Expr:
+    """A stage behind another still holds the gradient that it sent back for the micro-batch before.
+
+    Source: Megatron-Core, pipeline_parallel/schedules.py.
+    """
+    return less(0, symbol("i")) * stream
+
+
+def handed(stream: Expr, structure: Structure) -> Expr:
+    """What a stage still holds of the micro-batch before while a forward pass runs: its input, which
+    the graph keeps alive as long as its output has a name, and the gradient that came for its output.
+
+    Beside them the gradient that was sent back stays until the next one; see ``sent_gradient``. GPipe runs
+    all forward passes first, and so does every schedule that holds all micro-batches at once.
+    Source: Megatron-Core, pipeline_parallel/schedules.py.
+    """
+    if structure["schedule"] == "gpipe":
+        return Integer(0)
+    i, pp = symbol("i"), symbol("pp")
+    neighbours = less(0, i) + less(i, pp - 1)
+    return less(symbol("f"), symbol("m")) * neighbours * stream
 
 
 def in_flight(structure: Structure, ledger: Ledger) -> None:

@@ -3,55 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import sympy
 from sympy import Expr, Integer
 
 from symsim.compiler.ledger import Ledger
-from symsim.compiler.phases import phase
+from symsim.compiler.phases import Phased, phase
 from symsim.compiler.simplify import Bounds, Terms, add, dominates, scale, terms, tidy, total, undominated
 from symsim.compiler.units import Held
-from symsim.functions import equal, less, maximum
-from symsim.records.strategy import Structure
+from symsim.functions import equal, maximum
 from symsim.symbols import symbol
 
 Name = tuple[str, str]
 """Operator and phase of a moment."""
 
 
-def handed(stream: Expr, structure: Structure) -> Expr:
-    """What a stage still holds of the micro-batch before while a forward pass runs: its input, which
-    the graph keeps alive as long as its output has a name, and the gradient that came for its output.
+def heights(held: Held, own: Terms) -> dict[Name, Terms]:
+    """How far each moment stands above what the unit keeps (``own``).
 
-    Beside them the gradient that was sent back stays until the next one; see ``buffers``. GPipe runs
-    all forward passes first, and so does every schedule that holds all micro-batches at once.
-    Source: Megatron-Core, pipeline_parallel/schedules.py.
-    """
-    if structure["schedule"] == "gpipe":
-        return Integer(0)
-    i, pp = symbol("i"), symbol("pp")
-    neighbours = less(0, i) + less(i, pp - 1)
-    return less(symbol("f"), symbol("m")) * neighbours * stream
-
-
-def rises(held: Held, own: Terms, met: Expr, bounds: Bounds) -> dict[Name, Terms]:
-    """How far moments stand above what the unit keeps (``own``); only those that may be the largest.
-
-    In a chunk that is recomputed from one input, the units before hold all that they save. ``met`` is
-    what forward passes find still held.
+    In a chunk that is recomputed from one input, the units before hold all that they save.
     """
     sizes: dict[object, Terms] = {}
     out: dict[Name, Terms] = {}
-    before: Terms = {}
-    if held.chunk != 1:
-        plain = phase(held.part.unit, frozenset(), False)
-        before = terms((held.chunk - 1) * sympy.Add(*(t.bytes for t in plain.kept)))
+    before = terms((held.chunk - 1) * sympy.Add(*(t.bytes for t in before_in_chunk(held).kept)))
     for moment in held.phased.moments:
         alive = add(*(sizes.setdefault(t, terms(t.bytes)) for t in moment.alive), before)
-        found = terms(met) if moment.phase == "forward" else {}
-        out[moment.operator, moment.phase] = add(alive, terms(moment.workspace), scale(own, -1), found)
-    kept = undominated(out, bounds)
-    return {n: add(r, scale(terms(met), -1)) if n[1] == "forward" else r for n, r in kept.items()}
+        out[moment.operator, moment.phase] = add(alive, terms(moment.workspace), scale(own, -1))
+    return out
+
+
+def before_in_chunk(held: Held) -> Phased:
+    """How the other units of a recomputed chunk hold what they save, once they ran again."""
+    return held.phased if held.chunk == 1 else phase(held.part.unit, frozenset(), False)
+
+
+def present(held: Held, units: tuple[Held, ...], may_be_empty: bool) -> Expr:
+    """1 on a stage that holds units of this kind; all stages hold layers where there is one kind of them."""
+    certain = held.part.is_layer and sum(h.part.is_layer for h in units) == 1 and not may_be_empty
+    return Integer(1) if certain else held.present
+
+
+def freed_behind(held: Held, units: tuple[Held, ...], ledger: Ledger) -> Expr:
+    """What later units saved and have freed when this one runs."""
+    return sympy.Add(*(h.kept_count * ledger.value(f"A{h.suffix}") for h in units if h.follows(held)))
 
 
 def worst_rise(
@@ -65,18 +60,23 @@ def worst_rise(
     candidates: list[Expr] = []
     layers = [h for h in units if h.part.is_layer]
     for position, held in enumerate(units):
-        own = rises(held, saved[held.suffix], met, bounds)
+        own = _may_be_largest(heights(held, saved[held.suffix]), met, bounds)
         if position == 0 and not may_be_empty:
             own = {n: r for n, r in own.items() if not all(dominates(saved[k.suffix], r, bounds) for k in layers)}
         if not any(own.values()):
             continue
         rise = _largest(held, own, met, ledger)
-        later = sympy.Add(*(h.kept_count * ledger.value(f"A{h.suffix}") for h in units if h.follows(held)))
-        certain = held.part.is_layer and len(layers) == 1 and not may_be_empty
-        above = rise - later if certain else held.present * (rise - later)
+        above = present(held, units, may_be_empty) * (rise - freed_behind(held, units, ledger))
         last = f"while the last {held.title} of the stage runs" if held.part.is_layer else f"in the {held.title}"
         candidates.append(ledger.define(f"rise{held.suffix}", above, f"above S {last}", "bytes", "memory"))
     return maximum(*candidates, 0) if len(candidates) > 1 else maximum(*candidates)
+
+
+def _may_be_largest(found: Mapping[Name, Terms], met: Expr, bounds: Bounds) -> dict[Name, Terms]:
+    """The moments that may be the largest when forward passes find ``met`` still held."""
+    still = terms(met)
+    compared = {n: add(rise, still) if n[1] == "forward" else rise for n, rise in found.items()}
+    return {n: found[n] for n in undominated(compared, bounds)}
 
 
 def _largest(held: Held, own: Mapping[Name, Terms], met: Expr, ledger: Ledger) -> Expr:
@@ -86,37 +86,56 @@ def _largest(held: Held, own: Mapping[Name, Terms], met: Expr, ledger: Ledger) -
         meaning = "held of the micro-batch before while a forward pass runs"
         met = ledger.define("handed", met, meaning, "bytes", "memory")
     for (operator, phase_name), rise in own.items():
-        running = "again" if phase_name == "recompute" else phase_name
-        name = f"w.{_recomputed(held)}{held.qualified(operator)}.{phase_name}"
-        meaning = f"above S while {operator} runs {running}"
+        name = f"w.{moment_name(held, operator, phase_name)}"
+        meaning = f"above S while {operator} runs {running(phase_name)}"
         above = tidy(rise) + met if phase_name == "forward" else tidy(rise)
         named.append(ledger.define(name, above, meaning, "bytes", "memory"))
     return ledger.define(f"w{held.suffix}", maximum(*named), f"above S while one {held.title} runs", "bytes", "memory")
 
 
-def _recomputed(held: Held) -> str:
-    return "recomputed." if held.suffix.endswith("_recomputed") else ""
+def moment_name(held: Held, operator: str, phase_name: str) -> str:
+    """``mlp.up.backward``, with the kind of layer in front where there are several."""
+    recomputed = "recomputed." if held.suffix.endswith("_recomputed") else ""
+    return f"{recomputed}{held.qualified(operator)}.{phase_name}"
+
+
+def running(phase_name: str) -> str:
+    """How an operator runs in a phase: forward, again, backward."""
+    return "again" if phase_name == "recompute" else phase_name
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """A buffer that stays allocated on stages where ``used`` is 1; named after its first user."""
+
+    name: str
+    used: Expr
+    size: Expr
+
+
+def buffers_of(units: tuple[Held, ...], may_be_empty: bool) -> list[Buffer]:
+    """Buffers that stay allocated: one for each name and shape, where any unit of the stage uses it."""
+    users: dict[tuple[object, ...], tuple[str, Expr, list[Expr]]] = {}
+    for held in units:
+        where = present(held, units, may_be_empty)
+        for buffer in (b for o in held.part.unit.operators for b in o.buffers):
+            key = (buffer.name.rsplit(".", 1)[-1], buffer.shape)
+            users.setdefault(key, (held.qualified(buffer.name), buffer.bytes, []))[2].append(where)
+    out: list[Buffer] = []
+    seen: dict[tuple[object, ...], Expr] = {}
+    for shape, (name, size, presences) in users.items():
+        used = Integer(1) if 1 in presences else maximum(*presences)
+        alone = sympy.Mul(*(1 - _coincide(other, shape) * where for other, where in seen.items()))
+        out.append(Buffer(name, used * alone, size))
+        seen[shape] = used
+    return out
 
 
 def buffers(units: tuple[Held, ...], sent: Expr, may_be_empty: bool, ledger: Ledger) -> Expr:
-    """Buffers that stay allocated: one for each name and shape, where any unit of the stage uses it,
-    and the gradient ``sent`` back last.
-    """
-    users: dict[tuple[object, ...], tuple[Expr, list[Expr]]] = {}
-    certain = sum(h.part.is_layer for h in units) == 1 and not may_be_empty
-    for held in units:
-        present = Integer(1) if held.part.is_layer and certain else held.present
-        for buffer in (b for o in held.part.unit.operators for b in o.buffers):
-            key = (buffer.name.rsplit(".", 1)[-1], buffer.shape)
-            users.setdefault(key, (buffer.bytes, []))[1].append(present)
+    """All buffers, and the gradient ``sent`` back last."""
     groups: dict[Expr, list[Expr]] = {}
-    for own, (size, presences) in users.items():
-        where_used = Integer(1) if 1 in presences else maximum(*presences)
-        for other in users:
-            if other == own:
-                break
-            where_used *= 1 - _coincide(other, own) * maximum(*users[other][1])
-        groups.setdefault(where_used, []).append(size)
+    for buffer in buffers_of(units, may_be_empty):
+        groups.setdefault(buffer.used, []).append(buffer.size)
     amount = sympy.Add(*(used * tidy(total(sizes)) for used, sizes in groups.items()))
     return ledger.define("buffers", amount + sent, "buffers that stay allocated", "bytes", "memory")
 

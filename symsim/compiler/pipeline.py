@@ -9,6 +9,7 @@ from symsim.compiler import memory, schedule, work
 from symsim.compiler.details import details as by_operator
 from symsim.compiler.expand import Definitions, expand
 from symsim.compiler.ledger import Ledger, inputs_of
+from symsim.compiler.moments import moments as by_moment
 from symsim.compiler.optimizer import optimizer_cost
 from symsim.compiler.phases import check_regions
 from symsim.compiler.rules import divides
@@ -27,12 +28,16 @@ COMPILATIONS: list[str] = []
 
 
 def compile_cost(
-    model: Model, structure: Structure, kept: frozenset[str] = frozenset(), details: bool = False
+    model: Model,
+    structure: Structure,
+    kept: frozenset[str] = frozenset(),
+    details: bool = False,
+    moments: bool = False,
 ) -> CostModel:
     """Compile a model under structural choices into named formulas over sizes and machine figures.
 
     ``kept`` names dimensions that stay symbols instead of their numbers; ``details`` adds what each
-    operator contributes.
+    operator contributes, ``moments`` also what is alive at each moment that may be the peak.
 
     Raises:
         InputError: the model's text does not fit together, or a choice has no formula.
@@ -65,8 +70,11 @@ def compile_cost(
         schedule.tail(structure, step_bytes, ledger)
         schedule.iteration(ledger)
         schedule.throughput(str(structure["precision"]), ledger)
-    if details:
+    if details or moments:
         by_operator(units, ledger)
+    if moments:
+        sent, met = memory.sent_gradient(stream), memory.handed(stream, structure)
+        by_moment(units, sent, met, held.may_be_empty, ledger)
     all_rules = (*_mesh_rules(structure), *held.rules, *rules)
     inputs = inputs_of(ledger.definitions, tuple(r.amount for r in all_rules))
     return CostModel(model.name, ledger.definitions, all_rules, inputs)

@@ -16,6 +16,7 @@ PART_TITLES: Final = {
     "params": "parameters",
     "params.operator": "parameters of each operator",
     "memory.operator": "memory of each operator",
+    "memory.moment": "memory at each moment",
     "flops": "floating-point operations",
     "flops.operator": "floating-point operations of each operator",
     "communication.operator": "messages of each operator",

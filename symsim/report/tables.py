@@ -43,14 +43,7 @@ def _numeric(cell: str) -> bool:
 
 def print_answer(result: dict[str, Any]) -> None:
     """The document of ``eval`` as a person reads it."""
-    model, strategy = result["model"], result["strategy"]
-    active = model["active_parameters"]
-    sizes = f"{decimal_text(model['parameters'])} parameters"
-    if active != model["parameters"]:
-        sizes += f", {decimal_text(active)} active"
-    print(f"{model['name']} · {sizes} · {result['system'] or 'no machine'}")
-    names = ("world", "dp", "tp", "cp", "pp", "vp", "ep", "etp", "mbs", "gbs", "microbatches", "seq")
-    print("  ".join(f"{n} {strategy[n]}" for n in names if n not in ("cp", "vp", "ep", "etp") or strategy[n] != 1))
+    print_question(result)
     print()
     _memory(result["memory"])
     if result["time"] is not None:
@@ -60,10 +53,26 @@ def print_answer(result: dict[str, Any]) -> None:
     flops = result["flops"]
     print(f"model FLOPs of a step     {decimal_text(flops['model_per_iteration'], 'FLOP')}")
     print(f"hardware FLOPs of a step  {decimal_text(flops['hardware_per_iteration'], 'FLOP')}")
+    print_notes(result)
+
+
+def print_notes(result: dict[str, Any]) -> None:
     for warning in result["warnings"]:
         print(f"warning: {warning}")
     for assumption in result["assumptions"]:
         print(f"assumed: {assumption}")
+
+
+def print_question(result: dict[str, Any]) -> None:
+    """Two lines: the model and the machine; the sizes of the strategy."""
+    model, strategy = result["model"], result["strategy"]
+    active = model["active_parameters"]
+    sizes = f"{decimal_text(model['parameters'])} parameters"
+    if active != model["parameters"]:
+        sizes += f", {decimal_text(active)} active"
+    print(f"{model['name']} · {sizes} · {result['system'] or 'no machine'}")
+    names = ("world", "dp", "tp", "cp", "pp", "vp", "ep", "etp", "mbs", "gbs", "microbatches", "seq")
+    print("  ".join(f"{n} {strategy[n]}" for n in names if n not in ("cp", "vp", "ep", "etp") or strategy[n] != 1))
 
 
 def _memory(memory: dict[str, Any]) -> None:

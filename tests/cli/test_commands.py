@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,8 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
         ("formula", "deepseek_v3", "--show", "communication"),
         ("formula", "llama32_1b", "--show", "flops", "--per", "total", "--format", "python"),
         ("eval", "llama3_70b", "-s", "tp8_pp4", "-y", "h100_sxm"),
+        ("explain", "llama3_70b", "-s", "tp8_pp4", "-y", "h100_sxm"),
+        ("explain", "deepseek_v3", "-s", "deepseek_v3_2048", "--stage", "15"),
         ("list", "systems"),
     ],
     ids=lambda a: "-".join(a).replace("--", "").replace(",", "+"),
@@ -103,6 +106,32 @@ def test_the_peak_names_the_operator_that_binds(capsys: pytest.CaptureFixture[st
     assert json.loads(out)["memory"]["peak_moment"] == "head.loss forward, 1 micro-batch in flight"
 
 
+def test_explain_json_has_every_field_of_its_page(capsys: pytest.CaptureFixture[str]) -> None:
+    plan = "world=64,pp=2,ep=8,gbs=64,seq=4096,first_stage_layers=30"
+    status, out, _ = run(capsys, "explain", "deepseek_v3", "-s", plan, "-y", "b200", "--json")
+    answer: dict[str, Any] = json.loads(out)
+    page = (Path(__file__).parents[2] / "docs" / "explain.md").read_text(encoding="utf-8")
+    assert status == 1 and answer["memory"]["fits"] is False
+    assert answer["schema"] == "symsim.explain/1"
+    for field in ("model", "strategy", "system", "assumptions", "warnings"):
+        assert field in answer
+    memory = answer["memory"]
+    assert sum(item["bytes"] for item in memory["alive"]) == pytest.approx(memory["peak_bytes"], rel=1e-12)
+    inner = {"alive": memory["alive"][0], "next": memory["next"], "moments": memory["moments"][0]}
+    inner["stages"] = memory["stages"][0]
+    documented = set(re.findall(r"`memory\.([\w.\[\]]+)`", page))
+    assert set(memory) <= {field.removesuffix("[]") for field in documented}
+    for name, item in inner.items():
+        mark = "" if name == "next" else "[]"
+        assert {f"{name}{mark}.{field}" for field in item} <= documented
+
+
+def test_explain_of_a_plan_that_does_not_fit_ends_with_status_1(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "explain", "llama3_70b", "-s", "world=8,tp=8,gbs=8,seq=8192", "-y", "h100_sxm")
+    assert status == 1
+    assert "does not fit, " in out and "too much" in out
+
+
 def test_set_overrides_model_strategy_and_machine(capsys: pytest.CaptureFixture[str]) -> None:
     settings = ("--set", "layers=12", "--set", "tp=4", "--set", "network.bandwidth=12.5 GB/s", "--json")
     _, out, _ = run(capsys, "eval", "llama3_70b", "-s", "tp8_pp4", "-y", "h100_sxm", *settings)
@@ -153,9 +182,10 @@ def test_completion_knows_the_shipped_names() -> None:
     assert done.stdout.split() == ["plain,llama3_70b"]
 
 
-def test_a_warm_evaluation_imports_neither_sympy_nor_numpy(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["eval", "explain"])
+def test_a_warm_evaluation_imports_neither_sympy_nor_numpy(command: str, tmp_path: Path) -> None:
     code = (
-        "import sys; sys.argv = ['symsim', 'eval', 'llama3_70b', '-s', 'tp8_pp4', '-y', 'h100_sxm']\n"
+        f"import sys; sys.argv = ['symsim', '{command}', 'llama3_70b', '-s', 'tp8_pp4', '-y', 'h100_sxm']\n"
         "from symsim.cli.main import main\n"
         "try: main()\n"
         "finally: print([m for m in ('sympy', 'numpy') if m in sys.modules], file=sys.stderr)"

@@ -1,0 +1,142 @@
+"""The document of ``symsim explain --json``: why the peak is what it is.
+
+Every number is one definition of the cost model with its moments (:mod:`symsim.compiler.moments`); shares, ranks and
+differences of them are all that is worked out here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from symsim.analysis.answer_json import assumptions, model_of, plain, strategy_of, warnings
+from symsim.analysis.evaluate import Answer, evaluator
+from symsim.analysis.load import Question
+from symsim.analysis.peak_moment import Moment, in_words, moment, moment_names, peak_moment
+from symsim.diagnostics import error
+
+DEVICE_PART = "memory.device"
+"""Part of the definitions that lead from what is allocated to what the device shows, in their order."""
+
+
+def explanation(asked: Question, found: Answer, stage: int | None = None) -> dict[str, Any]:
+    """The peak of one stage (the fullest, if none is named) in the form ``symsim.explain/1``.
+
+    Raises:
+        InputError: there is no such stage.
+    """
+    peaks = [plain(p) for p in found.of_stage("peak")]
+    fullest = max(range(found.stages), key=peaks.__getitem__)
+    stage = fullest if stage is None else stage
+    if not 0 <= stage < found.stages:
+        stages = f"stages are 0 to {found.stages - 1}" if found.stages > 1 else "the only stage is 0"
+        raise error("E341", f"--stage: there is no stage {stage}", hint=stages)
+    capacity = plain(asked.system.figures["memory.capacity"].value) if asked.system else None
+    fits = None if capacity is None else bool(found.values["memory.peak"] <= capacity)
+    at = peak_moment(found, stage)
+    outputs = evaluator(asked.model, asked.plan.structure, moments=True).program.outputs
+    device = tuple(n for n, o in outputs.items() if o.part == DEVICE_PART and n in found.values)
+    return {
+        "schema": "symsim.explain/1",
+        "model": model_of(asked, found),
+        "strategy": strategy_of(asked, found),
+        "system": asked.system.name if asked.system else None,
+        "memory": {
+            "stage": stage,
+            "peak_bytes": peaks[stage],
+            **_moment(found, stage),
+            "alive": _alive(found, at, stage),
+            "next": _next(found, at, stage),
+            "moments": [{**_described(m), "bytes": b} for m, b in _moments(found, stage)],
+            "fullest_stage": fullest,
+            "stages": [
+                {"peak": peak, "behind_bytes": peaks[fullest] - peak, **_moment(found, k)}
+                for k, peak in enumerate(peaks)
+            ],
+            "capacity_bytes": capacity,
+            "free_bytes": None if capacity is None else capacity - peaks[stage],
+            "fits": fits,
+            "device": _device(found, device, stage),
+        },
+        "assumptions": list(assumptions(asked, None)),
+        "warnings": warnings(asked, fits),
+    }
+
+
+def _moment(found: Answer, stage: int) -> dict[str, Any]:
+    """The moment of a stage's peak, in words and taken apart."""
+    at = peak_moment(found, stage)
+    return {
+        "peak_moment": in_words(found, at, stage),
+        "moment": None if at is None else _described(at),
+        "micro_batches_in_flight": plain(found.of_stage("f")[stage]),
+    }
+
+
+def _described(at: Moment) -> dict[str, str]:
+    return {"unit": at.unit, "operator": at.operator, "phase": at.phase}
+
+
+def _moments(found: Answer, stage: int) -> list[tuple[Moment, Any]]:
+    """Every moment of the stage's units, in the order of a micro-batch through the stage."""
+    names = moment_names(found, "peak@")
+    in_use = ((moment(found, n), plain(found.of_stage(f"peak@{n}")[stage])) for n in names)
+    return [(m, used) for m, used in in_use if used > 0]
+
+
+def _next(found: Answer, at: Moment | None, stage: int) -> dict[str, Any] | None:
+    """The worst of the other moments, and how far it is behind."""
+    others = [(m, used) for m, used in _moments(found, stage) if m != at]
+    if not others:
+        return None
+    nearest, used = max(others, key=lambda item: item[1])
+    return {**_described(nearest), "bytes": used, "behind_bytes": plain(found.of_stage("peak")[stage]) - used}
+
+
+def _alive(found: Answer, at: Moment | None, stage: int) -> list[dict[str, Any]]:
+    """What adds up to the peak, by size."""
+    peak = found.of_stage("peak")[stage]
+    items = [i for i in _items(found, at, stage) if i["bytes"] != 0]
+    items.sort(key=lambda item: -item["bytes"])
+    return [{**item, "share": float(item["bytes"] / peak)} for item in items]
+
+
+def _items(found: Answer, at: Moment | None, stage: int) -> Iterator[dict[str, Any]]:
+    """Each item once: what the running unit still has in full is counted with the other units'."""
+
+    def value(name: str) -> Any:
+        return plain(found.of_stage(name)[stage])
+
+    for name in _named(found, "level@"):
+        kind, _, of = name.removeprefix("level@").partition("@")
+        yield {"kind": kind, "of": of or None, "bytes": value(name)}
+    if at is None:
+        yield {"kind": "saved", "of": None, "bytes": value("activations")}
+        return
+    own = {n.split("@")[2]: value(n) for n in _named(found, f"kept@{at.name}@")}
+    for name in _named(found, f"held@{at.unit}@"):
+        _, unit, kind, operator = name.split("@")
+        held, count, each = value(name), value(f"count@{unit}@{kind}"), value(f"saved@{operator}")
+        if kind == unit and own.get(operator) == each:
+            held, count = held + own.pop(operator), count + 1
+        yield {"kind": "saved", "of": operator, "bytes": held, "count": count, "each_bytes": each}
+    for operator, size in own.items():
+        yield {"kind": "kept", "of": operator, "bytes": size}
+    for name in _named(found, f"chunk@{at.unit}@"):
+        yield {"kind": "chunk", "of": name.split("@")[2], "bytes": value(name)}
+    for name in _named(found, f"beside@{at.unit}@"):
+        yield {"kind": "beside", "of": name.split("@")[2], "bytes": value(name)}
+    for kind in ("activation", "gradient", "beside"):
+        for name in _named(found, f"{kind}@{at.name}@"):
+            yield {"kind": kind, "of": name.split("@")[2], "bytes": value(name)}
+    for name in _named(found, f"workspace@{at.name}"):
+        yield {"kind": "workspace", "of": at.operator, "bytes": value(name)}
+
+
+def _named(found: Answer, prefix: str) -> list[str]:
+    return [n for n in found.values if n.startswith(prefix)]
+
+
+def _device(found: Answer, names: tuple[str, ...], stage: int) -> list[dict[str, Any]] | None:
+    """From what is allocated to what the device shows; ``None`` where no formula says."""
+    return [{"name": n, "bytes": plain(found.of_stage(n)[stage])} for n in names] or None

@@ -1,0 +1,57 @@
+"""``symsim explain``: why the peak is what it is."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from symsim.analysis.evaluate import answer, machine_of
+from symsim.analysis.explain import explanation
+from symsim.analysis.load import question
+from symsim.analysis.requirements import unmet
+from symsim.cli.options import json_option, model_argument, set_option, strategy_option, system_option
+from symsim.diagnostics import error, placed
+
+
+@click.command("explain", short_help="Explain the peak of memory: when, what is alive, what is next.")
+@model_argument
+@strategy_option
+@system_option
+@set_option
+@click.option("--stage", type=int, metavar="K", help="The pipeline stage to explain, from 0; else the fullest.")
+@json_option
+def command(
+    model: str, strategy: str | None, system: str | None, settings: tuple[str, ...], stage: int | None, as_json: bool
+) -> None:
+    """Explain the peak of MODEL's memory under a strategy.
+
+    Which stage it is on, which operator runs then, all that is alive at that moment by size, and which
+    moment is next behind it. With a machine (-y) also how far its memory is.
+
+    Exit status 1 says that the plan does not fit into the machine's memory, or that it does not meet what
+    its strategy requires.
+
+    \b
+    symsim explain llama3_70b -s tp8_pp4 -y h100_sxm
+    symsim explain deepseek_v3 -s deepseek_v3_2048 --stage 15
+    symsim explain mixtral_8x7b -s moe_ep8 --set recompute='{core_attn}' --json
+    """
+    if strategy is None and not settings:
+        hint = "-s NAME, or choices such as -s tp=8,world=8,gbs=64,seq=4096"
+        raise error("E002", "explain needs a strategy", None, hint)
+    asked = question(model, strategy, system, settings)
+    with placed(asked.plan.places):
+        machine = machine_of(asked, moments=True)
+        found = answer(asked.model, asked.plan, machine, moments=True)
+    result = explanation(asked, found, stage)
+    lacking = unmet(asked, found)
+    result["warnings"] += [f"the strategy's requirement is not met: {text}" for text in lacking]
+    if as_json:
+        click.echo(json.dumps(result, indent=1))
+    else:
+        from symsim.report.explanation import print_explanation
+
+        print_explanation(result)
+    if result["memory"]["fits"] is False or lacking:
+        raise click.exceptions.Exit(1)

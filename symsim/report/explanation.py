@@ -1,0 +1,227 @@
+"""The document of ``explain`` as a person reads it: the moment, what is alive then, the other stages."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from typing import Any
+
+from symsim.report.tables import print_notes, print_question, print_table
+from symsim.units import bytes_text
+
+SHOWN_ITEMS = 12
+"""How many of the largest items are listed one by one."""
+
+PIPE_WIDTH = 100
+"""Characters of a line of text where there is no terminal."""
+
+SHORTEST_BAR, LONGEST_BAR = 6, 24
+"""Characters of a bar of the whole."""
+
+ENDS = ("embedding", "head")
+"""Units that are no layers."""
+
+COLOURS = {
+    "weights": "blue",
+    "gradients": "blue",
+    "optimizer": "blue",
+    "saved": "green",
+    "kept": "green",
+    "chunk": "green",
+    "activation": "yellow",
+    "gradient": "yellow",
+    "workspace": "red",
+}
+SECTIONS = {
+    "weights": "states",
+    "gradients": "states",
+    "optimizer": "states",
+    "saved": "saved",
+    "kept": "saved",
+    "chunk": "saved",
+}
+"""Kinds of items that one sum is made of; the rest are those of the running unit, and sums of their own."""
+
+RUNNING = frozenset({"activation", "gradient", "workspace"})
+
+LABELS = {
+    "gradients": "gradient buffer",
+    "optimizer": "optimizer states",
+    "kept": "saved",
+    "chunk": "saved in chunk",
+    "buffers": "buffer",
+}
+GROUPS = {"dense": "dense parameters", "expert": "experts", "sent_gradient": "gradient sent back"}
+
+
+def print_explanation(result: dict[str, Any]) -> None:
+    memory = result["memory"]
+    print_question(result)
+    print()
+    _moment(memory)
+    print()
+    _alive(memory)
+    if len(memory["stages"]) > 1:
+        print()
+        _stages(memory)
+    if memory["device"]:
+        print()
+        rows = [["peak", bytes_text(memory["peak_bytes"])]]
+        rows += [[item["name"].replace("_", " "), bytes_text(item["bytes"])] for item in memory["device"]]
+        print_table(["from allocated to the device", "bytes"], rows)
+    if result["warnings"] or result["assumptions"]:
+        print()
+        print_notes(result)
+
+
+def _moment(memory: dict[str, Any]) -> None:
+    """How far the peak is from the memory of the machine, what runs then, what it adds up to, what is next."""
+    peak, capacity = memory["peak_bytes"], memory["capacity_bytes"]
+    stage, fullest = memory["stage"], memory["fullest_stage"]
+    line = f"{bytes_text(peak)} on stage {stage}"
+    if stage != fullest:
+        line += f", {bytes_text(memory['stages'][stage]['behind_bytes'])} below the fullest, stage {fullest}"
+    if capacity is not None:
+        free = memory["free_bytes"]
+        verdict = f"fits, {bytes_text(free)} free" if free >= 0 else f"does not fit, {bytes_text(-free)} too much"
+        line += f": {peak / capacity:.1%} of {bytes_text(capacity)}, {verdict}"
+    _say("peak", line)
+    at = memory["moment"]
+    running = "all that the stage saves is alive"
+    if at is not None:
+        running = (
+            f"{_bare(at['operator'], at['unit'])} runs {_again(at['phase'])} in the {_unit(at['unit'], 'last {}')}"
+        )
+    _say("while", f"{running}, {_flight(memory['micro_batches_in_flight'])} in flight")
+    place = at["unit"] if at is not None and at["unit"] in ENDS else "layer"
+    sums: dict[str, float] = {}
+    for item in memory["alive"]:
+        name = f"in the running {place}" if item["kind"] in RUNNING else SECTIONS.get(item["kind"], item["kind"])
+        sums[name] = sums.get(name, 0) + item["bytes"]
+    _say("of it", ", ".join(f"{bytes_text(sums[n])} {n}" for n in sorted(sums, key=lambda n: -sums[n])))
+    following = memory["next"]
+    if following is not None:
+        same = at is not None and following["unit"] == at["unit"]
+        where = "" if same else f" in the {_unit(following['unit'], 'last {}')}"
+        running = f"{_bare(following['operator'], following['unit'])} {following['phase']}{where}"
+        _say("next", f"{running}, {_less(following['behind_bytes'])}")
+
+
+def _say(what: str, text: str) -> None:
+    """One line, or more on a narrow page."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
+    print(textwrap.fill(f"{what:<7}{text}", max(40, width), subsequent_indent=" " * 7, break_long_words=False))
+
+
+def _flight(count: float) -> str:
+    return f"{count:.4g} micro-batch{'es' * (count != 1)}"
+
+
+def _less(behind: float) -> str:
+    return f"{bytes_text(behind)} less" if behind > 0 else "just as much"
+
+
+def _again(phase: str) -> str:
+    return "again" if phase == "recompute" else phase
+
+
+def _kind(unit: str) -> str:
+    return unit.removesuffix("recomputed").removesuffix("_")
+
+
+def _unit(unit: str, layers: str) -> str:
+    """``head``, or what ``layers`` says of a layer: ``last moe layer of stage 1``."""
+    if unit in ENDS:
+        return unit
+    words = ["recomputed"] * unit.endswith("recomputed") + [_kind(unit)] * (_kind(unit) not in ("", "layer"))
+    return layers.format(" ".join([*words, "layer"]))
+
+
+def _bare(operator: str, unit: str) -> str:
+    """An operator without the name of the kind of layer it is in, where that is said already."""
+    plain = operator.removeprefix("recomputed.")
+    return plain if unit in ENDS else plain.removeprefix(f"{_kind(unit)}.")
+
+
+def _alive(memory: dict[str, Any]) -> None:
+    unit = memory["moment"]["unit"] if memory["moment"] is not None else "layer"
+    items = memory["alive"]
+    shown = items if len(items) <= SHOWN_ITEMS + 1 else items[:SHOWN_ITEMS]
+    largest = items[0]["share"]
+    bars = [(item["share"] / largest, COLOURS.get(item["kind"], "magenta")) for item in shown]
+    rows = [
+        [
+            LABELS.get(item["kind"], item["kind"].replace("_", " ")),
+            _of(item, unit),
+            _count(item),
+            bytes_text(item["bytes"]),
+            f"{item['share']:.1%}",
+        ]
+        for item in shown
+    ]
+    if len(shown) < len(items):
+        rest = items[len(shown) :]
+        share = sum(i["share"] for i in rest)
+        size = sum(i["bytes"] for i in rest)
+        rows.append([f"and {len(rest)} smaller", "", "", bytes_text(size), f"{share:.1%}"])
+    rows.append(["peak", "", "", bytes_text(memory["peak_bytes"]), "100.0%"])
+    _print_with_bars(["alive then", "", "count × each", "bytes", "share"], rows, bars)
+
+
+def _of(item: dict[str, Any], unit: str) -> str:
+    of = item["of"]
+    match item["kind"]:
+        case "saved" | "chunk" if of is not None:
+            return f"for {_bare(of, unit)}"
+        case "kept":
+            return f"for {_bare(of, unit)}, this {_unit(unit, 'layer')}"
+        case "gradient":
+            return f"of {of}"
+        case "workspace":
+            return str(_bare(of, unit))
+    return GROUPS.get(of, of) or ""
+
+
+def _count(item: dict[str, Any]) -> str:
+    return f"{item['count']:g} × {bytes_text(item['each_bytes'])}" if "count" in item else ""
+
+
+def _stages(memory: dict[str, Any]) -> None:
+    peaks = [stage["peak"] for stage in memory["stages"]]
+    whole = memory["capacity_bytes"] or max(peaks)
+    bars = [(peak / whole, "red" if peak > whole else "green") for peak in peaks]
+    rows = [
+        [
+            str(k),
+            bytes_text(stage["peak"]),
+            bytes_text(stage["behind_bytes"]) if stage["behind_bytes"] > 0 else "",
+            f"{stage['micro_batches_in_flight']:.4g}",
+            _short(stage["moment"]),
+        ]
+        for k, stage in enumerate(memory["stages"])
+    ]
+    _print_with_bars(["stage", "peak", "below the fullest", "in flight", "while"], rows, bars)
+
+
+def _short(at: dict[str, str] | None) -> str:
+    if at is None:
+        return "all saved"
+    again = " (recomputed layer)" if at["unit"].endswith("recomputed") else ""
+    return f"{_bare(at['operator'], at['unit'])} {at['phase']}{again}"
+
+
+def _print_with_bars(headings: list[str], rows: list[list[str]], bars: list[tuple[float, str]]) -> None:
+    """A table, and on a terminal that has room for them a bar behind each row, as far as there are bars."""
+    width = sum(max(len(row[k]) for row in (headings, *rows)) + 2 for k in range(len(headings)))
+    room = shutil.get_terminal_size().columns - width if sys.stdout.isatty() else 0
+    if room >= SHORTEST_BAR:
+        drawn = [_bar(share, colour, min(room, LONGEST_BAR)) for share, colour in bars]
+        drawn += [""] * (len(rows) - len(bars))
+        headings, rows = [*headings, ""], [[*row, bar] for row, bar in zip(rows, drawn, strict=True)]
+    print_table(headings, rows)
+
+
+def _bar(share: float, colour: str, length: int) -> str:
+    whole, eighths = divmod(round(min(share, 1.0) * length * 8), 8)
+    return f"[{colour}]{'█' * whole}{' ▏▎▍▌▋▊▉'[eighths].strip()}[/]"
