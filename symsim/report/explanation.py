@@ -65,6 +65,9 @@ def print_explanation(result: dict[str, Any]) -> None:
     if len(memory["stages"]) > 1:
         print()
         _stages(memory)
+    if result["lower"] is not None:
+        print()
+        _lower(result["lower"], memory["fits"] is False)
     if memory["device"]:
         print()
         rows = [["peak", bytes_text(memory["peak_bytes"])]]
@@ -202,6 +205,34 @@ def _stages(memory: dict[str, Any]) -> None:
         for k, stage in enumerate(memory["stages"])
     ]
     _print_with_bars(["stage", "peak", "below the fullest", "in flight", "while"], rows, bars)
+
+
+def _lower(nearby: list[dict[str, Any]], must_fit: bool) -> None:
+    """Plans that hold less; whether they fit is of interest where the plan does not."""
+    if not nearby:
+        print("no single change lowers the peak")
+        return
+    timed = any(plan["slower"] is not None for plan in nearby)
+    headings = ["one change", "peak", "saves", *["step time"] * timed, *[""] * must_fit]
+    rows = [
+        [
+            ", ".join(_choice(n, v) for n, v in plan["change"].items()),
+            bytes_text(plan["peak_bytes"]),
+            bytes_text(plan["saved_bytes"]),
+            *([f"{round(plan['slower'], 3) + 0.0:+.1%}"] if timed else []),
+            *(["fits" if plan["fits"] else "does not fit"] if must_fit else []),
+        ]
+        for plan in nearby
+    ]
+    print_table(headings, rows)
+
+
+def _choice(name: str, value: Any) -> str:
+    """As ``--set`` takes it."""
+    if value is None:
+        return f"no {name}"
+    written = str(value).lower() if isinstance(value, bool) else value
+    return f"{name}={{{', '.join(value)}}}" if isinstance(value, list) else f"{name}={written}"
 
 
 def _short(at: dict[str, str] | None) -> str:
