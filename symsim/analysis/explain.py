@@ -40,7 +40,7 @@ def explanation(
     fits = None if capacity is None else bool(found.values["memory.peak"] <= capacity)
     at = peak_moment(found, stage)
     outputs = evaluator(asked.model, asked.plan.structure, moments=True).program.outputs
-    device = tuple(n for n, o in outputs.items() if o.part == DEVICE_PART and n in found.values)
+    device = tuple(n for n, o in outputs.items() if o.part == DEVICE_PART and o.unit == "bytes" and n in found.values)
     return {
         "schema": "symsim.explain/1",
         "model": model_of(asked, found),
@@ -130,8 +130,10 @@ def _items(found: Answer, at: Moment | None, stage: int) -> Iterator[dict[str, A
     for name in _named(found, "level@"):
         kind, _, of = name.removeprefix("level@").partition("@")
         yield {"kind": kind, "of": of or None, "bytes": value(name)}
-    if at is None:
+    if at is None or at.name == at.unit:
         yield {"kind": "saved", "of": None, "bytes": value("activations")}
+        if at is not None:
+            yield {"kind": "beside", "of": at.unit, "bytes": value(f"rise_{at.unit}")}
         return
     own = {n.split("@")[2]: value(n) for n in _named(found, f"kept@{at.name}@")}
     for name in _named(found, f"held@{at.unit}@"):
@@ -159,4 +161,5 @@ def _named(found: Answer, prefix: str) -> list[str]:
 
 def _device(found: Answer, names: tuple[str, ...], stage: int) -> list[dict[str, Any]] | None:
     """From what is allocated to what the device shows; ``None`` where no formula says."""
-    return [{"name": n, "bytes": plain(found.of_stage(n)[stage])} for n in names] or None
+    of_stage = [n for n in names if not n.startswith("memory.")]
+    return [{"name": n, "bytes": plain(found.of_stage(n)[stage])} for n in of_stage] or None

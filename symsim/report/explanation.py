@@ -40,6 +40,7 @@ SECTIONS = {
     "saved": "saved",
     "kept": "saved",
     "chunk": "saved",
+    "beside": "held beside",
 }
 """Kinds of items that one sum is made of; the rest are those of the running unit, and sums of their own."""
 
@@ -50,6 +51,7 @@ LABELS = {
     "optimizer": "optimizer states",
     "kept": "saved",
     "chunk": "saved in chunk",
+    "beside": "held beside",
     "buffers": "buffer",
 }
 GROUPS = {"dense": "dense parameters", "expert": "experts", "sent_gradient": "gradient sent back"}
@@ -65,14 +67,14 @@ def print_explanation(result: dict[str, Any]) -> None:
     if len(memory["stages"]) > 1:
         print()
         _stages(memory)
-    if result["lower"] is not None:
-        print()
-        _lower(result["lower"], memory["fits"] is False)
     if memory["device"]:
         print()
         rows = [["peak", bytes_text(memory["peak_bytes"])]]
         rows += [[item["name"].replace("_", " "), bytes_text(item["bytes"])] for item in memory["device"]]
         print_table(["from allocated to the device", "bytes"], rows)
+    if result["lower"] is not None:
+        print()
+        _lower(result["lower"], memory["fits"] is False)
     if result["warnings"] or result["assumptions"]:
         print()
         print_notes(result)
@@ -239,7 +241,7 @@ def _short(at: dict[str, str] | None) -> str:
     if at is None:
         return "all saved"
     again = " (recomputed layer)" if at["unit"].endswith("recomputed") else ""
-    return f"{_bare(at['operator'], at['unit'])} {at['phase']}{again}"
+    return f"{_bare(at['operator'], at['unit'])} {at['phase']}{again}".rstrip()
 
 
 def _print_with_bars(headings: list[str], rows: list[list[str]], bars: list[tuple[float, str]]) -> None:
