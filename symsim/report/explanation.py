@@ -93,12 +93,7 @@ def _moment(memory: dict[str, Any]) -> None:
         line += f": {peak / capacity:.1%} of {bytes_text(capacity)}, {verdict}"
     _say("peak", line)
     at = memory["moment"]
-    running = "all that the stage saves is alive"
-    if at is not None:
-        running = (
-            f"{_bare(at['operator'], at['unit'])} runs {_again(at['phase'])} in the {_unit(at['unit'], 'last {}')}"
-        )
-    _say("while", f"{running}, {_flight(memory['micro_batches_in_flight'])} in flight")
+    _say("while", f"{_running(at)}, {_flight(memory['micro_batches_in_flight'])} in flight")
     place = at["unit"] if at is not None and at["unit"] in ENDS else "layer"
     sums: dict[str, float] = {}
     for item in memory["alive"]:
@@ -121,6 +116,14 @@ def _say(what: str, text: str) -> None:
 
 def _flight(count: float) -> str:
     return f"{count:.4g} micro-batch{'es' * (count != 1)}"
+
+
+def _running(at: dict[str, str] | None) -> str:
+    if at is None:
+        return "all that the stage saves is alive"
+    if not at["phase"]:
+        return f"{at['operator']} stand above all that is saved"
+    return f"{_bare(at['operator'], at['unit'])} runs {_again(at['phase'])} in the {_unit(at['unit'], 'last {}')}"
 
 
 def _less(behind: float) -> str:
