@@ -113,7 +113,7 @@ def test_a_moment_that_another_provably_reaches_may_be_next() -> None:
     asked, found = explained("mixtral_8x7b", "world=8,tp=2,ep=4,gbs=8,seq=4096")
     runs = [(m["operator"], m["phase"]) for m in memory_of(asked, found, 0)["moments"]]
     assert len(set(runs)) == len(runs) > 40
-    assert runs.index(("attention.qkv", "forward")) < runs.index(("attention.qkv", "backward"))
+    assert runs.index(("moe.result.act", "forward")) < runs.index(("moe.result.act", "backward"))
 
 
 def test_saved_tensors_are_counted_in_layers_and_micro_batches() -> None:
