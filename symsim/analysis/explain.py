@@ -6,12 +6,13 @@ differences of them are all that is worked out here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from symsim.analysis.answer_json import assumptions, model_of, plain, strategy_of, warnings
 from symsim.analysis.evaluate import Answer, evaluator
 from symsim.analysis.load import Question
+from symsim.analysis.neighbours import Neighbour
 from symsim.analysis.peak_moment import Moment, in_words, moment, moment_names, peak_moment
 from symsim.diagnostics import error
 
@@ -19,8 +20,12 @@ DEVICE_PART = "memory.device"
 """Part of the definitions that lead from what is allocated to what the device shows, in their order."""
 
 
-def explanation(asked: Question, found: Answer, stage: int | None = None) -> dict[str, Any]:
+def explanation(
+    asked: Question, found: Answer, stage: int | None = None, nearby: Sequence[Neighbour] | None = None
+) -> dict[str, Any]:
     """The peak of one stage (the fullest, if none is named) in the form ``symsim.explain/1``.
+
+    ``nearby`` are plans that hold less.
 
     Raises:
         InputError: there is no such stage.
@@ -35,7 +40,7 @@ def explanation(asked: Question, found: Answer, stage: int | None = None) -> dic
     fits = None if capacity is None else bool(found.values["memory.peak"] <= capacity)
     at = peak_moment(found, stage)
     outputs = evaluator(asked.model, asked.plan.structure, moments=True).program.outputs
-    device = tuple(n for n, o in outputs.items() if o.part == DEVICE_PART and n in found.values)
+    device = tuple(n for n, o in outputs.items() if o.part == DEVICE_PART and o.unit == "bytes" and n in found.values)
     return {
         "schema": "symsim.explain/1",
         "model": model_of(asked, found),
@@ -58,8 +63,23 @@ def explanation(asked: Question, found: Answer, stage: int | None = None) -> dic
             "fits": fits,
             "device": _device(found, device, stage),
         },
+        "lower": None if nearby is None else [_lower(n, found, capacity) for n in nearby],
         "assumptions": list(assumptions(asked, None)),
         "warnings": warnings(asked, fits),
+    }
+
+
+def _lower(neighbour: Neighbour, found: Answer, capacity: Any) -> dict[str, Any]:
+    """A plan that holds less, beside the one that was asked about."""
+    there, here = neighbour.found.values, found.values
+    peak = plain(there["memory.peak"])
+    return {
+        "change": {n: sorted(v) if isinstance(v, frozenset) else v for n, v in neighbour.change.items()},
+        "peak_bytes": peak,
+        "saved_bytes": plain(here["memory.peak"]) - peak,
+        "fits": None if capacity is None else bool(peak <= capacity),
+        "iteration_s": float(there["time.iteration"]) if "time.iteration" in there else None,
+        "slower": float(there["time.iteration"] / here["time.iteration"]) - 1 if "time.iteration" in there else None,
     }
 
 
@@ -110,8 +130,10 @@ def _items(found: Answer, at: Moment | None, stage: int) -> Iterator[dict[str, A
     for name in _named(found, "level@"):
         kind, _, of = name.removeprefix("level@").partition("@")
         yield {"kind": kind, "of": of or None, "bytes": value(name)}
-    if at is None:
+    if at is None or at.name == at.unit:
         yield {"kind": "saved", "of": None, "bytes": value("activations")}
+        if at is not None:
+            yield {"kind": "beside", "of": at.unit, "bytes": value(f"rise_{at.unit}")}
         return
     own = {n.split("@")[2]: value(n) for n in _named(found, f"kept@{at.name}@")}
     for name in _named(found, f"held@{at.unit}@"):
@@ -139,4 +161,5 @@ def _named(found: Answer, prefix: str) -> list[str]:
 
 def _device(found: Answer, names: tuple[str, ...], stage: int) -> list[dict[str, Any]] | None:
     """From what is allocated to what the device shows; ``None`` where no formula says."""
-    return [{"name": n, "bytes": plain(found.of_stage(n)[stage])} for n in names] or None
+    of_stage = [n for n in names if not n.startswith("memory.")]
+    return [{"name": n, "bytes": plain(found.of_stage(n)[stage])} for n in of_stage] or None

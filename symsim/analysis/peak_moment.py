@@ -12,7 +12,8 @@ class Moment:
     """One operator of one unit in one phase, on a stage.
 
     ``unit`` is the kind of layer (``layer`` where there is one kind), ``embedding`` or ``head``;
-    ``name`` is the moment's name in formulas: ``w.NAME``, ``peak@NAME``.
+    ``name`` is the moment's name in formulas: ``w.NAME``, ``peak@NAME``. A rise that is no operator's
+    gives its own name for all three, and no phase.
     """
 
     name: str
@@ -29,6 +30,8 @@ def peak_moment(found: Answer, stage: int) -> Moment | None:
         return None
     unit = unit_of(worst.removeprefix("rise"))
     names = [n for n in moment_names(found, "w.") if unit_of_moment(found, n) == unit]
+    if not names:
+        return Moment(unit, unit, unit, "")
     return moment(found, max(names, key=lambda n: found.of_stage(f"w.{n}")[stage]))
 
 
@@ -70,4 +73,4 @@ def _running(at: Moment | None) -> str:
     if at is None:
         return "all saved activations"
     again = " of a recomputed layer" if at.unit.endswith("recomputed") else ""
-    return f"{at.operator} {at.phase}{again}"
+    return f"{at.operator} {at.phase}{again}".rstrip()

@@ -9,6 +9,7 @@ import click
 from symsim.analysis.evaluate import answer, machine_of
 from symsim.analysis.explain import explanation
 from symsim.analysis.load import question
+from symsim.analysis.neighbours import lower
 from symsim.analysis.requirements import unmet
 from symsim.cli.options import json_option, model_argument, set_option, strategy_option, system_option
 from symsim.diagnostics import error, placed
@@ -20,14 +21,24 @@ from symsim.diagnostics import error, placed
 @system_option
 @set_option
 @click.option("--stage", type=int, metavar="K", help="The pipeline stage to explain, from 0; else the fullest.")
+@click.option(
+    "--lower", "look_lower", is_flag=True, help="Also evaluate plans one change away; list those with a lower peak."
+)
 @json_option
 def command(
-    model: str, strategy: str | None, system: str | None, settings: tuple[str, ...], stage: int | None, as_json: bool
+    model: str,
+    strategy: str | None,
+    system: str | None,
+    settings: tuple[str, ...],
+    stage: int | None,
+    look_lower: bool,
+    as_json: bool,
 ) -> None:
     """Explain the peak of MODEL's memory under a strategy.
 
     Which stage it is on, which operator runs then, all that is alive at that moment by size, and which
-    moment is next behind it. With a machine (-y) also how far its memory is.
+    moment is next behind it. With a machine (-y) also how far its memory is. With --lower also which
+    single changes of the strategy lower it: each is a plan that is evaluated like any other.
 
     Exit status 1 says that the plan does not fit into the machine's memory, or that it does not meet what
     its strategy requires.
@@ -35,6 +46,7 @@ def command(
     \b
     symsim explain llama3_70b -s tp8_pp4 -y h100_sxm
     symsim explain deepseek_v3 -s deepseek_v3_2048 --stage 15
+    symsim explain llama3_70b -s tp8_pp4 -y h100_sxm --lower
     symsim explain mixtral_8x7b -s moe_ep8 --set recompute='{core_attn}' --json
     """
     if strategy is None and not settings:
@@ -44,7 +56,7 @@ def command(
     with placed(asked.plan.places):
         machine = machine_of(asked, moments=True)
         found = answer(asked.model, asked.plan, machine, moments=True)
-    result = explanation(asked, found, stage)
+    result = explanation(asked, found, stage, lower(asked, found) if look_lower else None)
     lacking = unmet(asked, found)
     result["warnings"] += [f"the strategy's requirement is not met: {text}" for text in lacking]
     if as_json:

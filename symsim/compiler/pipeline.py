@@ -80,6 +80,12 @@ def compile_cost(
     return CostModel(model.name, ledger.definitions, all_rules, inputs)
 
 
+def regions(model: Model, structure: Structure) -> frozenset[str]:
+    """Names of the regions that a strategy may recompute."""
+    graph, _, _ = expand(model, library_for(model), structure, frozenset())
+    return graph.regions
+
+
 def _sizes(named: Definitions, ledger: Ledger) -> None:
     """Sizes that follow from the strategy's: dp, edp, m, and what the library defines."""
     world, tp, cp, pp = (symbol(n) for n in ("world", "tp", "cp", "pp"))

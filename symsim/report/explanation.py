@@ -40,6 +40,7 @@ SECTIONS = {
     "saved": "saved",
     "kept": "saved",
     "chunk": "saved",
+    "beside": "held beside",
 }
 """Kinds of items that one sum is made of; the rest are those of the running unit, and sums of their own."""
 
@@ -50,6 +51,7 @@ LABELS = {
     "optimizer": "optimizer states",
     "kept": "saved",
     "chunk": "saved in chunk",
+    "beside": "held beside",
     "buffers": "buffer",
 }
 GROUPS = {"dense": "dense parameters", "expert": "experts", "sent_gradient": "gradient sent back"}
@@ -70,6 +72,9 @@ def print_explanation(result: dict[str, Any]) -> None:
         rows = [["peak", bytes_text(memory["peak_bytes"])]]
         rows += [[item["name"].replace("_", " "), bytes_text(item["bytes"])] for item in memory["device"]]
         print_table(["from allocated to the device", "bytes"], rows)
+    if result["lower"] is not None:
+        print()
+        _lower(result["lower"], memory["fits"] is False)
     if result["warnings"] or result["assumptions"]:
         print()
         print_notes(result)
@@ -88,12 +93,7 @@ def _moment(memory: dict[str, Any]) -> None:
         line += f": {peak / capacity:.1%} of {bytes_text(capacity)}, {verdict}"
     _say("peak", line)
     at = memory["moment"]
-    running = "all that the stage saves is alive"
-    if at is not None:
-        running = (
-            f"{_bare(at['operator'], at['unit'])} runs {_again(at['phase'])} in the {_unit(at['unit'], 'last {}')}"
-        )
-    _say("while", f"{running}, {_flight(memory['micro_batches_in_flight'])} in flight")
+    _say("while", f"{_running(at)}, {_flight(memory['micro_batches_in_flight'])} in flight")
     place = at["unit"] if at is not None and at["unit"] in ENDS else "layer"
     sums: dict[str, float] = {}
     for item in memory["alive"]:
@@ -116,6 +116,14 @@ def _say(what: str, text: str) -> None:
 
 def _flight(count: float) -> str:
     return f"{count:.4g} micro-batch{'es' * (count != 1)}"
+
+
+def _running(at: dict[str, str] | None) -> str:
+    if at is None:
+        return "all that the stage saves is alive"
+    if not at["phase"]:
+        return f"{at['operator']} stand above all that is saved"
+    return f"{_bare(at['operator'], at['unit'])} runs {_again(at['phase'])} in the {_unit(at['unit'], 'last {}')}"
 
 
 def _less(behind: float) -> str:
@@ -204,11 +212,39 @@ def _stages(memory: dict[str, Any]) -> None:
     _print_with_bars(["stage", "peak", "below the fullest", "in flight", "while"], rows, bars)
 
 
+def _lower(nearby: list[dict[str, Any]], must_fit: bool) -> None:
+    """Plans that hold less; whether they fit is of interest where the plan does not."""
+    if not nearby:
+        print("no single change lowers the peak")
+        return
+    timed = any(plan["slower"] is not None for plan in nearby)
+    headings = ["one change", "peak", "saves", *["step time"] * timed, *[""] * must_fit]
+    rows = [
+        [
+            ", ".join(_choice(n, v) for n, v in plan["change"].items()),
+            bytes_text(plan["peak_bytes"]),
+            bytes_text(plan["saved_bytes"]),
+            *([f"{round(plan['slower'], 3) + 0.0:+.1%}"] if timed else []),
+            *(["fits" if plan["fits"] else "does not fit"] if must_fit else []),
+        ]
+        for plan in nearby
+    ]
+    print_table(headings, rows)
+
+
+def _choice(name: str, value: Any) -> str:
+    """As ``--set`` takes it."""
+    if value is None:
+        return f"no {name}"
+    written = str(value).lower() if isinstance(value, bool) else value
+    return f"{name}={{{', '.join(value)}}}" if isinstance(value, list) else f"{name}={written}"
+
+
 def _short(at: dict[str, str] | None) -> str:
     if at is None:
         return "all saved"
     again = " (recomputed layer)" if at["unit"].endswith("recomputed") else ""
-    return f"{_bare(at['operator'], at['unit'])} {at['phase']}{again}"
+    return f"{_bare(at['operator'], at['unit'])} {at['phase']}{again}".rstrip()
 
 
 def _print_with_bars(headings: list[str], rows: list[list[str]], bars: list[tuple[float, str]]) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from symsim import resources
+from symsim.analysis import explain
 from symsim.analysis.answer_json import document
-from symsim.analysis.evaluate import Answer, answer, evaluator
+from symsim.analysis.evaluate import Answer, Evaluator, answer, evaluator
 from symsim.analysis.explain import explanation
 from symsim.analysis.load import Question, question
 from symsim.analysis.peak_moment import peak_moment
 from symsim.diagnostics import InputError
+from symsim.emit.program import Output
 from tests.properties.points import CASES, Case, legal_sizes, load
 
 MODELS = resources.shipped("models")
@@ -35,10 +38,27 @@ LAYOUTS = {
     "unfused": ("gpt3_175b", "world=16,tp=8,gbs=8,seq=2048,attention=unfused,dropout=true,sequence_parallel=false"),
     "context": ("gemma3_27b", "world=8,cp=4,tp=2,gbs=8,seq=32768,cp_comm=ring,fused_cross_entropy=true"),
 }  # fmt: skip
+FAMILIES = (
+    "llama3_8b",
+    "gpt2_xl",
+    "mixtral_8x7b",
+    "deepseek_v2_lite",
+    "gemma2_9b",
+    "gpt_oss_20b",
+    "nemotron4_15b",
+    "mamba2_2_7b",
+    "qwen3_next_80b_a3b",
+)
+"""One model of each; every model is asked the plain plan."""
+
 asked_of_all = pytest.mark.parametrize(
     ("model", "plan"),
     [
-        *(pytest.param(m, plan, id=f"{m}-{name}") for m in MODELS for name, plan in PLANS.items()),
+        *(
+            pytest.param(m, plan, id=f"{m}-{name}")
+            for name, plan in PLANS.items()
+            for m in (MODELS if name == "plain" else FAMILIES)
+        ),
         *(pytest.param(*asked, id=name) for name, asked in LAYOUTS.items()),
     ],
 )
@@ -172,3 +192,28 @@ def test_capacity_is_compared_where_a_machine_is_named() -> None:
     assert memory["free_bytes"] == memory["capacity_bytes"] - memory["peak_bytes"] > 0
     assert memory["fits"] is True
     assert memory["device"] is None
+
+
+def test_items_up_to_the_device_are_listed_where_formulas_state_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By their part, in their order; those of the run stand for every stage, maxima over stages are left out."""
+    asked, found = explained("llama3_8b", "world=2,pp=2,gbs=8,seq=4096")
+    program = evaluator(asked.model, asked.plan.structure, moments=True).program
+    stated = {"context": "run", "reserved": "stage", "memory.device": "run"}
+    outputs = {**program.outputs, **{n: Output(0, scope, "bytes", "memory.device") for n, scope in stated.items()}}
+    values = {**found.values, "context": 5, "reserved": [7, 8], "memory.device": 13}
+    monkeypatch.setattr(explain, "evaluator", lambda *_, **__: Evaluator(replace(program, outputs=outputs)))
+    memory = memory_of(asked, replace(found, values=values), 1)
+    assert memory["device"] == [{"name": "context", "bytes": 5}, {"name": "reserved", "bytes": 8}]
+
+
+def test_a_rise_that_is_no_operators_is_listed_as_one() -> None:
+    asked, found = explained("llama3_8b", "world=2,pp=2,gbs=8,seq=4096")
+    above = 2**40
+    peaks = [peak + above - found.of_stage("workspace")[k] for k, peak in enumerate(found.of_stage("peak"))]
+    peaks = [peak + found.of_stage("buffers")[k] for k, peak in enumerate(peaks)]
+    values = {**found.values, "rise_gradients": above, "w_gradients": above, "peak": peaks}
+    memory = memory_of(asked, replace(found, values=values), 0)
+    assert memory["moment"] == {"unit": "gradients", "operator": "gradients", "phase": ""}
+    assert memory["peak_moment"].startswith("gradients, ")
+    assert {"kind": "beside", "of": "gradients"}.items() <= memory["alive"][0].items()
+    assert math.isclose(sum(i["bytes"] for i in memory["alive"]), peaks[0])

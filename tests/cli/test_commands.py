@@ -41,6 +41,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
         ("eval", "llama3_70b", "-s", "tp8_pp4", "-y", "h100_sxm"),
         ("explain", "llama3_70b", "-s", "tp8_pp4", "-y", "h100_sxm"),
         ("explain", "deepseek_v3", "-s", "deepseek_v3_2048", "--stage", "15"),
+        ("explain", "mixtral_8x7b", "-s", "moe_ep8", "-y", "a100_sxm_40g", "--lower"),
         ("list", "systems"),
     ],
     ids=lambda a: "-".join(a).replace("--", "").replace(",", "+"),
@@ -108,13 +109,13 @@ def test_the_peak_names_the_operator_that_binds(capsys: pytest.CaptureFixture[st
 
 def test_explain_json_has_every_field_of_its_page(capsys: pytest.CaptureFixture[str]) -> None:
     plan = "world=64,pp=2,ep=8,gbs=64,seq=4096,first_stage_layers=30"
-    status, out, _ = run(capsys, "explain", "deepseek_v3", "-s", plan, "-y", "b200", "--json")
+    status, out, _ = run(capsys, "explain", "deepseek_v3", "-s", plan, "-y", "b200", "--lower", "--json")
     answer: dict[str, Any] = json.loads(out)
     page = (Path(__file__).parents[2] / "docs" / "explain.md").read_text(encoding="utf-8")
     assert status == 1 and answer["memory"]["fits"] is False
     assert answer["schema"] == "symsim.explain/1"
-    for field in ("model", "strategy", "system", "assumptions", "warnings"):
-        assert field in answer
+    assert {"model", "strategy", "system", "assumptions", "warnings"} <= set(answer)
+    assert {f"`lower[].{field}`" for field in answer["lower"][0]} <= set(page.split())
     memory = answer["memory"]
     assert sum(item["bytes"] for item in memory["alive"]) == pytest.approx(memory["peak_bytes"], rel=1e-12)
     inner = {"alive": memory["alive"][0], "next": memory["next"], "moments": memory["moments"][0]}
