@@ -13,21 +13,20 @@ from symsim.compiler.simplify import Bounds, Terms, tidy, total
 from symsim.compiler.stages import Stages, virtual_chunks
 from symsim.compiler.units import Held
 from symsim.elements import element_bytes
-from symsim.functions import less, minimum, stage_max
+from symsim.functions import minimum, stage_max
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
 
 def parameters(stages: Stages, ledger: Ledger) -> None:
     """Elements that one rank of stage ``i`` holds: ``P`` dense and ``P_expert`` expert ones."""
-    i = symbol("i")
     for name, expert, meaning in (("P", False, "dense parameters"), ("P_expert", True, "expert parameters")):
         elements: Expr = Integer(0)
         for part in stages.parts:
             own = [w for o in part.unit.operators for w in o.weights if w.expert is expert]
             plain = total(w.elements for w in own if not w.tied)
             elements += part.count * tidy(plain)
-            elements += part.count * less(0, i) * tidy(total(w.elements for w in own if w.tied))
+            elements += part.untied * tidy(total(w.elements for w in own if w.tied))
         if elements != 0 or not expert:
             ledger.define(name, elements, f"{meaning} of one rank", "elements", "params")
 
@@ -77,7 +76,7 @@ def activations(
     ledger.define("S", one, "saved by the stage for one micro-batch", "bytes", "memory")
     ledger.define("activations", ledger.value("f") * ledger.value("S"), "saved activations", "bytes", "memory")
     worst = peaks.worst_rise(units, saved, bounds, stages.may_be_empty, ledger)
-    held_always = peaks.buffers(units, less(0, symbol("i")) * stream, stages.may_be_empty, ledger)
+    held_always = peaks.buffers(units, stages.behind * stream, stages.may_be_empty, ledger)
     meaning = "buffers, and above S at the worst moment"
     ledger.define("workspace", held_always + worst, meaning, "bytes", "memory")
     names = ("weights", "gradients", "optimizer", "activations", "workspace")
