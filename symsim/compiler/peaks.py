@@ -11,7 +11,7 @@ from symsim.compiler.ledger import Ledger
 from symsim.compiler.phases import phase
 from symsim.compiler.simplify import Bounds, Terms, add, dominates, scale, terms, tidy, total, undominated
 from symsim.compiler.units import Held
-from symsim.functions import maximum
+from symsim.functions import less, maximum
 
 Name = tuple[str, str]
 """Operator and phase of a moment."""
@@ -51,12 +51,25 @@ def worst_rise(
         if not any(own.values()):
             continue
         rise = _largest(held, own, ledger)
-        later = sympy.Add(*(h.kept_count * ledger.value(f"A{h.suffix}") for h in units if h.follows(held)))
         certain = held.part.is_layer and len(layers) == 1 and not may_be_empty
-        above = rise - later if certain else held.present * (rise - later)
+        above = _above(rise, held, [h for h in units if h.follows(held)], certain, ledger)
         last = f"while the last {held.title} of the stage runs" if held.part.is_layer else f"in the {held.title}"
         candidates.append(ledger.define(f"rise{held.suffix}", above, f"above S {last}", "bytes", "memory"))
     return maximum(*candidates, 0) if len(candidates) > 1 else maximum(*candidates)
+
+
+def _above(rise: Expr, held: Held, behind: list[Held], certain: bool, ledger: Ledger) -> Expr:
+    """A unit's rise less what units ``behind`` it in its own chunk of the rank have freed by then."""
+    if len(held.in_chunks) == 1:
+        freed = sympy.Add(*(h.kept_count * ledger.value(f"A{h.suffix}") for h in behind))
+        return rise - freed if certain else held.present * (rise - freed)
+    above: dict[Expr, None] = {}
+    for k, count in enumerate(held.in_chunks):
+        if count != 0:
+            freed = sympy.Add(*(h.kept_in_chunks[k] * ledger.value(f"A{h.suffix}") for h in behind))
+            present = Integer(1) if certain else less(0, count) if held.part.is_layer else count
+            above[present * (rise - freed)] = None
+    return maximum(*above) if len(above) > 1 else next(iter(above))
 
 
 def _largest(held: Held, own: Mapping[Name, Terms], ledger: Ledger) -> Expr:

@@ -14,7 +14,9 @@ from sympy import Expr, Integer
 
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.rules import divides, make_rule
+from symsim.diagnostics import error
 from symsim.functions import at_most, equal, less, maximum, where
+from symsim.language.layout import Layout, parse_layout
 from symsim.records.cost import Rule
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
@@ -28,18 +30,23 @@ class Position:
     is_first: Expr
     is_last: Expr
     behind_first: Expr
+    mirrored: bool
+
+    def reaches(self, position: int, ranks: int) -> Expr:
+        """1 from a position on, of so many ranks."""
+        return at_most(symbol("i"), ranks - 1 - position) if self.mirrored else at_most(position, symbol("i"))
 
 
 def forward() -> Position:
     """Rank ``i`` stands at position i."""
     i, last = symbol("i"), symbol("pp") - 1
-    return Position(i, equal(i, 0), equal(i, last), less(0, i))
+    return Position(i, equal(i, 0), equal(i, last), less(0, i), False)
 
 
 def mirrored() -> Position:
     """Rank ``i`` stands at position pp − 1 − i."""
     i, last = symbol("i"), symbol("pp") - 1
-    return Position(last - i, equal(i, last), equal(i, 0), less(i, last))
+    return Position(last - i, equal(i, last), equal(i, 0), less(i, last), True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,8 @@ def placement(layers: Expr, turns: Expr, structure: Structure, ledger: Ledger) -
     Source: Megatron-Core, transformer_block.get_num_layers_to_build and
     transformer_layer.get_transformer_layer_offset.
     """
+    if structure["layout"] is not None:
+        return written_out(parse_layout(str(structure["layout"])), turns, ledger)
     if any(n in structure.symbols for n in ("first_stage_layers", "last_stage_layers")):
         return given_ends(layers, turns, structure, ledger)
     embedding, loss = int(bool(structure["embedding_in_split"])), int(bool(structure["loss_in_split"]))
@@ -140,3 +149,48 @@ def given_ends(layers: Expr, turns: Expr, structure: Structure, ledger: Ledger) 
         tuple(rules),
         may_be_empty=True,
     )
+
+
+def written_out(layout: Layout, turns: Expr, ledger: Ledger) -> Placement:
+    """Every stage as the layout says; neighbours with equally many layers share a term of the formula."""
+    rule = make_rule(
+        symbol("pp") * turns, "==", Integer(layout.stages), f"the layout has {layout.stages} stages, pp·vp"
+    )
+    alike = turns == 1
+
+    def turn_of(turn: int) -> tuple[int, tuple[int, ...]]:
+        """Layers before a turn, and those of its positions."""
+        ranks = layout.stages // int(turns)
+        return sum(layout.layers[: turn * ranks]), layout.layers[turn * ranks : (turn + 1) * ranks]
+
+    def steps(counts: tuple[int, ...]) -> list[tuple[int, int]]:
+        """Where the number of layers changes from one position to the next, and by how much."""
+        return [(k, counts[k] - counts[k - 1]) for k in range(1, len(counts)) if counts[k] != counts[k - 1]]
+
+    def first(turn: int, at: Position) -> Expr:
+        before, counts = turn_of(turn)
+        amount = before + counts[0] * at.index
+        amount += sum((by * maximum(at.index - k, 0) for k, by in steps(counts)), Integer(0))
+        name = f"a.{turn}{'.back' if at.mirrored else ''}"
+        return ledger.define(name, amount, f"layers before the stage of turn {turn}", "", "sizes")
+
+    def held(turn: int, at: Position) -> Expr:
+        _, counts = turn_of(turn)
+        return counts[0] + sum((by * at.reaches(k, len(counts)) for k, by in steps(counts)), Integer(0))
+
+    return Placement(first, held, (rule,), alike, may_be_empty=0 in layout.layers)
+
+
+def check_layout(layers: Expr, multi_token: int, structure: Structure) -> None:
+    """A layout places the layers that the model has.
+
+    Raises:
+        InputError: E317, another number of them.
+    """
+    if structure["layout"] is None:
+        return
+    layout = parse_layout(str(structure["layout"]))
+    for placed, own, what in ((sum(layout.layers), layers, "t"), (layout.multi_token, Integer(multi_token), "m")):
+        if own.is_Integer and placed != own:
+            message = f"layout places {placed} layers '{what}', and the model has {own}"
+            raise error("E317", message, None, f"write {own} '{what}' in all", about="layout")

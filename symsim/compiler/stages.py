@@ -143,7 +143,7 @@ def _chunks(layers: Expr, single: bool, structure: Structure, ledger: Ledger) ->
     placed = placement(layers, turns, structure, ledger)
     chunks = [
         _Chunk(
-            placed.first(turn, at),
+            Integer(0) if single else placed.first(turn, at),
             placed.held(turn, at),
             at.is_first if turn == 0 else Integer(0),
             at.is_last if turn == turns - 1 else Integer(0),
