@@ -48,12 +48,13 @@ class _Extreme(Function):
         return None
 
     def fdiff(self, argindex: int = 1) -> Expr:
-        """1 where this argument is the extreme one; not defined at a tie."""
+        """1 where this argument is the extreme one; at a tie that is the first of them."""
         mine = self.args[argindex - 1]
-        others = [a for k, a in enumerate(self.args) if k != argindex - 1]
         chosen: Expr = Integer(1)
-        for other in others:
-            chosen = chosen * (less(other, mine) if self.prefers_larger else less(mine, other))
+        for k, other in enumerate(self.args):
+            beats = less if k < argindex - 1 else at_most
+            if k != argindex - 1:
+                chosen = chosen * (beats(other, mine) if self.prefers_larger else beats(mine, other))
         return chosen
 
 

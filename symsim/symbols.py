@@ -46,6 +46,7 @@ VOCABULARY: dict[str, Entry] = {
         Entry("i", "i", "pipeline stage, from 0", domain="index"),
         Entry("zero_shard", r"\mathit{zero\_shard}", "ranks over which ZeRO spreads one shard"),
         Entry("recompute_layers", r"\mathit{recompute\_layers}", "layers recomputed per stage"),
+        Entry("microbatch_group", r"\mathit{microbatch\_group}", "micro-batches that pass a chunk in a row"),
         Entry("first_stage_layers", r"\mathit{first\_stage\_layers}", "layers on the first stage"),
         Entry("last_stage_layers", r"\mathit{last\_stage\_layers}", "layers on the last stage"),
         Entry("moe_imbalance", r"\mathit{moe\_imbalance}", "tokens on the busiest expert over the mean", "", "amount"),

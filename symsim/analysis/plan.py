@@ -9,6 +9,7 @@ from itertools import chain
 
 from symsim.diagnostics import Diagnostic, InputError, Place, error
 from symsim.emit.program import CheckedRule
+from symsim.language.layout import parse_layout
 from symsim.language.strategies import Strategy
 from symsim.records.strategy import CHOICES, SIZE_SYMBOLS, Structure, Value
 
@@ -45,12 +46,7 @@ def plan(strategy: Strategy, needs_sizes: bool = True) -> Plan:
         )
     values: dict[str, Value | None] = {n: strategy.values.get(n, c.default) for n, c in CHOICES.items()}
     if values["layout"] is not None:
-        raise error(
-            "E321",
-            "placement by layout has no formula yet",
-            strategy.places["layout"],
-            "first_stage_layers and last_stage_layers place the ends",
-        )
+        _settle_layout(values, strategy)
     _settle_schedule(values, strategy)
     if values["offload"] != "none":
         hint = "leave offload out; recompute trades memory for time"
@@ -63,25 +59,74 @@ def plan(strategy: Strategy, needs_sizes: bool = True) -> Plan:
     return Plan(values, structure_of(values), _sizes(values), strategy.places)
 
 
-def _settle_schedule(values: dict[str, Value | None], strategy: Strategy) -> None:
-    """Virtual chunks mean interleaving, and interleaving one chunk is 1F1B.
+def _settle_layout(values: dict[str, Value | None], strategy: Strategy) -> None:
+    """The stages of a layout say how many chunks a rank has, or how many ranks there are.
 
     Raises:
-        InputError: choices that have no formula together.
+        InputError: a number of stages that is no multiple of the ranks.
     """
-    chunks = values["vp"] != 1
-    if values["schedule"] in ("1f1b", "interleaved"):
-        values["schedule"] = "interleaved" if chunks else "1f1b"
-    elif chunks:
-        message = f"schedule = {values['schedule']} has one chunk per rank, not vp = {values['vp']}"
-        raise error("E324", message, strategy.places["vp"], "leave vp out, or take schedule = interleaved")
-    ends = [n for n in ("first_stage_layers", "last_stage_layers") if values[n] is not None]
-    if chunks and (ends or values["embedding_in_split"] or values["loss_in_split"]):
-        hint = "leave vp out, or the layers of the ends"
-        raise error("E321", "vp with uneven stages has no formula yet", strategy.places["vp"], hint)
+    stages = parse_layout(str(values["layout"])).stages
+    place = strategy.places["layout"]
+    passes = 2 if values["schedule"] == "zb_v" else 1
+    if "pp" not in strategy.values:
+        values["pp"], left = divmod(stages, passes if values["vp"] == 1 else _int(values, "vp"))
+        if left:
+            message = f"layout has {stages} stages, an odd number for the two chunks of each rank"
+            message = (
+                message if values["vp"] == 1 else f"layout has {stages} stages, no multiple of vp = {values['vp']}"
+            )
+            raise error("E317", message, place, "end stages with | until their number fits")
+    ranks = _int(values, "pp")
+    if stages % (ranks * passes):
+        message = f"layout has {stages} stages, no multiple of the {ranks * passes} of pp = {ranks}"
+        raise error("E317", message, place, "end stages with | until their number fits")
+    turns = stages // ranks
+    if "vp" in strategy.values and values["vp"] != turns and values["schedule"] != "zb_v":
+        message = f"layout has {stages} stages, not pp·vp = {ranks * _int(values, 'vp')}"
+        raise error("E317", message, place, f"vp = {turns}, or leave vp out")
+    values["vp"] = turns
+
+
+def _settle_schedule(values: dict[str, Value | None], strategy: Strategy) -> None:
+    """Virtual chunks mean interleaving, and interleaving one chunk is 1F1B; ZB-V has two chunks.
+
+    Raises:
+        InputError: choices that have no meaning together.
+    """
+    chunks, schedule = values["vp"], values["schedule"]
+    if schedule in ("1f1b", "interleaved"):
+        values["schedule"] = "interleaved" if chunks != 1 else "1f1b"
+    elif schedule == "zb_v" and chunks in (1, 2):
+        values["vp"] = 2
+    elif chunks != 1:
+        count = "two chunks" if schedule == "zb_v" else "one chunk"
+        message = f"schedule = {schedule} has {count} per rank, not vp = {chunks}"
+        place = strategy.places["layout" if values["layout"] is not None else "vp"]
+        raise error("E324", message, place, "leave vp out, or take schedule = interleaved")
+    if values["microbatch_group"] is not None and values["schedule"] != "interleaved":
+        message = "microbatch_group has no meaning without virtual chunks"
+        raise error("E324", message, strategy.places["microbatch_group"], "add vp = …, or leave it out")
+    _settle_ends(values, strategy)
     if values["recompute_layers"] is not None and values["recompute"] != "full":
         message = "recompute_layers says how many layers of recompute = full"
         raise error("E324", message, strategy.places["recompute_layers"], "add recompute = full")
+
+
+def _settle_ends(values: dict[str, Value | None], strategy: Strategy) -> None:
+    """One rule places the layers, as in Megatron-Core.
+
+    Raises:
+        InputError: two rules at once, or one that says nothing under the schedule.
+    """
+    ends = [n for n in ("first_stage_layers", "last_stage_layers") if values[n] is not None]
+    counted = [n for n in ("embedding_in_split", "loss_in_split") if values[n]]
+    rules = [*(ends[:1]), *(counted[:1]), *(["layout"] if values["layout"] is not None else [])]
+    if len(rules) > 1:
+        message = f"{rules[0]} and {rules[1]} are two ways to place the layers"
+        raise error("E324", message, strategy.places[rules[1]], "leave one of them out")
+    if ends and values["schedule"] in ("zb_v", "dualpipe"):
+        message = f"{ends[0]} has no meaning with schedule = {values['schedule']}, which puts both ends on one rank"
+        raise error("E324", message, strategy.places[ends[0]], "leave it out, or place every layer by layout")
 
 
 def _step_size(values: dict[str, Value | None], strategy: Strategy) -> None:

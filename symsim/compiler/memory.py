@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 import sympy
 from sympy import Expr, Integer
 
 from symsim.compiler import peaks
+from symsim.compiler.in_flight import LATE_WEIGHTS, Holding, holdings
+from symsim.compiler.late_weights import waiting
 from symsim.compiler.ledger import Ledger
-from symsim.compiler.simplify import Bounds, Terms, tidy, total
-from symsim.compiler.stages import Stages, virtual_chunks
+from symsim.compiler.simplify import Bounds, Terms, dominates, tidy, total
+from symsim.compiler.stages import Stages
 from symsim.compiler.units import Held
 from symsim.elements import element_bytes
-from symsim.functions import less, minimum, stage_max
+from symsim.functions import less, maximum, minimum, stage_max
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
 
 def parameters(stages: Stages, ledger: Ledger) -> None:
     """Elements that one rank of stage ``i`` holds: ``P`` dense and ``P_expert`` expert ones."""
-    i = symbol("i")
     for name, expert, meaning in (("P", False, "dense parameters"), ("P_expert", True, "expert parameters")):
         elements: Expr = Integer(0)
         for part in stages.parts:
             own = [w for o in part.unit.operators for w in o.weights if w.expert is expert]
             plain = total(w.elements for w in own if not w.tied)
             elements += part.count * tidy(plain)
-            elements += part.count * less(0, i) * tidy(total(w.elements for w in own if w.tied))
+            elements += part.untied * tidy(total(w.elements for w in own if w.tied))
         if elements != 0 or not expert:
             ledger.define(name, elements, f"{meaning} of one rank", "elements", "params")
 
@@ -65,7 +67,6 @@ def activations(
 
     ``stream`` is the size of the residual stream.
     """
-    in_flight(structure, ledger)
     saved: dict[str, Terms] = {}
     for held in units:
         own = saved[held.suffix] = total(t.bytes for t in held.phased.kept)
@@ -74,10 +75,11 @@ def activations(
             ledger.define(f"A{held.suffix}", tidy(own), meaning, "bytes", "memory")
     one = sympy.Add(*(h.kept_count * ledger.value(f"A{h.suffix}") for h in units))
     ledger.define("S", one, "saved by the stage for one micro-batch", "bytes", "memory")
-    ledger.define("activations", ledger.value("f") * ledger.value("S"), "saved activations", "bytes", "memory")
-    met = handed(stream, structure)
+    held = _held_at_once(units, saved, stages, bounds, structure, ledger)
+    ledger.define("activations", held, "saved activations", "bytes", "memory")
+    met = handed(stages, stream, structure)
     worst = peaks.worst_rise(units, saved, met, bounds, stages.may_be_empty, ledger)
-    held_always = peaks.buffers(units, sent_gradient(stream), stages.may_be_empty, ledger)
+    held_always = peaks.buffers(units, sent_gradient(stages, stream), stages.may_be_empty, ledger)
     meaning = "buffers, and above S at the worst moment"
     ledger.define("workspace", held_always + worst, meaning, "bytes", "memory")
     names = ("weights", "gradients", "optimizer", "activations", "workspace")
@@ -85,15 +87,15 @@ def activations(
     ledger.define("memory.peak", stage_max(symbol("peak")), "peak of the fullest stage", "bytes", "memory")
 
 
-def sent_gradient(stream: Expr) -> Expr:
+def sent_gradient(stages: Stages, stream: Expr) -> Expr:
     """A stage behind another still holds the gradient that it sent back for the micro-batch before.
 
     Source: Megatron-Core, pipeline_parallel/schedules.py.
     """
-    return less(0, symbol("i")) * stream
+    return stages.behind * stream
 
 
-def handed(stream: Expr, structure: Structure) -> Expr:
+def handed(stages: Stages, stream: Expr, structure: Structure) -> Expr:
     """What a stage still holds of the micro-batch before while a forward pass runs: its input, which
     the graph keeps alive as long as its output has a name, and the gradient that came for its output.
 
@@ -103,24 +105,59 @@ def handed(stream: Expr, structure: Structure) -> Expr:
     """
     if structure["schedule"] == "gpipe":
         return Integer(0)
-    i, pp = symbol("i"), symbol("pp")
-    neighbours = less(0, i) + less(i, pp - 1)
-    return less(symbol("f"), symbol("m")) * neighbours * stream
+    return less(symbol("f"), symbol("m")) * (stages.behind + stages.ahead) * stream
 
 
-def in_flight(structure: Structure, ledger: Ledger) -> None:
-    """Micro-batches whose activations stage ``i`` holds at once.
+def _held_at_once(
+    units: tuple[Held, ...],
+    saved: Mapping[str, Terms],
+    stages: Stages,
+    bounds: Bounds,
+    structure: Structure,
+    ledger: Ledger,
+) -> Expr:
+    """Bytes of all micro-batches in flight, saved or waiting for a weight gradient, at the fullest moment."""
+    moments = holdings(stages.chunks, structure, ledger)
+    if stages.chunks > 1:
+        chunks = [_saved_by_chunk(k, units, ledger) for k in range(stages.chunks)]
+        held = [h.comes * sympy.Add(*(f * s for f, s in zip(h.saved, chunks, strict=True))) for h in moments]
+        return maximum(*held) if len(held) > 1 else held[0]
+    if stages.alike != 1:
+        return _held_by_like_chunks(units, moments[0], ledger)
+    if structure["schedule"] in LATE_WEIGHTS:
+        return _held_with_late_weights(units, saved, moments, bounds, ledger)
+    return moments[0].saved[0] * symbol("S")
 
-    Source: Narayanan et al. 2021; interleaved: Korthikanti et al. 2022 — the first stage holds
-    L·(1 + (p − 1)/(p·v)) layers' worth.
-    """
-    i, pp, m = symbol("i"), symbol("pp"), symbol("m")
-    match structure["schedule"]:
-        case "1f1b":
-            held = minimum(m, pp - i)
-        case "gpipe":
-            held = m
-        case _:
-            vp = virtual_chunks(structure)
-            held = minimum(m, (2 * (pp - i - 1) + (vp - 1) * pp + 1) / vp)
-    ledger.define("f", held, "micro-batches in flight", "", "memory")
+
+def _saved_by_chunk(k: int, units: tuple[Held, ...], ledger: Ledger) -> Expr:
+    amount = sympy.Add(*(h.kept_in_chunks[k] * ledger.value(f"A{h.suffix}") for h in units))
+    return ledger.define(f"S.{k}", amount, f"saved by chunk {k} for one micro-batch", "bytes", "memory")
+
+
+def _held_by_like_chunks(units: tuple[Held, ...], moment: Holding, ledger: Ledger) -> Expr:
+    """Only the embedding and the head, which one chunk has and the others lack, are counted apart."""
+    amounts: list[Expr] = []
+    for held, flying in ((units[0], moment.embedding), (units[-1], moment.head)):
+        meaning = f"micro-batches in flight in the {held.title}"
+        number = flying if flying == 1 else ledger.define(f"f{held.suffix}", flying, meaning, "", "memory")
+        amounts.append(number * held.kept_count * ledger.value(f"A{held.suffix}"))
+    layers = sympy.Add(*(h.kept_count * ledger.value(f"A{h.suffix}") for h in units if h.part.is_layer))
+    return sympy.Add(moment.saved[0] * layers, *amounts)
+
+
+def _held_with_late_weights(
+    units: tuple[Held, ...], saved: Mapping[str, Terms], moments: tuple[Holding, ...], bounds: Bounds, ledger: Ledger
+) -> Expr:
+    """The first moment, where units provably keep no more for their weight gradients than they saved."""
+    no_more, late = True, Integer(0)
+    for held in units:
+        own = waiting(held.part.unit)
+        if own:
+            meaning = f"kept of one {held.title} until its weight gradient"
+            each = ledger.define(f"A.late{held.suffix}", tidy(own), meaning, "bytes", "memory")
+            late += held.count * each
+        no_more = no_more and held.chunk == 1 and dominates(saved[held.suffix], own, bounds)
+    meaning = "kept by the stage of one micro-batch until its weight gradient"
+    waits = ledger.define("S.late", late, meaning, "bytes", "memory")
+    sums = [h.saved[0] * symbol("S") + h.late * waits for h in (moments[:1] if no_more else moments)]
+    return maximum(*sums) if len(sums) > 1 else sums[0]

@@ -82,6 +82,9 @@ def _level(units: tuple[Held, ...], sent: Expr, may_be_empty: bool, ledger: Ledg
         name = str(addend) if addend.is_Symbol else "other"
         if name == "buffers":
             _buffers(units, sent, may_be_empty, ledger)
+        elif name == "activations" and "S.late" in ledger:
+            late = _coefficient("activations", "S.late", ledger) * symbol("S.late")
+            _define("level@activations@late", late, "kept until its weight gradient", ledger)
         elif name != "activations":
             for group, amount in _by_parameter_group(name, addend, ledger).items():
                 _define(f"level@{name}{group}", amount, "held all the time", ledger)
@@ -110,7 +113,7 @@ def _others(running: Held, units: tuple[Held, ...], ledger: Ledger) -> None:
         kind, own = _unit(held), f"A{held.suffix}"
         if own not in ledger:
             continue
-        count = _coefficient("activations", own, ledger) - (held.kept_count if held.follows(running) else 0)
+        count = _coefficient("activations", own, ledger) - peaks.count_behind(held, running, units, ledger)
         count -= 1 if held is running else 0
         others = f"other {held.title}s" if held is running else f"{held.title}s"
         meaning = f"{others} in flight while one {running.title} runs"
@@ -157,7 +160,9 @@ def _living(held: Held, moment: Moment, ledger: Ledger) -> None:
 
 
 def _beside_unit(held: Held, units: tuple[Held, ...], may_be_empty: bool, ledger: Ledger) -> None:
-    """What the rise of a unit counts beside its worst moment."""
+    """What the rise of a unit counts beside its worst moment, where one chunk is the rank's."""
+    if len(held.in_chunks) > 1:
+        return
     rise = ledger.expression(f"rise{held.suffix}") / peaks.present(held, units, may_be_empty)
     later = peaks.freed_behind(held, units, ledger)
     counted = add(terms(rise), terms(later), {symbol(f"w{held.suffix}"): Integer(-1)})

@@ -12,7 +12,7 @@ from symsim.compiler.ledger import Ledger
 from symsim.compiler.phases import Phased, phase
 from symsim.compiler.simplify import Bounds, Terms, add, dominates, scale, terms, tidy, total, undominated
 from symsim.compiler.units import Held
-from symsim.functions import equal, maximum
+from symsim.functions import at_most, equal, less, maximum, where
 from symsim.symbols import symbol
 
 Name = tuple[str, str]
@@ -45,8 +45,8 @@ def present(held: Held, units: tuple[Held, ...], may_be_empty: bool) -> Expr:
 
 
 def freed_behind(held: Held, units: tuple[Held, ...], ledger: Ledger) -> Expr:
-    """What later units saved and have freed when this one runs."""
-    return sympy.Add(*(h.kept_count * ledger.value(f"A{h.suffix}") for h in units if h.follows(held)))
+    """What later units saved and have freed when this one is at its worst."""
+    return sympy.Add(*(count_behind(h, held, units, ledger) * ledger.value(f"A{h.suffix}") for h in units))
 
 
 def worst_rise(
@@ -66,7 +66,7 @@ def worst_rise(
         if not any(own.values()):
             continue
         rise = _largest(held, own, met, ledger)
-        above = present(held, units, may_be_empty) * (rise - freed_behind(held, units, ledger))
+        above = _above(rise, held, units, present(held, units, may_be_empty), ledger)
         last = f"while the last {held.title} of the stage runs" if held.part.is_layer else f"in the {held.title}"
         candidates.append(ledger.define(f"rise{held.suffix}", above, f"above S {last}", "bytes", "memory"))
     return maximum(*candidates, 0) if len(candidates) > 1 else maximum(*candidates)
@@ -77,6 +77,52 @@ def _may_be_largest(found: Mapping[Name, Terms], met: Expr, bounds: Bounds) -> d
     still = terms(met)
     compared = {n: add(rise, still) if n[1] == "forward" else rise for n, rise in found.items()}
     return {n: found[n] for n in undominated(compared, bounds)}
+
+
+def _above(rise: Expr, held: Held, units: tuple[Held, ...], on_rank: Expr, ledger: Ledger) -> Expr:
+    """A unit's rise less what units behind it in its own chunk of the rank have freed by then."""
+    freed = _freed_in_chunks(held, units, ledger)
+    if len(freed) == 1:
+        return on_rank * (rise - freed[0])
+    above: dict[Expr, None] = {}
+    for k, count in enumerate(held.in_chunks):
+        if count != 0:
+            above[(on_rank if on_rank == 1 else _in_chunk(held, k)) * (rise - freed[k])] = None
+    return maximum(*above) if len(above) > 1 else next(iter(above))
+
+
+def _in_chunk(held: Held, k: int) -> Expr:
+    return less(0, held.in_chunks[k]) if held.part.is_layer else held.in_chunks[k]
+
+
+def _freed_in_chunks(held: Held, units: tuple[Held, ...], ledger: Ledger) -> tuple[Expr, ...]:
+    """For each chunk of the rank, what units behind this one saved and have freed when it runs."""
+    behind = [h for h in units if h.follows(held)]
+    return tuple(
+        sympy.Add(*(h.kept_in_chunks[k] * ledger.value(f"A{h.suffix}") for h in behind))
+        for k in range(len(held.in_chunks))
+    )
+
+
+def count_behind(other: Held, running: Held, units: tuple[Held, ...], ledger: Ledger) -> Expr:
+    """How many units of another kind have freed what they saved when this kind is at its worst.
+
+    Of several chunks that is the one in which the least has been freed.
+    """
+    if not other.follows(running):
+        return Integer(0)
+    freed = _freed_in_chunks(running, units, ledger)
+    if len(freed) == 1:
+        return other.kept_count
+    known = [where(_in_chunk(running, k), amount, symbol("S")) for k, amount in enumerate(freed)]
+    return sympy.Add(*(_first_least(known, k) * n for k, n in enumerate(other.kept_in_chunks)))
+
+
+def _first_least(amounts: list[Expr], k: int) -> Expr:
+    """1 where amount ``k`` is the least, and the first of those."""
+    before = (less(amounts[k], a) for a in amounts[:k])
+    behind = (at_most(amounts[k], a) for a in amounts[k + 1 :])
+    return sympy.Mul(*before, *behind)
 
 
 def _largest(held: Held, own: Mapping[Name, Terms], met: Expr, ledger: Ledger) -> Expr:

@@ -8,10 +8,12 @@ from sympy import Expr
 from symsim.compiler import memory, schedule, work
 from symsim.compiler.details import details as by_operator
 from symsim.compiler.expand import Definitions, expand
+from symsim.compiler.in_flight import SPLIT_BACKWARD, schedule_rules
 from symsim.compiler.ledger import Ledger, inputs_of
 from symsim.compiler.moments import moments as by_moment
 from symsim.compiler.optimizer import optimizer_cost
 from symsim.compiler.phases import check_regions
+from symsim.compiler.placement import check_layout
 from symsim.compiler.rules import divides
 from symsim.compiler.simplify import bounds_of
 from symsim.compiler.stages import stages
@@ -42,13 +44,13 @@ def compile_cost(
     Raises:
         InputError: the model's text does not fit together, or a choice has no formula.
     """
-    schedule.check_schedule(structure)
     COMPILATIONS.append(model.name)
     ledger = Ledger()
     with timed("expand"):
         library = library_for(model)
         graph, named, rules = expand(model, library, structure, kept)
     check_regions(graph, structure)
+    check_layout(graph.layers, int(model.dimensions.get("mtp_layers", 0)), structure)
     with timed("stages"):
         _sizes(named, ledger)
         held = stages(graph, structure, ledger)
@@ -65,6 +67,8 @@ def compile_cost(
         work.hardware_flops(units, ledger)
         work.messages(units, stream, structure, ledger)
         work.operator_times(units, structure, ledger)
+        if structure["schedule"] in SPLIT_BACKWARD:
+            work.weight_grad_time(units, ledger)
     with timed("schedule"):
         schedule.schedule(structure, symbol("sent.pp"), ledger)
         schedule.tail(structure, step_bytes, ledger)
@@ -73,9 +77,9 @@ def compile_cost(
     if details or moments:
         by_operator(units, ledger)
     if moments:
-        sent, met = memory.sent_gradient(stream), memory.handed(stream, structure)
+        sent, met = memory.sent_gradient(held, stream), memory.handed(held, stream, structure)
         by_moment(units, sent, met, held.may_be_empty, ledger)
-    all_rules = (*_mesh_rules(structure), *held.rules, *rules)
+    all_rules = (*_mesh_rules(structure), *schedule_rules(structure, held.alike != 1), *held.rules, *rules)
     inputs = inputs_of(ledger.definitions, tuple(r.amount for r in all_rules))
     return CostModel(model.name, ledger.definitions, all_rules, inputs)
 
@@ -112,9 +116,6 @@ def _mesh_rules(structure: Structure) -> tuple[Rule, ...]:
     if "zero_shard" in structure.symbols:
         message = "zero_shard divides the ranks of the data-parallel group, dp·cp"
         rules.append(divides(symbol("zero_shard"), world / (tp * pp), message))
-    if structure["schedule"] == "interleaved":
-        message = "interleaving takes the micro-batches of a step in groups of pp"
-        rules.append(divides(pp, gbs * tp * cp * pp / (mbs * world), message))
     return tuple(rules)
 
 

@@ -11,25 +11,10 @@ from symsim.compiler.ledger import Ledger
 from symsim.compiler.network import message_time
 from symsim.compiler.stages import virtual_chunks
 from symsim.compiler.work import step_messages
-from symsim.diagnostics import error
 from symsim.functions import less, maximum, stage_max, stage_pick, stage_sum
 from symsim.records.graph import Message
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
-
-COMPILED = ("1f1b", "interleaved", "gpipe")
-
-
-def check_schedule(structure: Structure) -> None:
-    """Raises InputError for a schedule that has no closed form here yet."""
-    if structure["schedule"] not in COMPILED:
-        raise error(
-            "E301",
-            f"schedule '{structure['schedule']}' has no formula yet",
-            None,
-            f"compiled today: {', '.join(COMPILED)}",
-            about="schedule",
-        )
 
 
 def schedule(structure: Structure, stream: Expr, ledger: Ledger) -> None:
@@ -38,6 +23,12 @@ def schedule(structure: Structure, stream: Expr, ledger: Ledger) -> None:
     1F1B and GPipe: (m − 1)·max t + Σ t, exact where all stages take equally long; interleaving
     divides the bubble Σ t − max t by vp. A stage blocks on its messages to both neighbours unless
     they overlap. Source: Narayanan et al. 2021, section 2.2.
+
+    Schedules that run weight gradients apart fill the bubble with them: with W of t in weight gradients it
+    is (pp − 1)·(t − 2·W) for ZB-H1 and (pp − 1)·(t − 3·W) for ZB-H2 (Qi et al. 2023: F + B − W and
+    F + B − 2·W, B without the weights), taken for ZB-V too (Qi et al. 2024: none where F, B and W are
+    equal), and (pp/2 − 1)·(t + B − 3·W) for DualPipe (DeepSeek-V3 report, table 2), all of the slowest
+    rank and never negative.
     """
     pp, m = symbol("pp"), symbol("m")
     chunks = virtual_chunks(structure)
@@ -55,9 +46,24 @@ def schedule(structure: Structure, stream: Expr, ledger: Ledger) -> None:
     )
     slowest = ledger.define("t_max", stage_max(stage), "one micro-batch on the slowest stage", "s", "time")
     bubble = ledger.define(
-        "time.bubble", (stage_sum(stage) - slowest) / chunks, "pipeline fills and drains", "s", "time"
+        "time.bubble", _bubble(structure, stage, slowest, ledger), "pipeline fills and drains", "s", "time"
     )
     ledger.define("time.pipeline", m * slowest + bubble, "all micro-batches through all stages", "s", "time")
+
+
+def _bubble(structure: Structure, stage: Expr, slowest: Expr, ledger: Ledger) -> Expr:
+    pp, weights = symbol("pp"), ledger.value("W")
+    match structure["schedule"]:
+        case "zb_h1":
+            turns, turn = pp - 1, stage - 2 * weights
+        case "zb_h2" | "zb_v":
+            turns, turn = pp - 1, stage - 3 * weights
+        case "dualpipe":
+            turns, turn = pp / 2 - 1, stage + ledger.value("B") - 3 * weights
+        case _:
+            return (stage_sum(stage) - slowest) / virtual_chunks(structure)
+    empty = ledger.define("stage.bubble", maximum(turn, 0), "that the rank waits for one neighbour", "s", "time")
+    return turns * stage_pick(empty, stage)
 
 
 def tail(structure: Structure, optimizer_traffic: Fraction, ledger: Ledger) -> None:

@@ -1,8 +1,9 @@
-"""Pass 3, what each pipeline stage holds: how many layers of each kind, in closed form.
+"""Pass 3, what each rank of the pipeline holds: how many layers of each kind, in closed form.
 
-A stage is an interval [a, b) of layers (several, when it holds virtual chunks). A run of layers of
-one kind lies at ``start + turn·period + residue … + width``; the count on a stage is the difference
-of two prefix counts, exact for uneven splits, dense-first models and repeating patterns.
+A rank holds one chunk of the model, or several: each is a stage of the pipeline, an interval [a, b) of
+layers (``compiler/placement.py``), with the embedding if it is the first and the head if it is the last.
+A run of layers of one kind lies at ``start + turn·period + residue … + width``; the count in a chunk is the
+difference of two prefix counts, exact for uneven splits, dense-first models and repeating patterns.
 """
 
 from __future__ import annotations
@@ -13,36 +14,57 @@ import sympy
 from sympy import Expr, Integer
 
 from symsim.compiler.ledger import Ledger
-from symsim.compiler.rules import divides, make_rule
-from symsim.functions import at_most, equal, less, maximum, minimum, remainder, where
+from symsim.compiler.placement import Placement, Position, forward, mirrored, placement
+from symsim.functions import less, maximum, minimum, remainder
 from symsim.records.cost import Rule
 from symsim.records.graph import Graph, Slot, Unit
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
+BEFORE_ALL, AFTER_ALL = -1, 1_000_000
+"""Segments of what stands before and after all layers."""
+
+Counts = tuple[Expr, ...]
+"""One number for each chunk of a rank."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A unit as a stage holds it: ``count`` of them, ``recomputed`` of which are recomputed whole.
+    """A unit as a rank holds it: ``count`` of them, ``recomputed`` of which are recomputed whole.
 
-    ``segments`` are the first and last stretch of the model that it lies in; a repeating pattern is
-    one stretch.
+    ``in_chunks`` and ``recomputed_in_chunks`` tell chunks apart. ``untied`` of them are on ranks without
+    the embedding. ``segments`` are the first and last stretch of the model that it lies in; a repeating
+    pattern is one stretch.
     """
 
     unit: Unit
     count: Expr
     recomputed: Expr
+    in_chunks: Counts
+    recomputed_in_chunks: Counts
     is_layer: bool
     segments: tuple[int, int]
+    untied: Expr
 
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """The parts of a stage in order: embedding, kinds of layers, head."""
+    """The parts of a rank in order: embedding, kinds of layers, head.
+
+    ``chunks``: how many chunks the parts tell apart. It is 1 where ``alike``, the number of chunks of a
+    rank, is more and all hold the same layers. ``copies`` of the model are held by the pipeline, and a
+    micro-batch passes one of them. ``behind``: 1 on a rank with a chunk that has another before it;
+    ``ahead``: with one that has another after it.
+    """
 
     parts: tuple[Part, ...]
     rules: tuple[Rule, ...]
     may_be_empty: bool
+    chunks: int
+    alike: Expr
+    copies: int
+    behind: Expr
+    ahead: Expr
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,119 +79,179 @@ class _Run:
     repeats: Expr
 
 
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """A stage of the pipeline as its rank sees it: ``held`` layers from ``a`` on; 1 where it begins or
+    ends the model."""
+
+    a: Expr
+    held: Expr
+    has_embedding: Expr
+    has_head: Expr
+    no_embedding: Expr
+    suffix: str
+
+    def behind(self, count: Expr) -> Expr:
+        """Where its first ``count`` layers end."""
+        end = self.a + count
+        return end if end.has(sympy.Function) else sympy.factor(end)
+
+
 def stages(graph: Graph, structure: Structure, ledger: Ledger) -> Stages:
-    """Count the layers of each kind on pipeline stage ``i``.
+    """Count the layers of each kind on rank ``i`` of the pipeline.
 
     Source: Megatron-Core, transformer_block.get_num_layers_to_build.
     """
-    i, pp = symbol("i"), symbol("pp")
     runs = _runs(graph.slots)
     single = len({r.unit.name for r in runs}) == 1
-    intervals, rules = _intervals(graph.layers, single, structure, ledger)
-    starts = list(dict.fromkeys(r.start for r in runs))
-    counts: dict[str, tuple[Unit, Expr, Expr, int, int]] = {}
+    chunks, placed, alike = _chunks(graph.layers, single, structure, ledger)
     by_block = "recompute_layers" in structure.symbols and structure["recompute_method"] == "block"
-    chosen = symbol("recompute_layers") if by_block and structure["recompute"] == "full" else None
-    for run in runs:
-        held: Expr = Integer(0)
-        again: Expr = Integer(0)
-        for a, b in intervals:
-            held += _between(run, a, b, single, graph.layers)
-            if chosen is not None:
-                again += _between(run, a, minimum(a + chosen, b), single, graph.layers)
-        segment = starts.index(run.start)
-        _, n, r, first, _ = counts.get(run.unit.name, (run.unit, Integer(0), Integer(0), segment, segment))
-        counts[run.unit.name] = (run.unit, n + held, r + again, first, segment)
+    again = symbol("recompute_layers") if by_block and structure["recompute"] == "full" else None
+    kinds = _kinds(runs, chunks, single, graph.layers, None if again is None else alike * again)
     if not single:
-        _count_the_rest(counts, intervals, ledger)
-    parts = [Part(graph.prologue, equal(i, 0), Integer(0), False, (-1, -1))]
-    for name, (unit, held, again, first, last) in counts.items():
-        suffix = "" if single else f"_{name}"
-        meaning = "layers on the stage" if single else f"{name} layers on the stage"
-        count = ledger.define(f"n{suffix}", held, meaning, "", "sizes")
-        whole: Expr = count if structure["recompute"] == "full" and chosen is None else Integer(0)
-        if chosen is not None:
-            whole = ledger.define(f"r{suffix}", again, f"of them recomputed{'' if single else ' ' + name}", "", "sizes")
-        parts.append(Part(unit, count, whole, True, (first, last)))
-    parts.append(Part(graph.epilogue, equal(i, pp - 1), Integer(0), False, (len(starts), len(starts))))
-    uneven = any(n in structure.symbols for n in ("first_stage_layers", "last_stage_layers"))
-    return Stages(tuple(parts), rules, uneven)
+        _leave_the_rest_to_the_longest(kinds, chunks)
+    parts = [_end(graph.prologue, chunks, head=False)]
+    for kind in kinds:
+        suffix = "" if single else f"_{kind.unit.name}"
+        held = _named(kind.held, "n", suffix, f"{'' if single else kind.unit.name + ' '}layers", "", chunks, ledger)
+        whole = held if structure["recompute"] == "full" else [Integer(0)] * (len(chunks) + 1)
+        if again is not None:
+            what = f"{'' if single else kind.unit.name + ' '}layers"
+            whole = _named(kind.again, "r", suffix, what, ", recomputed", chunks, ledger)
+        parts.append(
+            Part(kind.unit, held[-1], whole[-1], tuple(held[:-1]), tuple(whole[:-1]), True, kind.segments, Integer(0))
+        )
+    parts.append(_end(graph.epilogue, chunks, head=True))
+    copies = 2 if structure["schedule"] == "dualpipe" else 1
+    i, pp = symbol("i"), symbol("pp")
+    alone = len(chunks) == 1 and alike == 1
+    behind, ahead = (less(0, i), less(i, pp - 1)) if alone else (less(1, pp), less(1, pp))
+    return Stages(tuple(parts), placed.rules, placed.may_be_empty, len(chunks), alike, copies, behind, ahead)
 
 
-def _count_the_rest(
-    counts: dict[str, tuple[Unit, Expr, Expr, int, int]], intervals: list[tuple[Expr, Expr]], ledger: Ledger
-) -> None:
-    """The kind with the longest count is what the others leave of the stage's layers.
+def _chunks(layers: Expr, single: bool, structure: Structure, ledger: Ledger) -> tuple[list[_Chunk], Placement, Expr]:
+    """The chunks of rank ``i``, where they lie, and how many equal ones each of them stands for.
 
-    It is counted last, so that the others have their names by then.
+    Where all layers are of a ``single`` kind and all chunks of a rank hold equally many, one stands for
+    all of them and vp stays a symbol.
     """
-    longest = max(counts, key=lambda name: counts[name][1].count_ops())
-    unit, _, again, first, last = counts.pop(longest)
-    held = sympy.Add(*(sympy.expand(b - a) if not (b - a).has(sympy.Function) else b - a for a, b in intervals))
-    others = sympy.Add(*(symbol(f"n_{name}") for name in counts))
-    counts[longest] = (unit, held - others, again, first, last)
+    if single and "vp" in structure.symbols and structure["schedule"] == "interleaved":
+        vp = symbol("vp")
+        placed = placement(layers, vp, structure, ledger)
+        if placed.alike:
+            at = forward()
+            whole = _Chunk(Integer(0), vp * placed.held(0, at), at.is_first, at.is_last, at.behind_first, "")
+            return [whole], placed, vp
+    places = _places(structure)
+    turns = Integer(1 + max(turn for turn, _ in places))
+    placed = placement(layers, turns, structure, ledger)
+    chunks = [
+        _Chunk(
+            Integer(0) if single else placed.first(turn, at),
+            placed.held(turn, at),
+            at.is_first if turn == 0 else Integer(0),
+            at.is_last if turn == turns - 1 else Integer(0),
+            at.behind_first if turn == 0 else Integer(1),
+            f".{k}" if len(places) > 1 else "",
+        )
+        for k, (turn, at) in enumerate(places)
+    ]
+    return chunks, placed, Integer(1)
+
+
+def _places(structure: Structure) -> list[tuple[int, Position]]:
+    """The stages of the pipeline that rank ``i`` holds: the turn and the position of each.
+
+    ZB-V comes back on the way that it went; DualPipe holds a second copy of the model the other way
+    round (Qi et al. 2024, "Pipeline Parallelism with Controllable Memory"; DeepSeek-V3 report, 3.2.1).
+    """
+    match structure["schedule"]:
+        case "zb_v":
+            return [(0, forward()), (1, mirrored())]
+        case "dualpipe":
+            return [(0, forward()), (0, mirrored())]
+        case "interleaved":
+            vp = structure.get("vp")
+            assert isinstance(vp, int)
+            return [(turn, forward()) for turn in range(vp)]
+    return [(0, forward())]
 
 
 def virtual_chunks(structure: Structure) -> Expr:
-    """vp, a symbol where the strategy interleaves."""
-    return symbol("vp") if "vp" in structure.symbols else Integer(1)
+    """Stages of the pipeline that one micro-batch passes on one rank: vp, 2 for ZB-V, else 1."""
+    if structure["schedule"] == "zb_v":
+        return Integer(2)
+    return symbol("vp") if structure["schedule"] == "interleaved" and "vp" in structure.symbols else Integer(1)
 
 
-def _intervals(
-    layers: Expr, single: bool, structure: Structure, ledger: Ledger
-) -> tuple[list[tuple[Expr, Expr]], tuple[Rule, ...]]:
-    """The intervals of layers on stage ``i``: one, or one for each virtual chunk.
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Layers of one kind: how many each chunk holds, and recomputes."""
 
-    Where all layers are of a ``single`` kind their number is all that matters, and vp stays a symbol.
+    unit: Unit
+    held: list[Expr]
+    again: list[Expr]
+    segments: tuple[int, int]
+
+
+def _kinds(runs: list[_Run], chunks: list[_Chunk], single: bool, layers: Expr, recomputed: Expr | None) -> list[_Kind]:
+    """``recomputed``: how many layers at the front of each chunk are recomputed."""
+    starts = list(dict.fromkeys(r.start for r in runs))
+    kinds: dict[str, _Kind] = {}
+    for run in runs:
+        segment = starts.index(run.start)
+        held = [c.held if single else _between(run, c.a, c.behind(c.held), layers) for c in chunks]
+        again = [Integer(0)] * len(chunks)
+        if recomputed is not None:
+            fronts = [minimum(recomputed, c.held) for c in chunks]
+            again = (
+                fronts
+                if single
+                else [_between(run, c.a, c.behind(f), layers) for c, f in zip(chunks, fronts, strict=True)]
+            )
+        known = kinds.get(run.unit.name)
+        if known is not None and not single:
+            held = [a + b for a, b in zip(known.held, held, strict=True)]
+            again = [a + b for a, b in zip(known.again, again, strict=True)]
+        first = segment if known is None else known.segments[0]
+        kinds[run.unit.name] = _Kind(run.unit, held, again, (first, segment))
+    return list(kinds.values())
+
+
+def _leave_the_rest_to_the_longest(kinds: list[_Kind], chunks: list[_Chunk]) -> None:
+    """The kind with the longest counts is what the others leave of each chunk's layers.
+
+    It is counted last, so that the others have their names by then.
     """
-    i, pp = symbol("i"), symbol("pp")
-    vp = structure.get("vp")
-    ends = _ends(layers, structure)
-    if ends is None:
-        chunks = virtual_chunks(structure)
-        rule = divides(pp * chunks, layers, "layers are spread evenly over pp·vp chunks (or give first_stage_layers)")
-        if isinstance(vp, int) and vp > 1 and not single:
-            share = layers / (pp * vp)
-            return [((c * pp + i) * share, (c * pp + i + 1) * share) for c in range(vp)], (rule,)
-        return [(i * layers / pp, (i + 1) * layers / pp)], (rule,)
-    first, last, middle, rules = ends
-    start = ledger.define("a", less(0, i) * (first + (i - 1) * middle), "first layer of the stage", "", "sizes")
-    held = where(equal(i, 0), first, where(equal(i, pp - 1), last, middle))
-    return [(start, start + ledger.define("L", held, "layers of any kind on the stage", "", "sizes"))], rules
+    longest = max(kinds, key=lambda kind: sum(held.count_ops() for held in kind.held))
+    kinds.remove(longest)
+    rest = [c.held - sum((symbol(f"n{c.suffix}_{k.unit.name}") for k in kinds), Integer(0)) for c in chunks]
+    kinds.append(_Kind(longest.unit, rest, longest.again, longest.segments))
 
 
-def _ends(layers: Expr, structure: Structure) -> tuple[Expr, Expr, Expr, tuple[Rule, ...]] | None:
-    """Layers of the first, the last and each middle stage, when the ends are special.
+def _named(
+    amounts: list[Expr], letter: str, suffix: str, what: str, state: str, chunks: list[_Chunk], ledger: Ledger
+) -> list[Expr]:
+    """A count for each chunk, and last the one for the rank, by their names."""
+    if len(chunks) == 1:
+        whole = ledger.define(f"{letter}{suffix}", amounts[0], f"{what} on the stage{state}", "", "sizes")
+        return [whole, whole]
+    out = [
+        ledger.define(f"{letter}{c.suffix}{suffix}", amount, f"{what} in chunk {k} of the rank{state}", "", "sizes")
+        for k, (c, amount) in enumerate(zip(chunks, amounts, strict=True))
+    ]
+    return [*out, ledger.define(f"{letter}{suffix}", sympy.Add(*out), f"{what} on the rank{state}", "", "sizes")]
 
-    With one stage the first holds everything.
-    """
-    pp = symbol("pp")
-    embedding, loss = int(bool(structure["embedding_in_split"])), int(bool(structure["loss_in_split"]))
-    given = [n for n in ("first_stage_layers", "last_stage_layers") if n in structure.symbols]
-    if not given and not embedding and not loss:
-        return None
-    if given:
-        rest = layers - sum((symbol(n) for n in given), Integer(0))
-        share = rest / maximum(pp - len(given), 1)
-        first = symbol("first_stage_layers") if "first_stage_layers" in given else share
-        last = symbol("last_stage_layers") if "last_stage_layers" in given else share
-        message = "the layers left by first and last stage are spread evenly over the others"
-        rules: tuple[Rule, ...] = (
-            divides(maximum(pp - len(given), 1), rest, message),
-            make_rule(rest, ">=", Integer(0), message),
-            make_rule(
-                less(1, pp) * at_most(pp, len(given)) * rest,
-                "==",
-                Integer(0),
-                "first and last stage hold all layers when there is no stage between them",
-            ),
-        )
-    else:
-        share = (layers + embedding + loss) / pp
-        first, last = share - embedding, share - loss
-        message = "layers, with the embedding and loss that count as one, are spread evenly over pp"
-        rules = (divides(pp, layers + embedding + loss, message),)
-    return where(equal(pp, 1), layers, first), where(equal(pp, 1), layers, last), share, rules
+
+def _end(unit: Unit, chunks: list[_Chunk], head: bool) -> Part:
+    """The embedding or the head, where a chunk begins or ends the model."""
+    embeddings = [c.has_embedding for c in chunks]
+    present = [c.has_head for c in chunks] if head else embeddings
+    none = (Integer(0),) * len(chunks)
+    segment = AFTER_ALL if head else BEFORE_ALL
+    apart = sympy.Mul(*(c.no_embedding for c in chunks))
+    untied = sympy.Add(*(p * apart for p in present if p not in embeddings)) if head else Integer(0)
+    return Part(unit, sympy.Add(*present), Integer(0), tuple(present), none, False, (segment, segment), untied)
 
 
 def _runs(slots: tuple[Slot, ...]) -> list[_Run]:
@@ -189,9 +271,7 @@ def _runs(slots: tuple[Slot, ...]) -> list[_Run]:
     return out
 
 
-def _between(run: _Run, a: Expr, b: Expr, single: bool, layers: Expr) -> Expr:
-    if single and run.width == run.period and run.repeats * run.period == layers:
-        return sympy.expand(b - a) if not (b - a).has(sympy.Function) else b - a
+def _between(run: _Run, a: Expr, b: Expr, layers: Expr) -> Expr:
     return _before(run, b, layers) - _before(run, a, layers)
 
 

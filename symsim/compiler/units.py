@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import sympy
 from sympy import Expr, Integer, ceiling
 
 from symsim.compiler.phases import Phased, phase
@@ -27,11 +28,26 @@ class Held:
     suffix: str
     title: str
     chunk: Expr
+    in_chunks: tuple[Expr, ...]
+    alike: Expr
+    copies: int
 
     @property
     def kept_count(self) -> Expr:
         """How many of them keep what they save: one of each recomputed chunk."""
-        return self.count if self.chunk == 1 else ceiling(self.count / self.chunk)
+        return self.count if self.chunk == 1 else sympy.Add(*self.kept_in_chunks)
+
+    @property
+    def kept_in_chunks(self) -> tuple[Expr, ...]:
+        """The same for each virtual chunk of the rank; what is recomputed does not reach over its end."""
+        if self.chunk == 1:
+            return self.in_chunks
+        return tuple(self.alike * ceiling(c / (self.alike * self.chunk)) for c in self.in_chunks)
+
+    @property
+    def passed(self) -> Expr:
+        """How many of them one micro-batch passes on the rank, in the mean over the pipeline's copies."""
+        return self.count / self.copies
 
     @property
     def present(self) -> Expr:
@@ -76,8 +92,11 @@ def held_units(stages: Stages, structure: Structure) -> tuple[Held, ...]:
         if part.recomputed != 0:
             whole = phase(part.unit, frozenset(), True)
             again = (suffix + "_recomputed", f"recomputed {title}") if some_left else (suffix, title)
-            out.append(Held(part, part.recomputed, whole, *again, chunk))
+            chunks = part.recomputed_in_chunks
+            out.append(Held(part, part.recomputed, whole, *again, chunk, chunks, stages.alike, stages.copies))
         if some_left:
             kept = phase(part.unit, regions, False)
-            out.append(Held(part, part.count - part.recomputed, kept, suffix, title, Integer(1)))
+            rest = part.count - part.recomputed
+            chunks = tuple(a - b for a, b in zip(part.in_chunks, part.recomputed_in_chunks, strict=True))
+            out.append(Held(part, rest, kept, suffix, title, Integer(1), chunks, stages.alike, stages.copies))
     return tuple(out)

@@ -99,7 +99,7 @@ def hardware_flops(units: tuple[Held, ...], ledger: Ledger) -> None:
     for held in units:
         each = tidy(total(k.flops for w in held.works for k in w.kernels))
         if each != 0:
-            stage += held.count * ledger.define(
+            stage += held.passed * ledger.define(
                 f"flops.one{held.suffix}", each, f"FLOPs of one {held.title} for one micro-batch", "FLOP", "flops"
             )
     ledger.define("flops.stage", stage, "FLOPs of one rank for one micro-batch", "FLOP", "flops")
@@ -119,7 +119,7 @@ def messages(units: tuple[Held, ...], stream: Expr, structure: Structure, ledger
         stage: Expr = Integer(0)
         for held in units:
             sent = tidy(total(sent_bytes(m) for w in held.works for m in w.messages if m.axis == axis))
-            stage += held.count * sent
+            stage += held.passed * sent
         if stage != 0:
             ledger.define(f"sent.{axis}", stage, f"sent over {axis} for one micro-batch", "bytes", "communication")
     ledger.define("sent.pp", stream, "sent to the next stage for one micro-batch, each way", "bytes", "communication")
@@ -162,7 +162,7 @@ def operator_times(units: tuple[Held, ...], structure: Structure, ledger: Ledger
             what = f"{axis} messages" if axis else turn
             meaning = f"{what} of one {held.title}" + (f", {turn}" if axis else "")
             each = ledger.define(f"one.{key}{held.suffix}", sympy.Add(*times), meaning, "s", "time.layer")
-            sums[key] = sums.get(key, Integer(0)) + held.count * each
+            sums[key] = sums.get(key, Integer(0)) + held.passed * each
     for key, amount in sums.items():
         turn, _, axis = key.partition(".")
         meaning = (f"{axis} messages, " if axis else "") + f"{turn} of one micro-batch"
@@ -170,6 +170,18 @@ def operator_times(units: tuple[Held, ...], structure: Structure, ledger: Ledger
     for name, turns, meaning in (("F", ("forward",), "forward"), ("B", ("backward", "recompute"), "backward")):
         parts = [ledger.value(f"stage.{k}") for k in sums if k.partition(".")[0] in turns]
         ledger.define(name, sympy.Add(*parts), f"{meaning} of one micro-batch", "s", "time")
+
+
+def weight_grad_time(units: tuple[Held, ...], ledger: Ledger) -> None:
+    """``W``: the part of B that is weight gradients, which some schedules run apart."""
+    total: Expr = Integer(0)
+    for held in units:
+        own = (ledger.value(f"{held.qualified(o.name)}.weight_grad") for o in held.part.unit.operators)
+        each = sympy.Add(*own)
+        if each != 0:
+            meaning = f"weight gradients of one {held.title}"
+            total += held.passed * ledger.define(f"one.weight_grad{held.suffix}", each, meaning, "s", "time.layer")
+    ledger.define("W", total, "weight gradients of one micro-batch, a part of B", "s", "time")
 
 
 def _collect(

@@ -23,6 +23,7 @@ from symsim.language.expressions import (
     refuse_unit,
 )
 from symsim.language.expressions import Value as Evaluated
+from symsim.language.layout import parse_layout
 from symsim.language.library import file_hint, read_source
 from symsim.language.parser import parse_strategy
 from symsim.records.strategy import CHOICES, Choice, Value
@@ -231,6 +232,8 @@ def _text(choice: Choice, value: Evaluated, place: Place) -> str:
         # As a number 2.10 would be 2.1, which is an older version.
         hint = "write all parts of the version: 2.8.0" if choice.name == "te_version" else "a text has double quotes"
         raise error("E313", f"'{choice.name}' cannot be {describe(value)}", place, hint)
+    if choice.name == "layout":
+        parse_layout(str(value), Place(place.source, place.line, place.column + 1))
     return str(value)
 
 

@@ -60,6 +60,7 @@ CHOICES: dict[str, Choice] = {
         Choice("offload", "regions", "none", "what is kept in host memory"),
         Choice("schedule", "word", "1f1b", "pipeline schedule",
                ("1f1b", "interleaved", "gpipe", "zb_h1", "zb_h2", "zb_v", "dualpipe")),
+        _size("microbatch_group", None, "micro-batches that pass a virtual chunk in a row; pp if not given"),
         _size("first_stage_layers", None, "layers on the first stage"),
         _size("last_stage_layers", None, "layers on the last stage"),
         _flag("embedding_in_split", False, "the embedding counts as a layer when layers are split"),

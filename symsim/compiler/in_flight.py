@@ -1,0 +1,195 @@
+"""Micro-batches that a rank holds at once: closed forms of the published schedules.
+
+A holding is a moment at which a rank may hold most: how many micro-batches of each of its chunks are
+saved, and of how many the weight gradient is still to come. Tests run the passes of every schedule one
+by one and find the same (``tests/properties/test_schedules.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sympy import Expr, Integer
+
+from symsim.compiler.ledger import Ledger
+from symsim.compiler.rules import divides, make_rule
+from symsim.compiler.stages import virtual_chunks
+from symsim.functions import at_most, less, maximum, minimum, remainder
+from symsim.records.cost import Rule
+from symsim.records.strategy import Structure
+from symsim.symbols import symbol
+
+LATE_WEIGHTS = frozenset({"zb_h1", "zb_h2"})
+"""Schedules that hold, at their peak, micro-batches whose weight gradient is still to come. ZB-V and
+DualPipe delay weight gradients too, but only while the pipeline runs empty."""
+
+SPLIT_BACKWARD = LATE_WEIGHTS | {"zb_v", "dualpipe"}
+"""Schedules that run the two halves of the backward pass apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Micro-batches of each chunk: ``saved``, and ``late``, which wait for their weight gradient.
+
+    ``embedding`` and ``head`` are those of the first and the last chunk, where one chunk stands for
+    several. ``comes`` is 0 where the step is too short for the moment.
+    """
+
+    saved: tuple[Expr, ...]
+    late: Expr = Integer(0)  # noqa: RUF009
+    embedding: Expr = Integer(0)  # noqa: RUF009
+    head: Expr = Integer(0)  # noqa: RUF009
+    comes: Expr = Integer(1)  # noqa: RUF009
+
+
+def holdings(chunks: int, structure: Structure, ledger: Ledger) -> tuple[Holding, ...]:
+    """The moments of which one is the fullest; ``f``, micro-batches in flight, is defined on the way.
+
+    ``chunks``: how many chunks of a rank are told apart (``Stages.chunks``).
+
+    1F1B: the p − i passes that are ahead of the first backward pass (Narayanan et al. 2021). ZB-H1 and
+    ZB-H2 (Qi et al. 2023) hold p and 2p − 1 micro-batches on every rank, of which i and 2i wait for
+    their weight gradient. ZB-V (Qi et al. 2024) holds 2p chunks on every rank. DualPipe (DeepSeek-V3
+    report) is two pipelines of 1F1B, whose chunks i and p − 1 − i make p + 1.
+    """
+    i, pp, m = symbol("i"), symbol("pp"), symbol("m")
+    match structure["schedule"]:
+        case "1f1b":
+            return (Holding((_flying(minimum(m, pp - i), ledger),)),)
+        case "gpipe":
+            return (Holding((_flying(m, ledger),)),)
+        case "zb_h1":
+            return _late_weights(pp - i, pp, i + 1, ledger)
+        case "zb_h2":
+            return _late_weights(2 * (pp - i) - 1, 2 * pp - 1, 2 * i + 1, ledger)
+        case "zb_v":
+            first = Holding((minimum(m, 2 * pp - i), minimum(m, i)))
+            second = Holding((minimum(m, 2 * pp - i - 1), minimum(m, i + 1)))
+            _flying((second.saved[0] + second.saved[1]) / 2, ledger)
+            return first, second
+        case "dualpipe":
+            _flying(pp + 1, ledger)
+            return (Holding((pp - i, i + 1)),)
+    if chunks == 1:
+        return (_interleaved(structure, ledger),)
+    return _interleaved_chunks(chunks, structure, ledger)
+
+
+def _flying(amount: Expr, ledger: Ledger) -> Expr:
+    return ledger.define("f", amount, "micro-batches in flight", "", "memory")
+
+
+def _late_weights(ahead: Expr, everywhere: Expr, waiting: Expr, ledger: Ledger) -> tuple[Holding, ...]:
+    """After a forward pass ``ahead`` are saved; after a backward pass one more waits for its weights."""
+    m = symbol("m")
+    f = _flying(minimum(m, ahead), ledger)
+    meaning = "micro-batches that wait for their weight gradient"
+    late = ledger.define("f.late", minimum(m, everywhere) - f, meaning, "", "memory")
+    most = minimum(m, waiting)
+    return Holding((f,), late), Holding((minimum(m, everywhere) - most,), most)
+
+
+def group_size(structure: Structure) -> Expr:
+    """Micro-batches that pass a chunk before the next chunk has its turn: pp if not given."""
+    return symbol("microbatch_group" if "microbatch_group" in structure.symbols else "pp")
+
+
+def _ahead(structure: Structure) -> Expr:
+    """Passes of all chunks that rank ``i`` holds: its warm-up, and the one that follows.
+
+    Source: Korthikanti et al. 2022: with groups of p the first stage holds L·(1 + (p − 1)/(p·v)) layers.
+    """
+    i, pp = symbol("i"), symbol("pp")
+    return (virtual_chunks(structure) - 1) * group_size(structure) + 2 * (pp - i - 1) + 1
+
+
+def _interleaved(structure: Structure, ledger: Ledger) -> Holding:
+    """All chunks alike: only their sum matters, and what the first and the last chunk have more.
+
+    While the sum is at its largest, up to two groups are in the first chunk. The last chunk of the last
+    rank runs backward what it has just run forward, but for a shorter group at the end of the step.
+    """
+    pp, m, group = symbol("pp"), symbol("m"), group_size(structure)
+    vp = virtual_chunks(structure)
+    f = _flying(minimum(m, _ahead(structure) / vp), ledger)
+    if group == pp:
+        return Holding((f,), Integer(0), minimum(m, 2 * pp), Integer(1))
+    second = minimum(group, 2 * pp - 1) if structure.get("vp") == 2 else group
+    rest = remainder(m, group)
+    return Holding(
+        (f,), Integer(0), minimum(m, group + second), maximum(1, minimum(rest, 1 + (vp - 1) * (group - rest)))
+    )
+
+
+def _interleaved_chunks(chunks: int, structure: Structure, ledger: Ledger) -> tuple[Holding, ...]:
+    """Chunks that differ: the moments at which the pass of a group through a chunk begins or ends.
+
+    Forward passes are (chunks − 1)·group + d ahead of the backward ones, 1 ≤ d < 2·group. When j groups
+    of backward passes have ended, forward passes have ended (chunks − 1 + j) groups and d passes more:
+    ``near`` in the next group and ``far`` in the one behind it. Between two such moments a group of
+    forward passes ends. With one group only the first moment comes.
+    """
+    i, pp, m, group = symbol("i"), symbol("pp"), symbol("m"), group_size(structure)
+    _flying(minimum(m, _ahead(structure).subs(symbol("vp"), chunks) / chunks), ledger)
+    more = less(group, m)
+    ahead = 2 * (pp - i) - 1
+    near = ledger.define("f.near", minimum(ahead, group), "forward passes ahead in the next group", "", "memory")
+    far = ledger.define(
+        "f.far", more * maximum(ahead - group, 0), "forward passes ahead in the group behind it", "", "memory"
+    )
+    over = ledger.define("f.over", at_most(group, ahead), "1 where these are a group or more", "", "memory")
+    out: list[Holding] = []
+    for j in range(chunks):
+        counts: list[Expr] = [group * (_forward_before(c, j - 1, chunks) - (c >= chunks - j)) for c in range(chunks)]
+        counts[(chunks - 1 + j) % chunks] += near
+        counts[j % chunks] += far
+        out.append(Holding(tuple(counts), comes=Integer(1) if j == 0 else more))
+        if chunks > 2:
+            counts = [group * (_forward_before(c, j, chunks) - (c >= chunks - j)) for c in range(chunks)]
+            counts[j] += over * group
+            counts[chunks - 1 - j] += near - group + over * (far - group)
+            out.append(Holding(tuple(counts), comes=more))
+    return tuple(out)
+
+
+def schedule_rules(structure: Structure, alike: bool) -> tuple[Rule, ...]:
+    """What a schedule asks of the numbers of ranks and micro-batches. ``alike``: all chunks of a rank.
+
+    Source: Megatron-Core, pipeline_parallel/schedules.py; DualPipe's published program.
+    """
+    pp, group = symbol("pp"), group_size(structure)
+    m = symbol("gbs") * symbol("tp") * symbol("cp") * pp / (symbol("mbs") * symbol("world"))
+    match structure["schedule"]:
+        case "dualpipe":
+            return (
+                divides(Integer(2), pp, "dualpipe needs an even number of ranks in the pipeline"),
+                divides(Integer(2), m, "dualpipe sends half of the micro-batches each way"),
+                make_rule(m, ">=", 2 * pp, "dualpipe needs at least 2·pp micro-batches"),
+            )
+        case "interleaved":
+            several = make_rule(pp, ">=", Integer(2), "interleaving needs two or more ranks in the pipeline")
+            if group == pp:
+                return several, divides(pp, m, "interleaving takes the micro-batches of a step in groups of pp")
+            rest = remainder(m, group)
+            whole = (
+                make_rule(
+                    less(0, rest) * less(rest, pp),
+                    "==",
+                    Integer(0),
+                    "a last, shorter group has at least pp micro-batches",
+                )
+                if alike
+                else divides(group, m, "where chunks differ, micro-batches come in whole groups")
+            )
+            return (
+                several,
+                make_rule(group, ">=", pp, "a group has at least pp micro-batches"),
+                make_rule(m, ">=", group, "a group has at most the micro-batches of a step"),
+                whole,
+            )
+    return ()
+
+
+def _forward_before(chunk: int, turns: int, chunks: int) -> int:
+    """Groups that have passed a chunk when all chunks are through one group, and ``turns`` through a second."""
+    return 1 + (chunk < turns) if turns >= 0 else int(chunk < chunks - 1)

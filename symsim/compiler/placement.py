@@ -1,0 +1,196 @@
+"""Where layers lie: the interval of layers on each stage of the pipeline.
+
+Data passes the stages in order: the positions 0 … pp − 1 of turn 0, then those of turn 1, and so on
+to turn vp − 1. Without virtual chunks there is one turn and a position is a rank. Which rank stands at
+a position is the schedule's matter (``compiler/stages.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sympy import Expr, Integer
+
+from symsim.compiler.ledger import Ledger
+from symsim.compiler.rules import divides, make_rule
+from symsim.diagnostics import error
+from symsim.functions import at_most, equal, less, maximum, where
+from symsim.language.layout import Layout, parse_layout
+from symsim.records.cost import Rule
+from symsim.records.strategy import Structure
+from symsim.symbols import symbol
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a rank stands in a turn, with the conditions that formulas are written in."""
+
+    index: Expr
+    is_first: Expr
+    is_last: Expr
+    behind_first: Expr
+    mirrored: bool
+
+    def reaches(self, position: int, ranks: int) -> Expr:
+        """1 from a position on, of so many ranks."""
+        return at_most(symbol("i"), ranks - 1 - position) if self.mirrored else at_most(position, symbol("i"))
+
+
+def forward() -> Position:
+    """Rank ``i`` stands at position i."""
+    i, last = symbol("i"), symbol("pp") - 1
+    return Position(i, equal(i, 0), equal(i, last), less(0, i), False)
+
+
+def mirrored() -> Position:
+    """Rank ``i`` stands at position pp − 1 − i."""
+    i, last = symbol("i"), symbol("pp") - 1
+    return Position(last - i, equal(i, last), equal(i, 0), less(i, last), True)
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """``first(turn, position)`` is the first layer of a stage, ``held(turn, position)`` how many it has.
+
+    ``alike``: all turns of a position hold equally many; ``may_be_empty``: some stage may hold none.
+    """
+
+    first: Callable[[int, Position], Expr]
+    held: Callable[[int, Position], Expr]
+    rules: tuple[Rule, ...]
+    alike: bool = True
+    may_be_empty: bool = False
+
+
+def placement(layers: Expr, turns: Expr, structure: Structure, ledger: Ledger) -> Placement:
+    """The rule by which the ``layers`` of a model are spread over the stages.
+
+    ``turns`` is vp, as a number or as its symbol. A new rule is one more function here: it says where
+    stage (turn, position) begins and how many layers it holds; everything else follows.
+
+    Source: Megatron-Core, transformer_block.get_num_layers_to_build and
+    transformer_layer.get_transformer_layer_offset.
+    """
+    if structure["layout"] is not None:
+        return written_out(parse_layout(str(structure["layout"])), turns, ledger)
+    if any(n in structure.symbols for n in ("first_stage_layers", "last_stage_layers")):
+        return given_ends(layers, turns, structure, ledger)
+    embedding, loss = int(bool(structure["embedding_in_split"])), int(bool(structure["loss_in_split"]))
+    if embedding or loss:
+        return ends_as_layers(layers, turns, embedding, loss)
+    return evenly(layers, turns)
+
+
+def evenly(layers: Expr, turns: Expr) -> Placement:
+    """Every stage holds layers/(pp·vp)."""
+    pp = symbol("pp")
+    share = layers / (pp * turns)
+    rule = divides(pp * turns, layers, "layers are spread evenly over pp·vp chunks (or give first_stage_layers)")
+    return Placement(lambda turn, at: (turn * pp + at.index) * share, lambda turn, at: share, (rule,))
+
+
+def ends_as_layers(layers: Expr, turns: Expr, embedding: int, loss: int) -> Placement:
+    """Embedding and loss count as one layer each when layers are spread evenly."""
+    pp = symbol("pp")
+    share = (layers + embedding + loss) / (pp * turns)
+    message = "layers, with the embedding and loss that count as one, are spread evenly over pp·vp chunks"
+    ends = embedding + loss
+    rules = (divides(pp * turns, layers + ends, message),)
+
+    def first(turn: int, at: Position) -> Expr:
+        before = at.behind_first if turn == 0 else Integer(1)
+        return (turn * pp + at.index) * share - embedding * before
+
+    def held(turn: int, at: Position) -> Expr:
+        own = embedding * at.is_first if turn == 0 else Integer(0)
+        return share - own - (loss * at.is_last if turn == turns - 1 else Integer(0))
+
+    return Placement(first, held, rules, alike=turns == 1, may_be_empty=True)
+
+
+def given_ends(layers: Expr, turns: Expr, structure: Structure, ledger: Ledger) -> Placement:
+    """First and last rank hold what is said, the others equally many; a rank's chunks are equal.
+
+    With one rank it holds everything.
+    """
+    pp = symbol("pp")
+    given = [n for n in ("first_stage_layers", "last_stage_layers") if n in structure.symbols]
+    rest = layers - sum((symbol(n) for n in given), Integer(0))
+    share = rest / maximum(pp - len(given), 1)
+    start, end = (symbol(n) if n in given else share for n in ("first_stage_layers", "last_stage_layers"))
+    start, end = where(equal(pp, 1), layers, start), where(equal(pp, 1), layers, end)
+    message = "the layers left by first and last stage are spread evenly over the others"
+    rules = [
+        divides(maximum(pp - len(given), 1), rest, message),
+        make_rule(rest, ">=", Integer(0), message),
+        make_rule(
+            less(1, pp) * at_most(pp, len(given)) * rest,
+            "==",
+            Integer(0),
+            "first and last stage hold all layers when there is no stage between them",
+        ),
+    ]
+    if turns != 1:
+        chunks = "the layers of each stage are spread evenly over its vp chunks"
+        rules += [divides(turns, amount, chunks) for amount in (start, end, less(len(given), pp) * share)]
+
+    def before(at: Position) -> Expr:
+        formula = at.behind_first * (start + (at.index - 1) * share)
+        return ledger.define("a", formula, "layers before the stage", "", "sizes")
+
+    def on_rank(at: Position) -> Expr:
+        held = where(at.is_first, start, where(at.is_last, end, share))
+        return ledger.define("L", held, "layers of any kind on the stage", "", "sizes")
+
+    return Placement(
+        lambda turn, at: (turn * layers + before(at)) / turns,
+        lambda turn, at: on_rank(at) / turns,
+        tuple(rules),
+        may_be_empty=True,
+    )
+
+
+def written_out(layout: Layout, turns: Expr, ledger: Ledger) -> Placement:
+    """Every stage as the layout says; neighbours with equally many layers share a term of the formula."""
+    rule = make_rule(
+        symbol("pp") * turns, "==", Integer(layout.stages), f"the layout has {layout.stages} stages, pp·vp"
+    )
+    alike = turns == 1
+
+    def turn_of(turn: int) -> tuple[int, tuple[int, ...]]:
+        """Layers before a turn, and those of its positions."""
+        ranks = layout.stages // int(turns)
+        return sum(layout.layers[: turn * ranks]), layout.layers[turn * ranks : (turn + 1) * ranks]
+
+    def steps(counts: tuple[int, ...]) -> list[tuple[int, int]]:
+        """Where the number of layers changes from one position to the next, and by how much."""
+        return [(k, counts[k] - counts[k - 1]) for k in range(1, len(counts)) if counts[k] != counts[k - 1]]
+
+    def first(turn: int, at: Position) -> Expr:
+        before, counts = turn_of(turn)
+        amount = before + counts[0] * at.index
+        amount += sum((by * maximum(at.index - k, 0) for k, by in steps(counts)), Integer(0))
+        name = f"a.{turn}{'.back' if at.mirrored else ''}"
+        return ledger.define(name, amount, f"layers before the stage of turn {turn}", "", "sizes")
+
+    def held(turn: int, at: Position) -> Expr:
+        _, counts = turn_of(turn)
+        return counts[0] + sum((by * at.reaches(k, len(counts)) for k, by in steps(counts)), Integer(0))
+
+    return Placement(first, held, (rule,), alike, may_be_empty=0 in layout.layers)
+
+
+def check_layout(layers: Expr, multi_token: int, structure: Structure) -> None:
+    """A layout places the layers that the model has.
+
+    Raises:
+        InputError: E317, another number of them.
+    """
+    if structure["layout"] is None:
+        return
+    layout = parse_layout(str(structure["layout"]))
+    for placed, own, what in ((sum(layout.layers), layers, "t"), (layout.multi_token, Integer(multi_token), "m")):
+        if own.is_Integer and placed != own:
+            message = f"layout places {placed} layers '{what}', and the model has {own}"
+            raise error("E317", message, None, f"write {own} '{what}' in all", about="layout")
