@@ -11,7 +11,7 @@ from symsim.compiler.ledger import Ledger
 from symsim.compiler.phases import phase
 from symsim.compiler.simplify import Bounds, Terms, add, dominates, scale, terms, tidy, total, undominated
 from symsim.compiler.units import Held
-from symsim.functions import less, maximum
+from symsim.functions import less, maximum, minimum
 
 Name = tuple[str, str]
 """Operator and phase of a moment."""
@@ -63,13 +63,12 @@ def _above(rise: Expr, held: Held, behind: list[Held], certain: bool, ledger: Le
     if len(held.in_chunks) == 1:
         freed = sympy.Add(*(h.kept_count * ledger.value(f"A{h.suffix}") for h in behind))
         return rise - freed if certain else held.present * (rise - freed)
-    above: dict[Expr, None] = {}
-    for k, count in enumerate(held.in_chunks):
-        if count != 0:
-            freed = sympy.Add(*(h.kept_in_chunks[k] * ledger.value(f"A{h.suffix}") for h in behind))
-            present = Integer(1) if certain else less(0, count) if held.part.is_layer else count
-            above[present * (rise - freed)] = None
-    return maximum(*above) if len(above) > 1 else next(iter(above))
+    chunks = [k for k, count in enumerate(held.in_chunks) if count != 0]
+    freed = {k: sympy.Add(*(h.kept_in_chunks[k] * ledger.value(f"A{h.suffix}") for h in behind)) for k in chunks}
+    if certain:
+        return rise - (Integer(0) if 0 in freed.values() else minimum(*freed.values()))
+    present = {k: less(0, held.in_chunks[k]) if held.part.is_layer else held.in_chunks[k] for k in chunks}
+    return maximum(*(present[k] * (rise - freed[k]) for k in chunks))
 
 
 def _largest(held: Held, own: Mapping[Name, Terms], ledger: Ledger) -> Expr:
