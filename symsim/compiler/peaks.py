@@ -12,7 +12,7 @@ from symsim.compiler.ledger import Ledger
 from symsim.compiler.phases import Phased, phase
 from symsim.compiler.simplify import Bounds, Terms, add, dominates, scale, terms, tidy, total, undominated
 from symsim.compiler.units import Held
-from symsim.functions import at_most, equal, less, maximum, where
+from symsim.functions import at_most, equal, less, maximum, minimum, where
 from symsim.symbols import symbol
 
 Name = tuple[str, str]
@@ -84,11 +84,11 @@ def _above(rise: Expr, held: Held, units: tuple[Held, ...], on_rank: Expr, ledge
     freed = _freed_in_chunks(held, units, ledger)
     if len(freed) == 1:
         return on_rank * (rise - freed[0])
-    above: dict[Expr, None] = {}
-    for k, count in enumerate(held.in_chunks):
-        if count != 0:
-            above[(on_rank if on_rank == 1 else _in_chunk(held, k)) * (rise - freed[k])] = None
-    return maximum(*above) if len(above) > 1 else next(iter(above))
+    chunks = [k for k, count in enumerate(held.in_chunks) if count != 0]
+    if on_rank == 1:
+        least = [freed[k] for k in chunks]
+        return rise - (Integer(0) if 0 in least else minimum(*least))
+    return maximum(*(_in_chunk(held, k) * (rise - freed[k]) for k in chunks))
 
 
 def _in_chunk(held: Held, k: int) -> Expr:

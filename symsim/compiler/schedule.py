@@ -7,11 +7,12 @@ from fractions import Fraction
 import sympy
 from sympy import Expr, Integer
 
+from symsim.compiler.in_flight import SPLIT_BACKWARD
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.network import message_time
 from symsim.compiler.stages import virtual_chunks
 from symsim.compiler.work import step_messages
-from symsim.functions import less, maximum, stage_max, stage_pick, stage_sum
+from symsim.functions import less, maximum, minimum, stage_max, stage_pick, stage_sum
 from symsim.records.graph import Message
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
@@ -24,11 +25,7 @@ def schedule(structure: Structure, stream: Expr, ledger: Ledger) -> None:
     divides the bubble Σ t − max t by vp. A stage blocks on its messages to both neighbours unless
     they overlap. Source: Narayanan et al. 2021, section 2.2.
 
-    Schedules that run weight gradients apart fill the bubble with them: with W of t in weight gradients it
-    is (pp − 1)·(t − 2·W) for ZB-H1 and (pp − 1)·(t − 3·W) for ZB-H2 (Qi et al. 2023: F + B − W and
-    F + B − 2·W, B without the weights), taken for ZB-V too (Qi et al. 2024: none where F, B and W are
-    equal), and (pp/2 − 1)·(t + B − 3·W) for DualPipe (DeepSeek-V3 report, table 2), all of the slowest
-    rank and never negative.
+    A schedule that runs weight gradients apart waits as :func:`filled_bubble` says.
     """
     pp, m = symbol("pp"), symbol("m")
     chunks = virtual_chunks(structure)
@@ -52,18 +49,33 @@ def schedule(structure: Structure, stream: Expr, ledger: Ledger) -> None:
 
 
 def _bubble(structure: Structure, stage: Expr, slowest: Expr, ledger: Ledger) -> Expr:
-    pp, weights = symbol("pp"), ledger.value("W")
+    if structure["schedule"] not in SPLIT_BACKWARD:
+        return (stage_sum(stage) - slowest) / virtual_chunks(structure)
+    meaning = "that a rank waits, the pipeline filled with weight gradients"
+    waits = ledger.define("stage.bubble", filled_bubble(structure), meaning, "s", "time")
+    return maximum(stage_pick(waits, stage), 0)
+
+
+def filled_bubble(structure: Structure) -> Expr:
+    """What a rank waits in a step, in F, B, their weight gradients W, and t = F + B with messages.
+
+    ZB-H1, ZB-H2: (p − 1)·(F + B − W) and (p − 1)·(F + B − 2·W) of Qi et al. 2023, whose B is without W; a
+    step of few micro-batches has fewer weight gradients to fill with. Exact where stages take equally
+    long and W is the shortest pass. ZB-V: exact for one micro-batch, and for 2p − 1 and more where B is
+    not shorter than F; else at most this, and nothing where all passes are equal (Qi et al. 2024).
+    DualPipe: (p/2 − 1)·(F&B + B − 3·W) of the DeepSeek-V3 report, where F&B, a forward and a backward
+    pass at once, takes t here. Where W is longer than the other passes it fills no more than they take.
+    """
+    pp, m, t, forward, backward, weights = (symbol(n) for n in ("pp", "m", "t", "F", "B", "W"))
     match structure["schedule"]:
         case "zb_h1":
-            turns, turn = pp - 1, stage - 2 * weights
-        case "zb_h2" | "zb_v":
-            turns, turn = pp - 1, stage - 3 * weights
-        case "dualpipe":
-            turns, turn = pp / 2 - 1, stage + ledger.value("B") - 3 * weights
-        case _:
-            return (stage_sum(stage) - slowest) / virtual_chunks(structure)
-    empty = ledger.define("stage.bubble", maximum(turn, 0), "that the rank waits for one neighbour", "s", "time")
-    return turns * stage_pick(empty, stage)
+            return (pp - 1) * (t - weights) - (minimum(m, pp) - 1) * weights
+        case "zb_h2":
+            return (pp - 1) * (t - weights) - (minimum(m, 2 * pp - 1) - 1) * weights
+        case "zb_v":
+            pair = minimum(forward, backward - weights) + weights
+            return (pp - 1) * (t - weights) - (minimum(m, 2 * pp - 1) - 1) * pair / 2
+    return (pp / 2 - 1) * (t + backward - 3 * weights)
 
 
 def tail(structure: Structure, optimizer_traffic: Fraction, ledger: Ledger) -> None:

@@ -31,6 +31,9 @@ CASES = (
     Case("llama32_1b", "vp=2,overlap_p2p=true"),
     Case("gpt_oss_20b", "recompute=full,recompute_layers=2,moe_probs_in_activation=true"),
     Case("mamba2_2_7b", "zero=2,optimizer=sgd"),
+    Case("llama3_8b", "schedule=zb_v,overlap_p2p=true"),
+    Case("qwen3_30b_a3b", "schedule=zb_h2,recompute={moe_act}"),
+    Case("deepseek_v3", 'layout="Et*7|(t*8|)*6t*6L"'),
 )
 _SIZES = "world=8,tp=2,pp=2,mbs=1,gbs=16,seq=4096"
 

@@ -7,7 +7,7 @@ without W is the whole backward pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -206,6 +206,8 @@ def held_while_running(order: Order, chunks: int) -> Iterator[Held]:
     assert not any(saved) and not any(waiting)
 
 
+EQUAL: Mapping[Kind, float] = {"F": 1.0, "B": 1.0, "W": 1.0}
+
 ORDERS: dict[str, Callable[[int, int, int], Order]] = {
     "1f1b": one_forward_one_backward,
     "gpipe": gpipe,
@@ -225,12 +227,15 @@ def stage(schedule: str, p: int, i: int, chunk: int) -> tuple[int, int]:
     return 0, chunk * p + i
 
 
-def completes(orders: list[Order], schedule: str, chunks: int = 1) -> bool:
-    """Whether ranks that run these orders, each pass when what it needs is there, come to their end."""
+def run(orders: list[Order], schedule: str, chunks: int = 1, times: Mapping[Kind, float] = EQUAL) -> list[float] | None:
+    """How long each rank is busy or waits, from its first pass to its last, each pass as soon as it can.
+
+    None where ranks wait for ever.
+    """
     p = len(orders)
     last = p * (2 if schedule == "zb_v" else chunks) - 1
-    done: set[tuple[Kind, int, int, int]] = set()
-    at = [0] * p
+    done: dict[tuple[Kind, int, int, int], float] = {}
+    at, now, begun = [0] * p, [0.0] * p, [-1.0] * p
     moved = True
     while moved:
         moved = False
@@ -243,9 +248,13 @@ def completes(orders: list[Order], schedule: str, chunks: int = 1) -> bool:
                     needed = [("F", k - 1)]
                 elif one.kind == "B":
                     needed = [("F", k)] if k == last else [("F", k), ("B", k + 1)]
-                if any((kind, way, before, one.micro_batch) not in done for kind, before in needed):
+                before = [done.get((kind, way, other, one.micro_batch), -1.0) for kind, other in needed]
+                if -1.0 in before:
                     break
-                done.add((one.kind, way, k, one.micro_batch))
+                start = max(now[i], *before, 0.0)
+                begun[i] = start if at[i] == 0 else begun[i]
+                now[i] = done[one.kind, way, k, one.micro_batch] = start + times[one.kind]
                 at[i] += 1
                 moved = True
-    return all(position == len(order) for position, order in zip(at, orders, strict=True))
+    ended = all(position == len(order) for position, order in zip(at, orders, strict=True))
+    return [b - a for a, b in zip(begun, now, strict=True)] if ended else None

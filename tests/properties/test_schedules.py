@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sympy import Integer
 
 from symsim.analysis.plan import structure_of
 from symsim.compiler.in_flight import holdings
 from symsim.compiler.ledger import Ledger, inputs_of
+from symsim.compiler.schedule import filled_bubble
 from symsim.emit.code import Compiled, compile_scalar
 from symsim.emit.program import assemble
 from symsim.records.cost import CostModel
 from symsim.records.strategy import CHOICES
+from symsim.symbols import symbol
 from tests.properties import schedules
 from tests.properties.schedules import Order
 
@@ -166,13 +169,13 @@ def test_ranks_that_run_these_orders_come_to_their_end(schedule: str) -> None:
     for p in RANKS[1::2] if schedule == "dualpipe" else RANKS:
         for m in range(2 * p, 4 * p, 2) if schedule == "dualpipe" else range(1, 3 * p):
             orders = [schedules.ORDERS[schedule](p, i, m) for i in range(p)]
-            assert schedules.completes(orders, schedule)
+            assert schedules.run(orders, schedule)
 
 
 @pytest.mark.parametrize("vp", [2, 3, 4])
 def test_interleaved_ranks_come_to_their_end(vp: int) -> None:
     for p, m, group in interleavings(vp, whole=False):
-        assert schedules.completes([schedules.interleaved(p, i, m, vp, group) for i in range(p)], "interleaved", vp)
+        assert schedules.run([schedules.interleaved(p, i, m, vp, group) for i in range(p)], "interleaved", vp)
 
 
 def test_the_first_stage_of_korthikanti() -> None:
@@ -182,3 +185,47 @@ def test_the_first_stage_of_korthikanti() -> None:
             layers = p * v * 5
             found = Form("interleaved", v).at(p, 4 * p)[0]["0.0"]
             assert found * layers / p == pytest.approx(layers * (1 + (p - 1) / (p * v)))
+
+
+TIMES = [(2, 2, 2), (2, 2, 1), (3, 4, 2), (4, 3, 2), (4, 4, 1), (2, 4, 1), (4, 2, 2)]
+"""Forward, backward to the input, weight gradients: the shortest."""
+
+
+def bubbles(schedule: str, p: int, m: int, times: tuple[int, int, int]) -> tuple[float, float]:
+    """What a rank waits by the closed form, and by running every pass."""
+    forward, backward, weights = times
+    structure = structure_of({n: schedule if n == "schedule" else c.default for n, c in CHOICES.items()})
+    put = {"pp": p, "m": m, "F": forward, "B": backward + weights, "W": weights, "t": sum(times)}
+    formula = filled_bubble(structure).xreplace({symbol(n): Integer(v) for n, v in put.items()})
+    chunks = 2 if schedule == "zb_v" else 1
+    each = dict(zip("FBW", (time / chunks for time in times), strict=True))
+    ran = schedules.run([schedules.ORDERS[schedule](p, i, m) for i in range(p)], schedule, times=each)  # type: ignore[arg-type]
+    assert ran is not None
+    return float(formula), max(ran) - m * sum(times)
+
+
+@pytest.mark.parametrize("times", TIMES)
+@pytest.mark.parametrize("schedule", ["zb_h1", "zb_h2"])
+def test_weight_gradients_fill_the_bubble(schedule: str, times: tuple[int, int, int]) -> None:
+    for p in RANKS:
+        for m in range(1, 3 * p):
+            form, ran = bubbles(schedule, p, m, times)
+            assert form == pytest.approx(ran, abs=1e-9), (p, m)
+
+
+@pytest.mark.parametrize("times", TIMES)
+def test_the_bubble_of_zb_v(times: tuple[int, int, int]) -> None:
+    for p in RANKS:
+        for m in range(1, 3 * p):
+            form, ran = bubbles("zb_v", p, m, times)
+            if (m == 1 or m >= 2 * p - 1) and times[1] >= times[0]:
+                assert form == pytest.approx(ran, abs=1e-9), (p, m)
+            assert form >= ran - 1e-9
+
+
+@pytest.mark.parametrize("times", TIMES)
+def test_the_bubble_of_dualpipe_is_no_longer_than_published(times: tuple[int, int, int]) -> None:
+    for p in RANKS[1::2]:
+        form, ran = bubbles("dualpipe", p, 4 * p, times)
+        assert form >= ran - 1e-9
+        assert (form == 0) == (p == 2)
