@@ -9,6 +9,7 @@ from itertools import chain
 
 from symsim.diagnostics import Diagnostic, InputError, Place, error
 from symsim.emit.program import CheckedRule
+from symsim.elements import QUANTISED_PRECISIONS, STATE_CHOICES
 from symsim.language.strategies import Strategy
 from symsim.records.strategy import CHOICES, SIZE_SYMBOLS, Structure, Value
 
@@ -52,9 +53,10 @@ def plan(strategy: Strategy, needs_sizes: bool = True) -> Plan:
             "first_stage_layers and last_stage_layers place the ends",
         )
     _settle_schedule(values, strategy)
-    if values["offload"] != "none":
-        hint = "leave offload out; recompute trades memory for time"
-        raise error("E321", "offloading has no formula yet", strategy.places["offload"], hint)
+    _settle_precision(values, strategy)
+    if values["offload"] == "full":
+        hint = "name what leaves the GPU: offload = {core_attn, optimizer}"
+        raise error("E324", "offload takes names, not full", strategy.places["offload"], hint)
     if values["zero_shard"] is not None and values["zero"] == 0:
         message = "zero_shard has no meaning with zero = 0"
         raise error("E324", message, strategy.places["zero_shard"], "use zero = 1, 2 or 3")
@@ -82,6 +84,23 @@ def _settle_schedule(values: dict[str, Value | None], strategy: Strategy) -> Non
     if values["recompute_layers"] is not None and values["recompute"] != "full":
         message = "recompute_layers says how many layers of recompute = full"
         raise error("E324", message, strategy.places["recompute_layers"], "add recompute = full")
+
+
+def _settle_precision(values: dict[str, Value | None], strategy: Strategy) -> None:
+    """Raises InputError for types that have no meaning with the precision or the optimizer."""
+    if values["fp8_params"] and values["precision"] not in QUANTISED_PRECISIONS:
+        message = f"fp8_params has no meaning with precision = {values['precision']}"
+        raise error("E324", message, strategy.places["fp8_params"], "use precision = fp8, mxfp8 or nvfp4")
+    if values["main_params_dtype"] == "remainder" and values["precision"] in ("fp16", "fp32"):
+        message = f"a remainder is what bf16 weights leave of fp32, and precision = {values['precision']}"
+        raise error("E324", message, strategy.places["main_params_dtype"], "use main_params_dtype = fp32")
+    if values["main_params_dtype"] == "remainder" and values["fp8_params"]:
+        message = "a remainder is what bf16 weights leave of fp32, and fp8_params keeps none"
+        raise error("E324", message, strategy.places["main_params_dtype"], "use main_params_dtype = fp32")
+    for name in STATE_CHOICES:
+        if values[name] != CHOICES[name].default and values["optimizer"] != "adam":
+            message = f"{name} is of optimizer = adam, not {values['optimizer']}"
+            raise error("E324", message, strategy.places[name], f"leave {name} out, or take optimizer = adam")
 
 
 def _step_size(values: dict[str, Value | None], strategy: Strategy) -> None:

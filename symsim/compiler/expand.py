@@ -11,7 +11,7 @@ from symsim.compiler.operators import OperatorCall
 from symsim.compiler.rules import rule_of
 from symsim.compiler.scope import BlockScope, Surroundings
 from symsim.diagnostics import Diagnostic, InputError, Place, Source, error, nearest
-from symsim.elements import element_bytes
+from symsim.elements import OPERAND_BLOCK, QUANTISED_PRECISIONS, element_bytes
 from symsim.language import tree
 from symsim.language.expressions import Value, describe, evaluate, names_in, number, truth
 from symsim.language.library import Library
@@ -68,6 +68,8 @@ def _surroundings(model: Model, library: Library, structure: Structure, kept: fr
     values |= {name: symbol(name) for name in structure.symbols}
     values.setdefault("moe_capacity", 1)
     values["sp"] = symbol("tp") if structure["sequence_parallel"] else 1
+    values["quantised"] = structure["precision"] in QUANTISED_PRECISIONS
+    values["operand_block"] = OPERAND_BLOCK.get(str(structure["precision"]), 1)
     values["te_version"] = version_number(structure["te_version"])
     for name, dimension in model.dimensions.items():
         if name in kept and isinstance(dimension, int) and not isinstance(dimension, bool):
@@ -415,8 +417,17 @@ class _Walk:
         node = made.node(tensors, frame.regions, call.place)
         for require, scope in made.requires:
             self._require(require, scope)
+        if self._dropped(frame.regions):
+            self.surroundings.discarded.update(t for t in node.outputs if t not in node.inputs)
         self._unit.operators.append(node)
         return node.outputs
+
+    def _dropped(self, regions: tuple[Region, ...]) -> bool:
+        """Whether recomputation drops what leaves the operators of these regions."""
+        chosen = self.surroundings.values["recompute"]
+        named = (r for r in regions if isinstance(chosen, frozenset) and r.name in chosen)
+        outermost = next(named, None)
+        return outermost is not None and outermost.discard
 
     def _arguments(
         self, call: tree.Call, parameters: tuple[tree.Parameter, ...], frame: _Frame

@@ -9,18 +9,21 @@ from sympy import Expr, Integer
 
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.phases import phase
+from symsim.compiler.sharding import gathered, reducing
 from symsim.compiler.simplify import Bounds, Terms, add, dominates, scale, terms, tidy, total, undominated
 from symsim.compiler.units import Held
 from symsim.functions import maximum
+from symsim.records.strategy import Structure
 
 Name = tuple[str, str]
 """Operator and phase of a moment."""
 
 
-def rises(held: Held, own: Terms, bounds: Bounds) -> dict[Name, Terms]:
+def rises(held: Held, own: Terms, reduced: Expr, bounds: Bounds) -> dict[Name, Terms]:
     """How far moments stand above what the unit keeps (``own``); only those that may be the largest.
 
-    In a chunk that is recomputed from one input, the units before hold all that they save.
+    In a chunk that is recomputed from one input, the units before hold all that they save. While the
+    unit runs backward, its gradients (``reduced``) are whole until they are reduced.
     """
     sizes: dict[object, Terms] = {}
     out: dict[Name, Terms] = {}
@@ -30,12 +33,18 @@ def rises(held: Held, own: Terms, bounds: Bounds) -> dict[Name, Terms]:
         before = terms((held.chunk - 1) * sympy.Add(*(t.bytes for t in plain.kept)))
     for moment in held.phased.moments:
         alive = add(*(sizes.setdefault(t, terms(t.bytes)) for t in moment.alive), before)
-        out[moment.operator, moment.phase] = add(alive, terms(moment.workspace), scale(own, -1))
+        waiting = terms(reduced) if moment.phase == "backward" else {}
+        out[moment.operator, moment.phase] = add(alive, terms(moment.workspace), waiting, scale(own, -1))
     return undominated(out, bounds)
 
 
 def worst_rise(
-    units: tuple[Held, ...], saved: Mapping[str, Terms], bounds: Bounds, may_be_empty: bool, ledger: Ledger
+    units: tuple[Held, ...],
+    saved: Mapping[str, Terms],
+    bounds: Bounds,
+    may_be_empty: bool,
+    structure: Structure,
+    ledger: Ledger,
 ) -> Expr:
     """The largest rise over the units of the stage, less what later units have freed by then.
 
@@ -45,12 +54,13 @@ def worst_rise(
     candidates: list[Expr] = []
     layers = [h for h in units if h.part.is_layer]
     for position, held in enumerate(units):
-        own = rises(held, saved[held.suffix], bounds)
-        if position == 0 and not may_be_empty:
+        whole = gathered(held, structure, ledger)
+        own = rises(held, saved[held.suffix], reducing(held, structure, ledger), bounds)
+        if position == 0 and not may_be_empty and whole == 0:
             own = {n: r for n, r in own.items() if not all(dominates(saved[k.suffix], r, bounds) for k in layers)}
         if not any(own.values()):
             continue
-        rise = _largest(held, own, ledger)
+        rise = _largest(held, own, ledger) + whole
         later = sympy.Add(*(h.kept_count * ledger.value(f"A{h.suffix}") for h in units if h.follows(held)))
         certain = held.part.is_layer and len(layers) == 1 and not may_be_empty
         above = rise - later if certain else held.present * (rise - later)

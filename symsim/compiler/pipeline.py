@@ -5,11 +5,11 @@ from __future__ import annotations
 import sympy
 from sympy import Expr
 
-from symsim.compiler import memory, schedule, work
+from symsim.compiler import memory, offload, schedule, sharding, work
 from symsim.compiler.details import details as by_operator
 from symsim.compiler.expand import Definitions, expand
 from symsim.compiler.ledger import Ledger, inputs_of
-from symsim.compiler.optimizer import optimizer_cost
+from symsim.compiler.optimizer import optimizer_states
 from symsim.compiler.phases import check_regions
 from symsim.compiler.rules import divides
 from symsim.compiler.simplify import bounds_of
@@ -51,18 +51,20 @@ def compile_cost(
     with timed("memory"):
         stream = graph.epilogue.input.bytes if graph.epilogue.input is not None else sympy.Integer(0)
         vocab = _dimension(model, "vocab", kept)
-        state_bytes, step_bytes = optimizer_cost(library, structure)
+        optimizer = optimizer_states(library, structure)
         memory.parameters(held, ledger)
         work.model_totals(graph, vocab, ledger)
-        memory.states(structure, state_bytes, ledger)
+        sharding.states(held, structure, optimizer, ledger)
         memory.activations(units, held, stream, bounds_of(rules), structure, ledger)
+        offload.host(structure, ledger)
     with timed("work"):
         work.hardware_flops(units, ledger)
         work.messages(units, stream, structure, ledger)
         work.operator_times(units, structure, ledger)
+        offload.bandwidth(ledger)
     with timed("schedule"):
         schedule.schedule(structure, symbol("sent.pp"), ledger)
-        schedule.tail(structure, step_bytes, ledger)
+        schedule.tail(structure, optimizer.traffic(structure), ledger)
         schedule.iteration(ledger)
         schedule.throughput(str(structure["precision"]), ledger)
     if details:

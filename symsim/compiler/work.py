@@ -13,6 +13,7 @@ from sympy import Expr, Integer, Symbol
 
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.network import message_time, sent_bytes
+from symsim.compiler.sharding import step_volumes
 from symsim.compiler.simplify import tidy, total
 from symsim.compiler.units import Held
 from symsim.elements import element_bytes
@@ -123,14 +124,13 @@ def messages(units: tuple[Held, ...], stream: Expr, structure: Structure, ledger
         if stage != 0:
             ledger.define(f"sent.{axis}", stage, f"sent over {axis} for one micro-batch", "bytes", "communication")
     ledger.define("sent.pp", stream, "sent to the next stage for one micro-batch, each way", "bytes", "communication")
-    for message, name in step_messages(structure, ledger):
-        what = name.rpartition(".")[2]
-        expression = ledger.value(name) + sent_bytes(message) if name in ledger else sent_bytes(message)
-        ledger.define(name, expression, f"{what} sent over {message.axis} in one step", "bytes", "communication")
+    for name, volume, meaning in step_volumes(structure, ledger):
+        ledger.define(name, volume, meaning, "bytes", "communication")
 
 
 def step_messages(structure: Structure, ledger: Ledger) -> list[tuple[Message, str]]:
-    """Gradient reduction and parameter gathering of one step: (message, name of its volume)."""
+    """Gradient reduction and parameter gathering of one step as they are timed: (message, name of its
+    volume). Those that come with every micro-batch are timed once: the rest hides behind compute."""
     zero = int(structure["zero"])  # type: ignore[arg-type]
     out: list[tuple[Message, str]] = []
     for elements, axis in (("P", "dp"), ("P_expert", "edp")):
