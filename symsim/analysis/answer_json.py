@@ -7,6 +7,7 @@ from typing import Any
 
 from symsim.analysis.evaluate import Answer
 from symsim.analysis.load import Question
+from symsim.elements import QUANTISED_PRECISIONS
 from symsim.machine.bind import Machine
 
 MEMORY_PARTS = ("weights", "gradients", "optimizer", "activations", "workspace")
@@ -53,6 +54,7 @@ def document(asked: Question, found: Answer, machine: Machine | None) -> dict[st
             "peak_moment": moment(found, fullest),
             "capacity_bytes": _plain(capacity),
             "fits": fits,
+            "host_bytes": _plain(values.get("memory.host", 0)),
             "stages": _memory_stages(found),
         },
         "time": None if machine is None else _time(found),
@@ -155,10 +157,11 @@ def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
         if values[name] != default:
             out.append(f"{name} = {values[name]} has no effect yet: {instead}")
     if values["zero"] in (2, 3):
-        out.append(
-            f"zero = {values['zero']}: the shards are counted; messages and time are those of zero = 1"
-            + (", the gathered layer is not held" if values["zero"] == 3 else "")
-        )
+        out.append(f"zero = {values['zero']}: messages of all micro-batches but one hide behind compute")
+    if values["offload"] != "none":
+        out.append("offload: transfers hide behind compute, which takes a link to the host of offload.bandwidth")
+    if values["precision"] in QUANTISED_PRECISIONS:
+        out.append(f"precision = {values['precision']}: attention, norms, embedding, router and head stay in bf16")
     if machine is not None:
         out.append(f"machine figures of {machine.name}: see its system file for each source")
         out += machine.assumptions

@@ -8,8 +8,8 @@ from fractions import Fraction
 from itertools import chain
 
 from symsim.diagnostics import Diagnostic, InputError, Place, error
-from symsim.emit.program import CheckedRule
 from symsim.elements import QUANTISED_PRECISIONS, STATE_CHOICES
+from symsim.emit.program import CheckedRule
 from symsim.language.strategies import Strategy
 from symsim.records.strategy import CHOICES, SIZE_SYMBOLS, Structure, Value
 
@@ -60,6 +60,13 @@ def plan(strategy: Strategy, needs_sizes: bool = True) -> Plan:
     if values["zero_shard"] is not None and values["zero"] == 0:
         message = "zero_shard has no meaning with zero = 0"
         raise error("E324", message, strategy.places["zero_shard"], "use zero = 1, 2 or 3")
+    if (values["cp_a2a"] is not None) is not (values["cp_comm"] == "a2a_ring"):
+        given = "cp_a2a" if values["cp_a2a"] is not None else "cp_comm"
+        message = f"cp_a2a is the all-to-all part of cp_comm = a2a_ring, and cp_comm is {values['cp_comm']}"
+        if given == "cp_comm":
+            message = "cp_comm = a2a_ring needs cp_a2a, the ranks of its all-to-all part"
+        hint = "for example cp_comm = a2a_ring, cp_a2a = 2: a divisor of cp and of the key-value heads of a rank"
+        raise error("E324", message, strategy.places[given], hint)
     if needs_sizes:
         _step_size(values, strategy)
     return Plan(values, structure_of(values), _sizes(values), strategy.places)

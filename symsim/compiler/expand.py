@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import sympy
 
 from symsim.compiler.operators import OperatorCall
-from symsim.compiler.rules import rule_of
+from symsim.compiler.rules import in_sizes, rule_of
 from symsim.compiler.scope import BlockScope, Surroundings
 from symsim.diagnostics import Diagnostic, InputError, Place, Source, error, nearest
 from symsim.elements import OPERAND_BLOCK, QUANTISED_PRECISIONS, element_bytes
@@ -327,6 +327,8 @@ class _Walk:
     def _require(self, statement: tree.Require, scope: BlockScope) -> None:
         rule = rule_of(statement, scope)
         if rule is not None:
+            sizes = {symbol(name): expression for name, (expression, _) in self.surroundings.defined.items()}
+            rule = in_sizes(rule, sizes)
             self.rules.setdefault(f"{rule.message}: {rule.amount}", rule)
 
     def _region(self, name: str, discard: bool) -> Region:

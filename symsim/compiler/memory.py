@@ -49,7 +49,7 @@ def activations(
         if own:
             meaning = f"saved by one {held.title} for one micro-batch"
             ledger.define(f"A{held.suffix}", tidy(own), meaning, "bytes", "memory")
-    copied = offload.activations(units, ledger)
+    copied = offload.activations(units, stages.may_be_empty, ledger)
     one = sympy.Add(*(h.kept_count * ledger.value(f"A{h.suffix}") for h in units))
     ledger.define("S", one, "saved by the stage for one micro-batch", "bytes", "memory")
     ledger.define("activations", ledger.value("f") * ledger.value("S"), "saved activations", "bytes", "memory")

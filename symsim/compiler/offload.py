@@ -8,7 +8,6 @@ optimizer/cpu_offloading, for optimizer states; Rajbhandari et al. 2021 (ZeRO-In
 
 from __future__ import annotations
 
-import sympy
 from sympy import Expr, Integer
 
 from symsim.compiler.ledger import Ledger
@@ -20,7 +19,7 @@ from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
 
-def activations(units: tuple[Held, ...], ledger: Ledger) -> Expr:
+def activations(units: tuple[Held, ...], may_be_empty: bool, ledger: Ledger) -> Expr:
     """Define what leaves for the host; give what is on the device although it leaves.
 
     Beside the unit that runs, one layer's tensors are on their way: the layer's before, going, or the
@@ -28,13 +27,15 @@ def activations(units: tuple[Held, ...], ledger: Ledger) -> Expr:
     """
     leaving: Expr = Integer(0)
     moving: list[Expr] = []
+    alone = sum(h.part.is_layer for h in units) == 1
     for held in units:
         own = total(t.bytes for t in held.phased.offloaded)
         if own:
             meaning = f"offloaded by one {held.title} for one micro-batch"
             each = ledger.define(f"offload.one{held.suffix}", tidy(own), meaning, "bytes", "memory")
             leaving += held.kept_count * each
-            moving.append(held.present * each)
+            certain = held.part.is_layer and alone and not may_be_empty
+            moving.append(each if certain else held.present * each)
     if not moving:
         return Integer(0)
     meaning = "offloaded by the stage for one micro-batch"
@@ -71,7 +72,9 @@ def bandwidth(ledger: Ledger) -> None:
     """
     saved, weights = ledger.value("offload.bytes"), ledger.value("host.weights")
     forward, backward = symbol("F"), symbol("B")
-    rates = [amount / time for amount, time in ((saved, forward), (weights, forward), (saved + weights, backward)) if amount]
+    rates = [
+        amount / time for amount, time in ((saved, forward), (weights, forward), (saved + weights, backward)) if amount
+    ]
     if not rates:
         return
     meaning = "of the link to the host, each way, so that transfers hide behind compute"

@@ -24,7 +24,7 @@ COLLECTIVE = {
     "reduce": "all_reduce",
     "all_to_all": "all_to_all",
 }
-AXES = ("tp", "cp", "ep", "etp")
+AXES = ("tp", "cp", "cp_a2a", "cp_ring", "ep", "etp")
 """Axes over which an operator may send; gradients travel over dp and edp by themselves."""
 
 

@@ -17,6 +17,7 @@ from symsim.language.library import Library
 from symsim.records.graph import Weight
 from symsim.records.strategy import Structure
 
+
 @dataclass(frozen=True, slots=True)
 class States:
     """The states of one optimizer under one strategy.

@@ -15,7 +15,6 @@ from symsim.diagnostics import error, nearest
 from symsim.records.graph import Graph, Operator, Tensor, Unit
 from symsim.records.strategy import Structure
 
-
 NOT_REGIONS = frozenset({"optimizer", "weights"})
 """What a strategy offloads beside regions."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import sympy
 from sympy import Expr, Integer
@@ -76,7 +77,11 @@ def states(stages: Stages, structure: Structure, optimizer: States, ledger: Ledg
     for group in found:
         weight = _weights(stages, group, structure, ledger)
         state = _optimizer(stages, group, optimizer, ledger)
-        for name, amount, stage in (("weights", weight, 3), ("gradients", grad * group.elements, 2), ("optimizer", state, 1)):
+        for name, amount, stage in (
+            ("weights", weight, 3),
+            ("gradients", grad * group.elements, 2),
+            ("optimizer", state, 1),
+        ):
             parts[name] += amount / (group.shard if zero >= stage else 1)
     away = offloaded(structure) & {"weights", "optimizer"}
     for name, meaning in (("weights", "weights"), ("gradients", "gradient buffer"), ("optimizer", "optimizer states")):
@@ -140,7 +145,7 @@ def _optimizer(stages: Stages, group: Group, optimizer: States, ledger: Ledger) 
         alike.setdefault(sympy.sympify(optimizer.bytes_each(kind)), []).append(kind)
     amount, rest = Integer(0), group.elements
     for size, kinds in list(alike.items())[:-1]:
-        elements = held_elements(stages, group, lambda w, k=kinds: w.elements if kind_of(w) in k else Integer(0))
+        elements = held_elements(stages, group, partial(_elements_of, kinds))
         meaning = f"of them in {' and '.join(_PLURAL[k] for k in kinds)}"
         counted = ledger.define(f"{group.name}_{kinds[0]}", elements, meaning, "elements", "params")
         amount, rest = amount + size * counted, rest - counted
@@ -150,6 +155,10 @@ def _optimizer(stages: Stages, group: Group, optimizer: States, ledger: Ledger) 
         name = f"factors{group.name.removeprefix('P')}"
         amount += ledger.define(name, factored, "states by row and by column", "bytes", "memory")
     return amount
+
+
+def _elements_of(kinds: list[str], weight: Weight) -> Expr:
+    return weight.elements if kind_of(weight) in kinds else Integer(0)
 
 
 _PLURAL = {"matrix": "matrices of layers", "embedding": "embeddings and head", "vector": "vectors"}

@@ -31,6 +31,9 @@ CASES = (
     Case("llama32_1b", "vp=2,overlap_p2p=true"),
     Case("gpt_oss_20b", "recompute=full,recompute_layers=2,moe_probs_in_activation=true"),
     Case("mamba2_2_7b", "zero=2,optimizer=sgd"),
+    Case("mixtral_8x7b", "precision=fp8,fp8_params=true,offload={moe,optimizer},zero=2,optimizer=muon"),
+    Case("qwen3_8b", "precision=fp8,zero=3,zero_shard=2,recompute={layernorm},optimizer=adafactor", ("zero_shard",)),
+    Case("llama3_8b", "cp_comm=a2a_ring,cp_a2a=2,offload={weights,core_attn}", ("cp_a2a",)),
 )
 _SIZES = "world=8,tp=2,pp=2,mbs=1,gbs=16,seq=4096"
 
