@@ -60,7 +60,7 @@ def document(asked: Question, found: Answer, machine: Machine | None) -> dict[st
         "time": None if machine is None else _time(found),
         "throughput": None if machine is None else _throughput(found),
         "assumptions": list(assumptions(asked, machine)),
-        "warnings": warnings(asked, fits),
+        "warnings": [*warnings(asked, fits), *slow_link(asked, found, machine)],
     }
 
 
@@ -166,6 +166,16 @@ def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
         out.append(f"machine figures of {machine.name}: see its system file for each source")
         out += machine.assumptions
     return tuple(out)
+
+
+def slow_link(asked: Question, found: Answer, machine: Machine | None) -> list[str]:
+    """A link to the host that does not hide what is offloaded."""
+    if machine is None or asked.system is None or "offload.bandwidth" not in found.values:
+        return []
+    link, needed = asked.system.figures.get("host.bandwidth"), max(found.of_stage("offload.bandwidth"))
+    if link is None or needed <= link.value:
+        return []
+    return [f"the link to the host ({link.value / 1e9:.3g} GB/s) does not hide offloading ({needed / 1e9:.3g} GB/s)"]
 
 
 def warnings(asked: Question, fits: bool | None) -> list[str]:

@@ -6,12 +6,14 @@ import sympy
 
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.network import family, sent_bytes
+from symsim.compiler.sharding import unit_volumes
 from symsim.compiler.simplify import tidy, total
 from symsim.compiler.units import Held
 from symsim.records.graph import PHASES
+from symsim.records.strategy import Structure
 
 
-def details(units: tuple[Held, ...], ledger: Ledger) -> None:
+def details(units: tuple[Held, ...], structure: Structure, ledger: Ledger) -> None:
     """Definitions ``params@attention.qkv``, ``saved@…``, ``flops@…``, ``sent.tp@…``.
 
     Over the operators of a unit, the saved ones add up to A, the FLOPs to ``flops.one``, the
@@ -19,6 +21,8 @@ def details(units: tuple[Held, ...], ledger: Ledger) -> None:
     """
     for held in units:
         _of_unit(held, ledger)
+        for name, volume, meaning in unit_volumes(held, structure, ledger):
+            ledger.define(name, volume, meaning, "bytes", "communication")
     for held in units:
         saved: dict[str, list[sympy.Expr]] = {}
         for tensor in held.phased.kept:

@@ -68,7 +68,7 @@ def compile_cost(
         schedule.iteration(ledger)
         schedule.throughput(str(structure["precision"]), ledger)
     if details:
-        by_operator(units, ledger)
+        by_operator(units, structure, ledger)
     all_rules = (*_mesh_rules(structure), *held.rules, *rules)
     inputs = inputs_of(ledger.definitions, tuple(r.amount for r in all_rules))
     return CostModel(model.name, ledger.definitions, all_rules, inputs)

@@ -178,7 +178,8 @@ def gathered(held: Held, structure: Structure, ledger: Ledger) -> Expr:
     amount: Expr = Integer(0)
     for group in groups(structure, ledger):
         own = group.own(held.part)
-        plain = (1 + ahead) * _weight_bytes(structure) * tidy(total(w.elements for w in own))
+        in_bf16 = (w.elements for w in own if not (w.quantised and structure["fp8_params"]))
+        plain = (1 + ahead) * _weight_bytes(structure) * tidy(total(in_bf16))
         copies = COPIES * operand * tidy(total(w.elements for w in own if w.quantised))
         whole = Integer(1) if "weights" in offloaded(structure) else less(1, group.shard)
         amount += whole * plain + copies
@@ -203,36 +204,62 @@ def step_volumes(structure: Structure, ledger: Ledger) -> Iterable[tuple[str, Ex
     """(name, bytes that one rank sends in a step, meaning) for gradients and parameters.
 
     From ``zero`` = 2 on gradients are reduced in each micro-batch, with 3 weights are gathered in its
-    forward and in its backward pass. Shards smaller than the group leave replicas, over which the
-    gradient of a shard is reduced once more.
+    forward and in its backward pass.
     """
     zero = int(structure["zero"])  # type: ignore[arg-type]
     m = symbol("m")
     for group in groups(structure, ledger):
-        gradients = sympy.sympify(element_bytes(str(structure["grad_dtype"]), "bf16")) * group.elements
-        weights = _sent_weights(group, structure, ledger)
-        if zero == 0:
-            sent = sent_bytes(Message("all_reduce", gradients, group.axis))
-        elif group.shard == group.ranks:
-            sent = (m if zero >= 2 else 1) * sent_bytes(Message("reduce_scatter", gradients, group.axis))
-        else:
-            shard, replicas = group.shard, group.ranks / group.shard
-            inside, across = gradients * (shard - 1) / shard, 2 * gradients / shard * (replicas - 1) / replicas
-            sent = (m if zero >= 2 else 1) * (inside + across)
+        sent = (m if zero >= 2 else 1) * _reduced(group, group.elements, structure)
         yield f"sent.{group.axis}.gradients", sent, f"gradients sent over {group.axis} in one step"
         if zero >= 1:
-            sent = weights * (group.shard - 1) / group.shard
-            if group.shard == group.ranks:
-                sent = sent_bytes(Message("all_gather", weights, group.axis))
-            times = 2 * m if zero == 3 else Integer(1)
-            yield f"sent.{group.axis}.parameters", times * sent, f"parameters sent over {group.axis} in one step"
+            sent = (2 * m if zero == 3 else 1) * _spread(group, _sent_weights(group, structure, ledger))
+            yield f"sent.{group.axis}.parameters", sent, f"parameters sent over {group.axis} in one step"
+
+
+def unit_volumes(held: Held, structure: Structure, ledger: Ledger) -> Iterable[tuple[str, Expr, str]]:
+    """The same of one unit for one micro-batch, as far as each micro-batch sends it."""
+    zero = int(structure["zero"])  # type: ignore[arg-type]
+    for group in groups(structure, ledger):
+        own = group.own(held.part)
+        elements = tidy(total(w.elements for w in own))
+        if elements == 0 or zero < 2:
+            continue
+        where = f"over {group.axis} by one {held.title} for one micro-batch"
+        name = f"sent.{group.axis}.gradients.one{held.suffix}"
+        yield name, _reduced(group, elements, structure), f"gradients sent {where}"
+        if zero == 3:
+            quantised = tidy(total(w.elements for w in own if w.quantised))
+            sent = _spread(group, _weight_bytes_sent(elements, quantised, structure))
+            yield f"sent.{group.axis}.parameters.one{held.suffix}", 2 * sent, f"parameters sent {where}"
+
+
+def _reduced(group: Group, elements: Expr, structure: Structure) -> Expr:
+    """Sent to reduce gradients once. Shards smaller than the group leave replicas, over which the
+    gradient of a shard is reduced once more."""
+    gradients = sympy.sympify(element_bytes(str(structure["grad_dtype"]), "bf16")) * elements
+    if structure["zero"] == 0:
+        return sent_bytes(Message("all_reduce", gradients, group.axis))
+    if group.shard == group.ranks:
+        return sent_bytes(Message("reduce_scatter", gradients, group.axis))
+    replicas = group.ranks / group.shard
+    return _spread(group, gradients) + 2 * gradients / group.shard * (replicas - 1) / replicas
+
+
+def _spread(group: Group, amount: Expr) -> Expr:
+    """Sent to gather ``amount`` bytes of shards, or to reduce and scatter them."""
+    if group.shard == group.ranks:
+        return sent_bytes(Message("all_gather", amount, group.axis))
+    return amount * (group.shard - 1) / group.shard
 
 
 def _sent_weights(group: Group, structure: Structure, ledger: Ledger) -> Expr:
-    """Bytes of a group's weights in a message: fp8 weights travel as they are (Megatron-Core,
+    return _weight_bytes_sent(group.elements, ledger.value(f"{group.name}_quantised"), structure)
+
+
+def _weight_bytes_sent(elements: Expr, quantised: Expr, structure: Structure) -> Expr:
+    """Bytes of weights in a message: fp8 weights travel as they are (Megatron-Core,
     --fp8-param-gather); block-scaled ones are quantised behind the message."""
     plain = _weight_bytes(structure)
-    name = f"{group.name}_quantised"
-    if structure["fp8_params"] and structure["precision"] == "fp8" and name in ledger:
-        return plain * (group.elements - symbol(name)) + symbol(name)
-    return plain * group.elements
+    if structure["fp8_params"] and structure["precision"] == "fp8":
+        return plain * (elements - quantised) + quantised
+    return plain * elements

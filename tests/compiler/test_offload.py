@@ -26,6 +26,12 @@ def test_a_tensor_that_another_operator_saves_too_stays() -> None:
     assert values("offload={core_attn}")["offload.one"] == 2048 * (queries_keys_values + lse)
 
 
+def test_the_output_of_attention_leaves_where_both_that_save_it_are_offloaded() -> None:
+    """Megatron's --offload-modules core_attn attn_proj."""
+    both = values("offload={core_attn, attn_proj}")["offload.one"]
+    assert both == values("offload={core_attn}")["offload.one"] + 2048 * 2 * 512
+
+
 def test_one_layers_tensors_are_on_their_way_beside_the_layer_that_runs() -> None:
     plain, found = values(""), values("offload={mlp}")
     one = found["offload.one"]

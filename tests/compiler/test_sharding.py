@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
-from tests.compiler.asking import values
+from symsim.analysis.load import question
+from symsim.compiler.pipeline import compile_cost
+from symsim.symbols import symbol
+from tests.compiler.asking import PLAN, SMALL, values
 
 LAYER = 512 * 1024 + 512 * 512 + 512 * 2048 + 1024 * 512 + 2 * 512
 RANKS = 8
@@ -72,3 +77,23 @@ def test_quantised_copies_are_made_anew_of_gathered_weights() -> None:
     assert found["weights"] == 2 * found["P"] / RANKS
     matrices = LAYER - 2 * 512
     assert found["gathered"] == 2 * LAYER + 2 * 33 / 32 * matrices
+
+
+@pytest.mark.parametrize("choices", ["", "overlap_param_gather=true,overlap_grad_reduce=true", "precision=fp8", "pp=2"])
+def test_more_sharding_never_raises_the_peak_but_by_what_is_whole_for_a_moment(choices: str) -> None:
+    plans = [values(f"zero={stage},{choices}") for stage in range(4)]
+    for less, more in pairwise(plans):
+        whole = sum(amount for name, amount in more.items() if name.startswith(("gathered", "reducing")))
+        assert more["memory.peak"] <= less["memory.peak"] + whole
+
+
+def test_messages_of_its_units_are_those_of_a_micro_batch() -> None:
+    asked = question(SMALL, f"world={RANKS},{PLAN},zero=3", None)
+    cost = compile_cost(asked.model, asked.plan.structure, details=True)
+    formulas = {d.name: d.expression for d in cost.definitions}
+    known = {symbol(n): v for n, v in values("zero=3").items() if n not in formulas or n in ("dp", "V")}
+    known |= {symbol("tp"): 1, symbol("cp"): 1, symbol("V"): 1024}
+    for what in ("gradients", "parameters"):
+        layers = 4 * formulas[f"sent.dp.{what}.one"]
+        ends = formulas[f"sent.dp.{what}.one_embedding"] + formulas[f"sent.dp.{what}.one_head"]
+        assert (layers + ends).subs(known) * 8 == values("zero=3")[f"sent.dp.{what}"]
