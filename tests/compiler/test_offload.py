@@ -54,6 +54,12 @@ def test_what_recomputation_drops_does_not_leave() -> None:
     assert found["offload.one"] == 2048 * 2 * 512  # the input of the region
 
 
+def test_inputs_of_recomputed_layers_leave_with_the_region_that_takes_them() -> None:
+    found = values("offload={layernorm},recompute=full")
+    assert found["offload.one"] == 2048 * 2 * 512
+    assert found.get("A", 0) == 0
+
+
 def test_optimizer_states_leave_and_the_host_gets_a_copy_of_the_gradients() -> None:
     plain, found = values(""), values("offload={optimizer}")
     assert found["optimizer"] == 0

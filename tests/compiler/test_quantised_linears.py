@@ -72,6 +72,11 @@ def test_an_input_that_recomputation_drops_is_not_kept_quantised() -> None:
     assert found == TOKENS * Fraction(33, 32) * (HIDDEN + HIDDEN)
 
 
+def test_an_activation_of_experts_that_recomputation_drops_is_not_kept_quantised() -> None:
+    found = values("precision=mxfp8", MOE)["A"] - values("precision=mxfp8,recompute={moe_act}", MOE)["A"]
+    assert found == 2 * TOKENS * Fraction(33, 32) * FFN
+
+
 def test_gathered_inputs_travel_quantised_and_sums_do_not() -> None:
     """A layer gathers four inputs of its column linears, two of them again, and two gradients of row
     linears, by rows and by columns; four sums stay in bf16. Embedding and head are as in bf16."""
