@@ -45,6 +45,7 @@ VOCABULARY: dict[str, Entry] = {
         Entry("m", "m", "micro-batches per step"),
         Entry("i", "i", "pipeline stage, from 0", domain="index"),
         Entry("zero_shard", r"\mathit{zero\_shard}", "ranks over which ZeRO spreads one shard"),
+        Entry("cp_a2a", r"\mathit{cp\_a2a}", "context-parallel ranks of the all-to-all"),
         Entry("recompute_layers", r"\mathit{recompute\_layers}", "layers recomputed per stage"),
         Entry("microbatch_group", r"\mathit{microbatch\_group}", "micro-batches that pass a chunk in a row"),
         Entry("first_stage_layers", r"\mathit{first\_stage\_layers}", "layers on the first stage"),

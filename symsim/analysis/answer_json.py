@@ -8,6 +8,7 @@ from typing import Any
 from symsim.analysis.evaluate import Answer
 from symsim.analysis.load import Question
 from symsim.analysis.peak_moment import in_words, peak_moment
+from symsim.elements import QUANTISED_PRECISIONS
 from symsim.machine.bind import Machine
 
 MEMORY_PARTS = ("weights", "gradients", "optimizer", "activations", "workspace")
@@ -50,12 +51,13 @@ def document(asked: Question, found: Answer, machine: Machine | None) -> dict[st
             "peak_moment": in_words(found, peak_moment(found, fullest), fullest),
             "capacity_bytes": plain(capacity),
             "fits": fits,
+            "host_bytes": plain(values.get("memory.host", 0)),
             "stages": _memory_stages(found),
         },
         "time": None if machine is None else _time(found),
         "throughput": None if machine is None else _throughput(found),
         "assumptions": list(assumptions(asked, machine)),
-        "warnings": warnings(asked, fits),
+        "warnings": [*warnings(asked, fits), *slow_link(asked, found, machine)],
     }
 
 
@@ -145,14 +147,25 @@ def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
         if values[name] != default:
             out.append(f"{name} = {values[name]} has no effect yet: {instead}")
     if values["zero"] in (2, 3):
-        out.append(
-            f"zero = {values['zero']}: the shards are counted; messages and time are those of zero = 1"
-            + (", the gathered layer is not held" if values["zero"] == 3 else "")
-        )
+        out.append(f"zero = {values['zero']}: messages of all micro-batches but one hide behind compute")
+    if values["offload"] != "none":
+        out.append("offload: transfers hide behind compute, which takes a link to the host of offload.bandwidth")
+    if values["precision"] in QUANTISED_PRECISIONS:
+        out.append(f"precision = {values['precision']}: attention, norms, embedding, router and head stay in bf16")
     if machine is not None:
         out.append(f"machine figures of {machine.name}: see its system file for each source")
         out += machine.assumptions
     return tuple(out)
+
+
+def slow_link(asked: Question, found: Answer, machine: Machine | None) -> list[str]:
+    """A link to the host that does not hide what is offloaded."""
+    if machine is None or asked.system is None or "offload.bandwidth" not in found.values:
+        return []
+    link, needed = asked.system.figures.get("host.bandwidth"), max(found.of_stage("offload.bandwidth"))
+    if link is None or needed <= link.value:
+        return []
+    return [f"the link to the host ({link.value / 1e9:.3g} GB/s) does not hide offloading ({needed / 1e9:.3g} GB/s)"]
 
 
 def warnings(asked: Question, fits: bool | None) -> list[str]:

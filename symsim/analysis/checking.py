@@ -9,7 +9,7 @@ from pathlib import Path
 from symsim.analysis.load import source_of
 from symsim.analysis.plan import structure_of
 from symsim.diagnostics import InputError, Source, error, nearest
-from symsim.elements import ELEMENT_NAMES
+from symsim.elements import ELEMENT_NAMES, STATE_CHOICES
 from symsim.language import tree
 from symsim.language.expressions import collect
 from symsim.language.library import Library, library_of, read_source
@@ -90,6 +90,7 @@ def _loose_ends(items: tuple[tree.Item, ...], library: Library) -> Iterator[Inpu
             case tree.Call(callee=callee, place=place) if callee not in known:
                 yield error("E233", f"no block or operator is called '{callee}'", place, nearest(callee, known))
             case tree.TensorShape(element=str(element), place=place) | tree.State(element=element, place=place):
-                if element not in ELEMENT_NAMES:
-                    hint = nearest(element, ELEMENT_NAMES)
+                types = (*ELEMENT_NAMES, *STATE_CHOICES) if isinstance(node, tree.State) else ELEMENT_NAMES
+                if element not in types:
+                    hint = nearest(element, types)
                     yield error("E222", f"unknown element type '{element}'", place, hint)

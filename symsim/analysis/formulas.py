@@ -57,7 +57,7 @@ def _kept(asked: Question, keep: frozenset[str]) -> frozenset[str]:
 
 
 _TOTALS: Mapping[str, tuple[str, ...]] = {
-    "memory": ("memory.peak",),
+    "memory": ("memory.peak", "memory.host"),
     "params": ("parameters", "active_parameters"),
     "flops": (
         "flops.forward_per_token",
@@ -72,14 +72,15 @@ _TOTALS: Mapping[str, tuple[str, ...]] = {
         "throughput.mfu",
         "throughput.hfu",
         "throughput.model_flops_per_gpu_causal",
+        "offload.bandwidth",
     ),
 }
 _STAGES: Mapping[str, tuple[str, ...]] = {
-    "memory": ("weights", "gradients", "optimizer", "activations", "workspace", "peak"),
+    "memory": ("weights", "gradients", "optimizer", "activations", "workspace", "peak", "host"),
     "params": ("P", "P_expert"),
     "flops": ("flops.stage",),
     "communication": (),
-    "time": ("F", "B", "t"),
+    "time": ("F", "B", "t", "offload.bandwidth"),
 }
 _LAYERS: Mapping[str, tuple[str, ...]] = {
     "memory": ("A", "w"),
@@ -105,6 +106,7 @@ def _wanted(cost: CostModel, show: str, per: str) -> list[str]:
             out += [n for n in _TOTALS[part] if n in names]
         if part == "communication":
             out += [n for n in names if n.startswith("sent.") and _deep_enough(n, per)]
+            out += [n for n in ("offload.bytes", "offload.step") if n in names and per != "layer"]
     return list(dict.fromkeys(out))
 
 

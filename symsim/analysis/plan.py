@@ -8,6 +8,7 @@ from fractions import Fraction
 from itertools import chain
 
 from symsim.diagnostics import Diagnostic, InputError, Place, error
+from symsim.elements import QUANTISED_PRECISIONS, STATE_CHOICES
 from symsim.emit.program import CheckedRule
 from symsim.language.layout import parse_layout
 from symsim.language.strategies import Strategy
@@ -48,12 +49,20 @@ def plan(strategy: Strategy, needs_sizes: bool = True) -> Plan:
     if values["layout"] is not None:
         _settle_layout(values, strategy)
     _settle_schedule(values, strategy)
-    if values["offload"] != "none":
-        hint = "leave offload out; recompute trades memory for time"
-        raise error("E321", "offloading has no formula yet", strategy.places["offload"], hint)
+    _settle_precision(values, strategy)
+    if values["offload"] == "full":
+        hint = "name what leaves the GPU: offload = {core_attn, optimizer}"
+        raise error("E324", "offload takes names, not full", strategy.places["offload"], hint)
     if values["zero_shard"] is not None and values["zero"] == 0:
         message = "zero_shard has no meaning with zero = 0"
         raise error("E324", message, strategy.places["zero_shard"], "use zero = 1, 2 or 3")
+    if (values["cp_a2a"] is not None) is not (values["cp_comm"] == "a2a_ring"):
+        given = "cp_a2a" if values["cp_a2a"] is not None else "cp_comm"
+        message = f"cp_a2a is the all-to-all part of cp_comm = a2a_ring, and cp_comm is {values['cp_comm']}"
+        if given == "cp_comm":
+            message = "cp_comm = a2a_ring needs cp_a2a, the ranks of its all-to-all part"
+        hint = "for example cp_comm = a2a_ring, cp_a2a = 2: a divisor of cp and of the key-value heads of a rank"
+        raise error("E324", message, strategy.places[given], hint)
     if needs_sizes:
         _step_size(values, strategy)
     return Plan(values, structure_of(values), _sizes(values), strategy.places)
@@ -127,6 +136,23 @@ def _settle_ends(values: dict[str, Value | None], strategy: Strategy) -> None:
     if ends and values["schedule"] in ("zb_v", "dualpipe"):
         message = f"{ends[0]} has no meaning with schedule = {values['schedule']}, which puts both ends on one rank"
         raise error("E324", message, strategy.places[ends[0]], "leave it out, or place every layer by layout")
+
+
+def _settle_precision(values: dict[str, Value | None], strategy: Strategy) -> None:
+    """Raises InputError for types that have no meaning with the precision or the optimizer."""
+    if values["fp8_params"] and values["precision"] not in QUANTISED_PRECISIONS:
+        message = f"fp8_params has no meaning with precision = {values['precision']}"
+        raise error("E324", message, strategy.places["fp8_params"], "use precision = fp8, mxfp8 or nvfp4")
+    if values["main_params_dtype"] == "remainder" and values["precision"] in ("fp16", "fp32"):
+        message = f"a remainder is what bf16 weights leave of fp32, and precision = {values['precision']}"
+        raise error("E324", message, strategy.places["main_params_dtype"], "use main_params_dtype = fp32")
+    if values["main_params_dtype"] == "remainder" and values["fp8_params"]:
+        message = "a remainder is what bf16 weights leave of fp32, and fp8_params keeps none"
+        raise error("E324", message, strategy.places["main_params_dtype"], "use main_params_dtype = fp32")
+    for name in STATE_CHOICES:
+        if values[name] != CHOICES[name].default and values["optimizer"] != "adam":
+            message = f"{name} is of optimizer = adam, not {values['optimizer']}"
+            raise error("E324", message, strategy.places[name], f"leave {name} out, or take optimizer = adam")
 
 
 def _step_size(values: dict[str, Value | None], strategy: Strategy) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import sympy
 
 from symsim.compiler.ledger import Ledger
-from symsim.compiler.network import sent_bytes
+from symsim.compiler.network import family, sent_bytes
+from symsim.compiler.sharding import unit_volumes
 from symsim.compiler.simplify import Terms, tidy, total
 from symsim.compiler.units import Held
 from symsim.records.graph import PHASES
+from symsim.records.strategy import Structure
 
 
-def details(units: tuple[Held, ...], ledger: Ledger) -> None:
+def details(units: tuple[Held, ...], structure: Structure, ledger: Ledger) -> None:
     """Definitions ``params@attention.qkv``, ``saved@…``, ``flops@…``, ``sent.tp@…``.
 
     Over the operators of a unit, the saved ones add up to A, the FLOPs to ``flops.one``, the
@@ -19,6 +21,8 @@ def details(units: tuple[Held, ...], ledger: Ledger) -> None:
     """
     for held in units:
         _of_unit(held, ledger)
+        for name, volume, meaning in unit_volumes(held, structure, ledger):
+            ledger.define(name, volume, meaning, "bytes", "communication")
     for held in units:
         saved = saved_by_operator(held)
         for operator in held.part.unit.operators:
@@ -37,7 +41,7 @@ def details(units: tuple[Held, ...], ledger: Ledger) -> None:
                 if amount:
                     ledger.define(f"{what}@{name}", tidy(amount), meaning, unit, f"{part}.operator")
             for axis in ("tp", "cp", "ep", "etp"):
-                sent = total(sent_bytes(m) for w in phases for m in w.messages if m.axis == axis)
+                sent = total(sent_bytes(m) for w in phases for m in w.messages if family(m) == axis)
                 if sent:
                     meaning = f"sent over {axis} by {kind}"
                     ledger.define(f"sent.{axis}@{name}", tidy(sent), meaning, "bytes", "communication.operator")
@@ -66,7 +70,7 @@ def _of_unit(held: Held, ledger: Ledger) -> None:
             f"params.one{held.suffix}", tidy(weights), f"parameters of one {held.title}", "elements", "params"
         )
     for axis in ("tp", "cp", "ep", "etp"):
-        sent = total(sent_bytes(m) for w in held.works for m in w.messages if m.axis == axis)
+        sent = total(sent_bytes(m) for w in held.works for m in w.messages if family(m) == axis)
         if sent:
             meaning = f"sent over {axis} by one {held.title} for one micro-batch"
             ledger.define(f"sent.{axis}.one{held.suffix}", tidy(sent), meaning, "bytes", "communication")

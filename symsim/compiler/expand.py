@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 import sympy
 
 from symsim.compiler.operators import OperatorCall
-from symsim.compiler.rules import rule_of
+from symsim.compiler.rules import in_sizes, rule_of
 from symsim.compiler.scope import BlockScope, Surroundings
 from symsim.diagnostics import Diagnostic, InputError, Place, Source, error, nearest
-from symsim.elements import element_bytes
+from symsim.elements import OPERAND_BLOCK, QUANTISED_PRECISIONS, element_bytes
 from symsim.language import tree
 from symsim.language.expressions import Value, describe, evaluate, names_in, number, truth
 from symsim.language.library import Library
@@ -69,6 +69,8 @@ def _surroundings(model: Model, library: Library, structure: Structure, kept: fr
     values["moe_drops"] = "moe_capacity" in structure.symbols
     values.setdefault("moe_capacity", 1)
     values["sp"] = symbol("tp") if structure["sequence_parallel"] else 1
+    values["quantised"] = structure["precision"] in QUANTISED_PRECISIONS
+    values["operand_block"] = OPERAND_BLOCK.get(str(structure["precision"]), 1)
     values["te_version"] = version_number(structure["te_version"])
     for name, dimension in model.dimensions.items():
         if name in kept and isinstance(dimension, int) and not isinstance(dimension, bool):
@@ -326,6 +328,8 @@ class _Walk:
     def _require(self, statement: tree.Require, scope: BlockScope) -> None:
         rule = rule_of(statement, scope)
         if rule is not None:
+            sizes = {symbol(name): expression for name, (expression, _) in self.surroundings.defined.items()}
+            rule = in_sizes(rule, sizes)
             self.rules.setdefault(f"{rule.message}: {rule.amount}", rule)
 
     def _region(self, name: str, discard: bool) -> Region:
@@ -416,8 +420,17 @@ class _Walk:
         node = made.node(tensors, frame.regions, call.place)
         for require, scope in made.requires:
             self._require(require, scope)
+        if self._dropped(frame.regions):
+            self.surroundings.discarded.update(t for t in node.outputs if t not in node.inputs)
         self._unit.operators.append(node)
         return node.outputs
+
+    def _dropped(self, regions: tuple[Region, ...]) -> bool:
+        """Whether recomputation drops what leaves the operators of these regions."""
+        chosen = self.surroundings.values["recompute"]
+        named = (r for r in regions if isinstance(chosen, frozenset) and r.name in chosen)
+        outermost = next(named, None)
+        return outermost is not None and outermost.discard
 
     def _arguments(
         self, call: tree.Call, parameters: tuple[tree.Parameter, ...], frame: _Frame

@@ -1,22 +1,20 @@
-"""Pass 4, the bytes that a rank of stage ``i`` holds: states, activations, peak."""
+"""Pass 4, the bytes that a rank of stage ``i`` holds: parameters, activations, peak."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 
 import sympy
 from sympy import Expr, Integer
 
-from symsim.compiler import peaks
+from symsim.compiler import offload, peaks
 from symsim.compiler.in_flight import LATE_WEIGHTS, Holding, holdings
 from symsim.compiler.late_weights import waiting
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.simplify import Bounds, Terms, dominates, tidy, total
 from symsim.compiler.stages import Stages
 from symsim.compiler.units import Held
-from symsim.elements import element_bytes
-from symsim.functions import less, maximum, minimum, stage_max
+from symsim.functions import less, maximum, stage_max
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
@@ -32,27 +30,6 @@ def parameters(stages: Stages, ledger: Ledger) -> None:
             elements += part.untied * tidy(total(w.elements for w in own if w.tied))
         if elements != 0 or not expert:
             ledger.define(name, elements, f"{meaning} of one rank", "elements", "params")
-
-
-def states(structure: Structure, state_bytes: Fraction, ledger: Ledger) -> None:
-    """Weights, gradients and optimizer states; each parameter group has its own sharding."""
-    zero = int(structure["zero"])  # type: ignore[arg-type]
-    grad = element_bytes(str(structure["grad_dtype"]), "bf16")
-    weight = element_bytes("activation", str(structure["precision"]))
-    groups = [(ledger.value("P"), symbol("dp") * symbol("cp"))]
-    if "P_expert" in ledger:
-        groups.append((ledger.value("P_expert"), symbol("edp")))
-    if "zero_shard" in structure.symbols:
-        groups = [(elements, minimum(symbol("zero_shard"), whole)) for elements, whole in groups]
-    for name, size, stage, meaning in (
-        ("weights", weight, 3, "weights"),
-        ("gradients", grad, 2, "gradient buffer"),
-        ("optimizer", state_bytes, 1, "optimizer states"),
-    ):
-        amount = sympy.Add(*(sympy.sympify(size) * e / (shard if zero >= stage else 1) for e, shard in groups))
-        ledger.define(name, amount, meaning, "bytes", "memory")
-    static = symbol("weights") + symbol("gradients") + symbol("optimizer")
-    ledger.define("static", static, "held between steps", "bytes", "memory")
 
 
 def activations(
@@ -73,13 +50,14 @@ def activations(
         if own:
             meaning = f"saved by one {held.title} for one micro-batch"
             ledger.define(f"A{held.suffix}", tidy(own), meaning, "bytes", "memory")
+    copied = offload.activations(units, stages.may_be_empty, ledger)
     one = sympy.Add(*(h.kept_count * ledger.value(f"A{h.suffix}") for h in units))
     ledger.define("S", one, "saved by the stage for one micro-batch", "bytes", "memory")
     held = _held_at_once(units, saved, stages, bounds, structure, ledger)
     ledger.define("activations", held, "saved activations", "bytes", "memory")
     met = handed(stages, stream, structure)
-    worst = peaks.worst_rise(units, saved, met, bounds, stages.may_be_empty, ledger)
-    held_always = peaks.buffers(units, sent_gradient(stages, stream), stages.may_be_empty, ledger)
+    worst = peaks.worst_rise(units, saved, met, bounds, stages.may_be_empty, structure, ledger)
+    held_always = copied + peaks.buffers(units, sent_gradient(stages, stream), stages.may_be_empty, ledger)
     meaning = "buffers, and above S at the worst moment"
     ledger.define("workspace", held_always + worst, meaning, "bytes", "memory")
     names = ("weights", "gradients", "optimizer", "activations", "workspace")

@@ -162,6 +162,7 @@ def _living(held: Held, moment: Moment, ledger: Ledger) -> None:
 def _beside_unit(held: Held, units: tuple[Held, ...], may_be_empty: bool, ledger: Ledger) -> None:
     """What the rise of a unit counts beside its worst moment, where one chunk is the rank's."""
     if len(held.in_chunks) > 1:
+        _define(f"beside@{_unit(held)}@gathered", ledger.value(f"gathered{held.suffix}"), "whole while it runs", ledger)
         return
     rise = ledger.expression(f"rise{held.suffix}") / peaks.present(held, units, may_be_empty)
     later = peaks.freed_behind(held, units, ledger)
@@ -190,7 +191,7 @@ def _totals(held: Held, units: tuple[Held, ...], met: Expr, may_be_empty: bool, 
     later = peaks.freed_behind(held, units, ledger)
     where = peaks.present(held, units, may_be_empty)
     beside = sympy.Add(*(symbol(d.name) for d in ledger.definitions if d.name.startswith(f"beside@{_unit(held)}@")))
-    for (operator, phase_name), height in peaks.heights(held, own).items():
+    for (operator, phase_name), height in peaks.heights(held, own, ledger.value(f"reducing{held.suffix}")).items():
         name = peaks.moment_name(held, operator, phase_name)
         running = f"while {operator} runs {peaks.running(phase_name)}"
         if f"w.{name}" not in ledger:

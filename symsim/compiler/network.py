@@ -28,15 +28,21 @@ class Axis:
     span: Expr
 
 
+FAMILY: Mapping[str, str] = {"cp_a2a": "cp", "cp_ring": "cp"}
+"""Parts of an axis, and the axis under which they are reported."""
+
+
 def axes() -> Mapping[str, Axis]:
     tp, cp, ep, etp, pp = (symbol(n) for n in ("tp", "cp", "ep", "etp", "pp"))
     dp, edp, world = symbol("dp"), symbol("edp"), symbol("world")
-    one = Integer(1)
+    one, inner = Integer(1), symbol("cp_a2a")
     return {
         a.name: a
         for a in (
             Axis("tp", tp, one, tp),
             Axis("cp", cp, tp, tp * cp),
+            Axis("cp_a2a", inner, tp, tp * inner),
+            Axis("cp_ring", cp / inner, tp * inner, tp * cp),
             Axis("etp", etp, one, etp),
             Axis("ep", ep, etp, ep * etp),
             Axis("dp", dp * cp, tp, tp * cp * dp),
@@ -47,6 +53,11 @@ def axes() -> Mapping[str, Axis]:
 
 
 _STEPS = {"all_reduce": 2, "all_gather": 1, "reduce_scatter": 1, "all_to_all": 1, "send_receive": 1}
+
+
+def family(message: Message) -> str:
+    """The axis under which a message is reported."""
+    return FAMILY.get(message.axis, message.axis)
 
 
 def sent_bytes(message: Message) -> Expr:

@@ -24,7 +24,7 @@ COLLECTIVE = {
     "reduce": "all_reduce",
     "all_to_all": "all_to_all",
 }
-AXES = ("tp", "cp", "ep", "etp")
+AXES = ("tp", "cp", "cp_a2a", "cp_ring", "ep", "etp")
 """Axes over which an operator may send; gradients travel over dp and edp by themselves."""
 
 
@@ -154,7 +154,8 @@ class OperatorCall:
     def _weight(self, item: tree.Weight) -> None:
         tensor = self._tensor(item.tensor)
         active = self._amount(item.active) if item.active is not None else sympy.Integer(1)
-        self._weights.append(Weight(tensor.name, tensor.elements, item.expert, item.tied, active))
+        traits = {name: name in item.traits for name in ("expert", "tied", "embedding", "quantised")}
+        self._weights.append(Weight(tensor.name, tensor.shape, tensor.elements, active=active, **traits))
 
     def _saved(self, item: tree.TensorShape | tree.Name) -> Tensor:
         if isinstance(item, tree.TensorShape):
@@ -183,7 +184,8 @@ class OperatorCall:
         collective = COLLECTIVE[kind]
         if collective is not None:
             full = operand if kind == "scatter" else result
-            self._work[phase].messages.append(Message(collective, full.bytes, axis))
+            amount = full.bytes if phase == "forward" else self._scope.gradient_bytes(full)
+            self._work[phase].messages.append(Message(collective, amount, axis))
 
     def _entry(self, phase: _Phase, entry: tree.Node) -> None:
         match entry:

@@ -10,26 +10,30 @@ from sympy import Expr, Integer
 
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.phases import Phased, phase
+from symsim.compiler.sharding import gathered, reducing
 from symsim.compiler.simplify import Bounds, Terms, add, dominates, scale, terms, tidy, total, undominated
 from symsim.compiler.units import Held
 from symsim.functions import at_most, equal, less, maximum, minimum, where
+from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
 Name = tuple[str, str]
 """Operator and phase of a moment."""
 
 
-def heights(held: Held, own: Terms) -> dict[Name, Terms]:
+def heights(held: Held, own: Terms, reduced: Expr) -> dict[Name, Terms]:
     """How far each moment stands above what the unit keeps (``own``).
 
-    In a chunk that is recomputed from one input, the units before hold all that they save.
+    In a chunk that is recomputed from one input, the units before hold all that they save. While the
+    unit runs backward, its gradients (``reduced``) are whole until they are reduced.
     """
     sizes: dict[object, Terms] = {}
     out: dict[Name, Terms] = {}
     before = terms((held.chunk - 1) * sympy.Add(*(t.bytes for t in before_in_chunk(held).kept)))
     for moment in held.phased.moments:
         alive = add(*(sizes.setdefault(t, terms(t.bytes)) for t in moment.alive), before)
-        out[moment.operator, moment.phase] = add(alive, terms(moment.workspace), scale(own, -1))
+        waiting = terms(reduced) if moment.phase == "backward" else {}
+        out[moment.operator, moment.phase] = add(alive, terms(moment.workspace), waiting, scale(own, -1))
     return out
 
 
@@ -50,7 +54,13 @@ def freed_behind(held: Held, units: tuple[Held, ...], ledger: Ledger) -> Expr:
 
 
 def worst_rise(
-    units: tuple[Held, ...], saved: Mapping[str, Terms], met: Expr, bounds: Bounds, may_be_empty: bool, ledger: Ledger
+    units: tuple[Held, ...],
+    saved: Mapping[str, Terms],
+    met: Expr,
+    bounds: Bounds,
+    may_be_empty: bool,
+    structure: Structure,
+    ledger: Ledger,
 ) -> Expr:
     """The largest rise over the units of the stage, less what later units have freed by then.
 
@@ -60,12 +70,14 @@ def worst_rise(
     candidates: list[Expr] = []
     layers = [h for h in units if h.part.is_layer]
     for position, held in enumerate(units):
-        own = _may_be_largest(heights(held, saved[held.suffix]), met, bounds)
-        if position == 0 and not may_be_empty:
+        whole = gathered(held, structure, ledger)
+        found = heights(held, saved[held.suffix], reducing(held, structure, ledger))
+        own = _may_be_largest(found, met, bounds)
+        if position == 0 and not may_be_empty and whole == 0:
             own = {n: r for n, r in own.items() if not all(dominates(saved[k.suffix], r, bounds) for k in layers)}
         if not any(own.values()):
             continue
-        rise = _largest(held, own, met, ledger)
+        rise = _largest(held, own, met, ledger) + whole
         above = _above(rise, held, units, present(held, units, may_be_empty), ledger)
         last = f"while the last {held.title} of the stage runs" if held.part.is_layer else f"in the {held.title}"
         candidates.append(ledger.define(f"rise{held.suffix}", above, f"above S {last}", "bytes", "memory"))

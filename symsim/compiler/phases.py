@@ -15,18 +15,23 @@ from symsim.diagnostics import error, nearest
 from symsim.records.graph import Graph, Operator, Tensor, Unit
 from symsim.records.strategy import Structure
 
+NOT_REGIONS = frozenset({"optimizer", "weights"})
+"""What a strategy offloads beside regions."""
+
 
 @dataclass(frozen=True, slots=True)
 class Phased:
     """One unit in time.
 
-    ``kept`` lives from forward to backward, ``replayed`` runs again, ``moments`` are in order;
+    ``kept`` lives from forward to backward, ``offloaded`` does so in host memory, ``replayed`` runs
+    again, ``moments`` are in order;
     ``recomputed`` says that the unit is recomputed whole.
     ``holder`` names, for each kept tensor, the operator that first asks for it.
     """
 
     unit: Unit
     kept: tuple[Tensor, ...]
+    offloaded: tuple[Tensor, ...]
     holder: Mapping[Tensor, str]
     replayed: tuple[Operator, ...]
     moments: tuple[Moment, ...]
@@ -35,16 +40,17 @@ class Phased:
 
 def check_regions(graph: Graph, structure: Structure) -> None:
     """Raises InputError for a region that no block of the model is in."""
-    chosen = structure["recompute"]
-    for name in sorted(chosen) if isinstance(chosen, frozenset) else ():
-        if name not in graph.regions:
-            known = sorted(graph.regions)
-            hint = nearest(name, known) or f"its regions: {', '.join(known)}"
-            raise error("E242", f"recompute: this model has no region '{name}'", None, hint, about="recompute")
+    for choice, others in (("recompute", frozenset[str]()), ("offload", NOT_REGIONS)):
+        chosen = structure[choice]
+        for name in sorted(chosen - others) if isinstance(chosen, frozenset) else ():
+            if name not in graph.regions:
+                known = sorted({*graph.regions, *others})
+                hint = nearest(name, known) or f"its regions: {', '.join(known)}"
+                raise error("E242", f"{choice}: this model has no region '{name}'", None, hint, about=choice)
 
 
-def phase(unit: Unit, recompute: frozenset[str], whole: bool) -> Phased:
-    """Order one unit. ``recompute`` names regions; ``whole`` recomputes all of the unit."""
+def phase(unit: Unit, recompute: frozenset[str], whole: bool, offload: frozenset[str] = frozenset()) -> Phased:
+    """Order one unit. ``recompute`` and ``offload`` name regions; ``whole`` recomputes all of the unit."""
     operators = unit.operators
     made = _producers(operators)
     groups = [_group(operators, made, *bounds) for bounds in _spans(operators, recompute, whole)]
@@ -59,8 +65,17 @@ def phase(unit: Unit, recompute: frozenset[str], whole: bool) -> Phased:
     kept = tuple(t for t in need if t not in dropped)
     moments = moments_of(unit, Lifetimes(made, need, kept, groups))
     replayed = tuple(o for g in groups for o in operators[g.first : g.last + 1])
-    holder = {t: operators[need[t]].name for t in kept}
-    return Phased(unit, kept, holder, replayed, moments, whole)
+    away = {t for t in kept if _leaves(t, operators, groups, offload)} if offload else set()
+    here = tuple(t for t in kept if t not in away)
+    holder = {t: operators[need[t]].name for t in here}
+    return Phased(unit, here, tuple(t for t in kept if t in away), holder, replayed, moments, whole)
+
+
+def _leaves(tensor: Tensor, operators: tuple[Operator, ...], groups: list[Group], offload: frozenset[str]) -> bool:
+    """Whether all that keeps a tensor for the backward pass lies in offloaded regions."""
+    keepers = [o for o in operators if tensor in o.saves]
+    keepers += [operators[g.first] for g in groups if tensor in g.entering]
+    return all(any(r.name in offload for r in o.regions) for o in keepers)
 
 
 def _producers(operators: tuple[Operator, ...]) -> dict[Tensor, int]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sympy
 from sympy import Expr
 
-from symsim.compiler import memory, schedule, work
+from symsim.compiler import memory, offload, schedule, sharding, work
 from symsim.compiler.details import details as by_operator
 from symsim.compiler.expand import Definitions, expand
 from symsim.compiler.in_flight import SPLIT_BACKWARD, schedule_rules
 from symsim.compiler.ledger import Ledger, inputs_of
 from symsim.compiler.moments import moments as by_moment
-from symsim.compiler.optimizer import optimizer_cost
+from symsim.compiler.optimizer import optimizer_states
 from symsim.compiler.phases import check_regions
 from symsim.compiler.placement import check_layout
 from symsim.compiler.rules import divides
@@ -58,24 +58,26 @@ def compile_cost(
     with timed("memory"):
         stream = graph.epilogue.input.bytes if graph.epilogue.input is not None else sympy.Integer(0)
         vocab = _dimension(model, "vocab", kept)
-        state_bytes, step_bytes = optimizer_cost(library, structure)
+        optimizer = optimizer_states(library, structure)
         memory.parameters(held, ledger)
         work.model_totals(graph, vocab, ledger)
-        memory.states(structure, state_bytes, ledger)
+        sharding.states(held, structure, optimizer, ledger)
         memory.activations(units, held, stream, bounds_of(rules), structure, ledger)
+        offload.host(structure, ledger)
     with timed("work"):
         work.hardware_flops(units, ledger)
         work.messages(units, stream, structure, ledger)
         work.operator_times(units, structure, ledger)
         if structure["schedule"] in SPLIT_BACKWARD:
             work.weight_grad_time(units, ledger)
+        offload.bandwidth(ledger)
     with timed("schedule"):
         schedule.schedule(structure, symbol("sent.pp"), ledger)
-        schedule.tail(structure, step_bytes, ledger)
+        schedule.tail(structure, optimizer.traffic(structure), ledger)
         schedule.iteration(ledger)
         schedule.throughput(str(structure["precision"]), ledger)
     if details or moments:
-        by_operator(units, ledger)
+        by_operator(units, structure, ledger)
     if moments:
         sent, met = memory.sent_gradient(held, stream), memory.handed(held, stream, structure)
         by_moment(units, sent, met, held.may_be_empty, ledger)

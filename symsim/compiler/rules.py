@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import sympy
 
 from symsim.compiler.scope import BlockScope
@@ -39,6 +41,15 @@ def make_rule(left: sympy.Expr, relation: str, right: sympy.Expr, message: str) 
     amount = right - left if relation == "<=" else left - right
     names = tuple(sorted(str(s) for s in amount.free_symbols))
     return Rule(amount, "zero" if relation == "==" else "not_negative", message, names)
+
+
+def in_sizes(rule: Rule, definitions: Mapping[sympy.Expr, sympy.Expr]) -> Rule:
+    """The rule in sizes that a strategy gives, which a hint can name, instead of what is defined by them."""
+    amount = rule.amount.xreplace(dict(definitions))
+    return rule if amount == rule.amount else make_rule(amount, _RELATION[rule.kind], sympy.Integer(0), rule.message)
+
+
+_RELATION = {"zero": "==", "not_negative": ">="}
 
 
 def divides(divisor: sympy.Expr, whole: sympy.Expr, message: str) -> Rule:

@@ -10,6 +10,7 @@ import sympy
 
 from symsim import functions
 from symsim.diagnostics import Place, error
+from symsim.elements import element_bytes
 from symsim.language.expressions import FUNCTIONS, Plain, Value
 from symsim.records.graph import Tensor
 
@@ -28,13 +29,14 @@ class Surroundings:
     """What every block of one expansion sees: dimensions, choices, sizes, and named definitions.
 
     ``known`` gives the value behind each dimension that is kept as a symbol, so that a condition on
-    it still selects one structure.
+    it still selects one structure. ``discarded`` are tensors that recomputation drops.
     """
 
     values: dict[str, Value]
     known: Mapping[sympy.Symbol, int]
     main_grad_bytes: Value
     defined: dict[str, Any] = field(default_factory=dict)
+    discarded: set[Tensor] = field(default_factory=set)
 
 
 class BlockScope(Plain):
@@ -77,7 +79,8 @@ class BlockScope(Plain):
 class OperatorScope(BlockScope):
     """In an operator a tensor's name is its bytes, and ``d`` before it the bytes of its gradient.
 
-    ``x.elements`` counts its elements; ``w.main_grad`` is the bytes of a weight's gradient buffer.
+    ``x.elements`` counts its elements; ``w.main_grad`` is the bytes of a weight's gradient buffer;
+    ``x.discarded`` says whether recomputation drops it. Gradients of GEMM operands are not quantised.
     """
 
     def __init__(self, surroundings: Surroundings, values: Mapping[str, Value]) -> None:
@@ -93,10 +96,17 @@ class OperatorScope(BlockScope):
             return tensor.elements
         if tensor is not None and attribute == "main_grad":
             return tensor.elements * self.surroundings.main_grad_bytes
+        if tensor is not None and attribute == "discarded":
+            return tensor in self.surroundings.discarded
         value = super().lookup(name)
         if value is None and name.startswith("d") and name[1:] in self.tensors:
-            return self.tensors[name[1:]].bytes
+            return self.gradient_bytes(self.tensors[name[1:]])
         return value
+
+    def gradient_bytes(self, tensor: Tensor) -> Any:
+        if tensor.element != "operand":
+            return tensor.bytes
+        return tensor.elements * sympy.sympify(element_bytes("activation", str(self.lookup("precision"))))
 
     def names(self) -> Iterable[str]:
         return [*self.tensors, *super().names()]

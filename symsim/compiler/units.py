@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sympy
 from sympy import Expr, Integer, ceiling
 
-from symsim.compiler.phases import Phased, phase
+from symsim.compiler.phases import NOT_REGIONS, Phased, phase
 from symsim.compiler.stages import Part, Stages
 from symsim.functions import less
 from symsim.records.graph import PHASES, Work
@@ -79,6 +79,8 @@ def held_units(stages: Stages, structure: Structure) -> tuple[Held, ...]:
     """Units as they run under the strategy's recomputation; partly recomputed kinds come twice."""
     chosen = structure["recompute"]
     regions = chosen if isinstance(chosen, frozenset) else frozenset()
+    away = structure["offload"]
+    offload = away - NOT_REGIONS if isinstance(away, frozenset) else frozenset()
     uniform = structure["recompute_method"] == "uniform" and "recompute_layers" in structure.symbols
     chunk = symbol("recompute_layers") if uniform else Integer(1)
     alone = sum(p.is_layer for p in stages.parts) == 1
@@ -90,12 +92,12 @@ def held_units(stages: Stages, structure: Structure) -> tuple[Held, ...]:
         title = "layer" if plain else f"{name} layer" if part.is_layer else name
         some_left = part.recomputed != part.count
         if part.recomputed != 0:
-            whole = phase(part.unit, frozenset(), True)
+            whole = phase(part.unit, frozenset(), True, offload)
             again = (suffix + "_recomputed", f"recomputed {title}") if some_left else (suffix, title)
             chunks = part.recomputed_in_chunks
             out.append(Held(part, part.recomputed, whole, *again, chunk, chunks, stages.alike, stages.copies))
         if some_left:
-            kept = phase(part.unit, regions, False)
+            kept = phase(part.unit, regions, False, offload)
             rest = part.count - part.recomputed
             chunks = tuple(a - b for a, b in zip(part.in_chunks, part.recomputed_in_chunks, strict=True))
             out.append(Held(part, rest, kept, suffix, title, Integer(1), chunks, stages.alike, stages.copies))

@@ -12,7 +12,8 @@ import sympy
 from sympy import Expr, Integer, Symbol
 
 from symsim.compiler.ledger import Ledger
-from symsim.compiler.network import message_time, sent_bytes
+from symsim.compiler.network import family, message_time, sent_bytes
+from symsim.compiler.sharding import step_volumes
 from symsim.compiler.simplify import tidy, total
 from symsim.compiler.units import Held
 from symsim.elements import element_bytes
@@ -24,7 +25,7 @@ from symsim.symbols import symbol
 QUANTISED = frozenset({"matmul", "grouped_matmul"})
 """Classes of kernels that run in the strategy's precision; every other runs in bf16 (or fp16, fp32)."""
 
-EXPOSED_AXES = {"tp": "tp", "cp": "cp", "ep": "ep", "etp": "ep"}
+EXPOSED_AXES = {"tp": "tp", "cp": "cp", "cp_a2a": "cp", "cp_ring": "cp", "ep": "ep", "etp": "ep"}
 """Message axis → the name under which its exposed time is reported."""
 
 
@@ -32,7 +33,7 @@ def published(expression: Expr, vocab: Expr) -> Expr:
     """An amount of one rank, taken for the whole model as published: nothing split, no padding."""
     one = Integer(1)
     whole: dict[Expr, Expr] = {
-        symbol(n): one for n in ("tp", "cp", "ep", "etp", "mbs", "moe_imbalance", "moe_capacity")
+        symbol(n): one for n in ("tp", "cp", "cp_a2a", "ep", "etp", "mbs", "moe_imbalance", "moe_capacity")
     }
     return expression.xreplace({symbol("V"): vocab, symbol("T"): symbol("seq")}).xreplace(whole)
 
@@ -118,19 +119,18 @@ def messages(units: tuple[Held, ...], stream: Expr, structure: Structure, ledger
     for axis in ("tp", "cp", "ep", "etp"):
         stage: Expr = Integer(0)
         for held in units:
-            sent = tidy(total(sent_bytes(m) for w in held.works for m in w.messages if m.axis == axis))
+            sent = tidy(total(sent_bytes(m) for w in held.works for m in w.messages if family(m) == axis))
             stage += held.passed * sent
         if stage != 0:
             ledger.define(f"sent.{axis}", stage, f"sent over {axis} for one micro-batch", "bytes", "communication")
     ledger.define("sent.pp", stream, "sent to the next stage for one micro-batch, each way", "bytes", "communication")
-    for message, name in step_messages(structure, ledger):
-        what = name.rpartition(".")[2]
-        expression = ledger.value(name) + sent_bytes(message) if name in ledger else sent_bytes(message)
-        ledger.define(name, expression, f"{what} sent over {message.axis} in one step", "bytes", "communication")
+    for name, volume, meaning in step_volumes(structure, ledger):
+        ledger.define(name, volume, meaning, "bytes", "communication")
 
 
 def step_messages(structure: Structure, ledger: Ledger) -> list[tuple[Message, str]]:
-    """Gradient reduction and parameter gathering of one step: (message, name of its volume)."""
+    """Gradient reduction and parameter gathering of one step as they are timed: (message, name of its
+    volume). Those that come with every micro-batch are timed once: the rest hides behind compute."""
     zero = int(structure["zero"])  # type: ignore[arg-type]
     out: list[tuple[Message, str]] = []
     for elements, axis in (("P", "dp"), ("P_expert", "edp")):

@@ -183,10 +183,7 @@ class Builder:
         condition, then, *other = (self.build(c) for c in children)
         return tree.If(condition, _statements(then), _statements(other[0]) if other else (), self._place(raw))
 
-    _operator_if = _phase_if = _if
-
-    def _optimizer_if(self, raw: Any, children: list[Any]) -> tree.If:
-        return tree.If(self.build(children[0]), self._all(children[1:]), (), self._place(raw))
+    _operator_if = _phase_if = _optimizer_if = _if
 
     def _let(self, raw: Any, children: list[Any]) -> tree.Let:
         return tree.Let(str(children[0]), self.build(children[1]), self._place(raw))
@@ -207,7 +204,7 @@ class Builder:
     def _many(self, raw: Any, children: list[Any]) -> tuple[Any, ...]:
         return self._all(children)
 
-    _outputs = _operator_body = _phase_body = _many
+    _outputs = _operator_body = _phase_body = _optimizer_body = _many
 
     def _output(self, raw: Any, children: list[Any]) -> tree.Output:
         view = str(children[1]) if len(children) > 1 else None
@@ -220,7 +217,7 @@ class Builder:
     def _weight(self, raw: Any, children: list[Any]) -> tree.Weight:
         tensor, *traits = (self.build(c) for c in children)
         active = next((t for t in traits if not isinstance(t, str)), None)
-        return tree.Weight(tensor, "expert" in traits, "tied" in traits, active, self._place(raw))
+        return tree.Weight(tensor, frozenset(t for t in traits if isinstance(t, str)), active, self._place(raw))
 
     def _weight_trait(self, raw: Any, children: list[Any]) -> str:
         return str(children[0])
@@ -283,10 +280,11 @@ class Builder:
 
     def _optimizer(self, raw: Any, children: list[Any]) -> tree.OptimizerItem:
         title = next((_unquote(c) for c in children if isinstance(c, Token) and c.type == "STRING"), None)
-        return tree.OptimizerItem(str(children[0]), title, self._all(children), self._place(children[0]))
+        return tree.OptimizerItem(str(children[0]), title, self.build(children[-1]), self._place(children[0]))
 
     def _state(self, raw: Any, children: list[Any]) -> tree.State:
-        return tree.State(str(children[0]), str(children[1]), self._place(raw))
+        count = next((self.build(c) for c in children[1:-1]), None)
+        return tree.State(str(children[0]), str(children[-1]), count, self._place(raw))
 
     def _step(self, raw: Any, children: list[Any]) -> tree.Traffic:
         return tree.Traffic(self.build(children[0]), "hbm", self._place(raw))

@@ -192,9 +192,10 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Weight:
+    """``traits``: the words behind it, such as ``expert`` or ``tied``."""
+
     tensor: TensorShape
-    expert: bool
-    tied: bool
+    traits: frozenset[str]
     active: Expression | None
     place: Place
 
@@ -292,10 +293,11 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One value an optimizer keeps for every parameter."""
+    """One value an optimizer keeps for every parameter, or ``count`` values for a whole weight."""
 
     name: str
     element: str
+    count: Expression | None
     place: Place
 
 

@@ -31,15 +31,20 @@ class Tensor:
 class Weight:
     """A parameter as one rank holds it.
 
-    ``elements`` is the local count; an ``expert`` weight is reduced over edp instead of dp·cp; a
-    ``tied`` one shares the embedding's storage where both are on one rank; ``active`` is the share
+    ``shape`` and ``elements`` are local; an ``expert`` weight is reduced over edp instead of dp·cp,
+    and its first dimension counts experts; a ``tied`` one shares the embedding's storage where both
+    are on one rank; an ``embedding`` is one of the vocabulary or of positions, or the head's; a
+    ``quantised`` one is an operand of GEMMs in the strategy's precision; ``active`` is the share
     that one token uses.
     """
 
     name: str
+    shape: tuple[Expr, ...]
     elements: Expr
     expert: bool
     tied: bool
+    embedding: bool
+    quantised: bool
     active: Expr
 
 

@@ -85,6 +85,8 @@ def _memory(memory: dict[str, Any]) -> None:
         verdict = "fits" if memory["fits"] else "does not fit"
         line += f", {share:.1%} of {bytes_text(memory['capacity_bytes'])}: {verdict}"
     print(line)
+    if memory["host_bytes"]:
+        print(f"host memory {bytes_text(memory['host_bytes'])} for one GPU")
 
 
 def _time(time: dict[str, Any], throughput: dict[str, float]) -> None:

@@ -146,6 +146,10 @@ def test_what_the_page_says_has_no_effect_has_none(model: str, name: str, value:
     assert values_of(model, f"{name}={value}") == values_of(model)
 
 
+TOGETHER = {("fp8_params", "true"): ("precision=mxfp8",), ("cp_comm", "a2a_ring"): ("cp_a2a=2",)}
+"""Values that have a meaning with another choice alone."""
+
+
 def _values_with_formulas() -> list[tuple[str, str]]:
     """Values that the page neither refuses nor calls ineffective."""
     found = []
@@ -158,7 +162,7 @@ def _values_with_formulas() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("name", "value"), _values_with_formulas())
 def test_every_other_value_has_formulas(name: str, value: str) -> None:
-    settings = [f"{name}={value}"]
+    settings = [f"{name}={value}", *TOGETHER.get((name, value), ())]
     if name.endswith("_in_split") and value == "true":
         settings.append("layers=31")
     assert values_of("llama3_8b", *settings)["time.iteration"] > 0

@@ -34,6 +34,9 @@ CASES = (
     Case("llama3_8b", "schedule=zb_v,overlap_p2p=true"),
     Case("qwen3_30b_a3b", "schedule=zb_h2,recompute={moe_act}"),
     Case("deepseek_v3", 'layout="Et*7|(t*8|)*6t*6L"'),
+    Case("mixtral_8x7b", "precision=fp8,fp8_params=true,offload={moe,optimizer},zero=2,optimizer=muon"),
+    Case("qwen3_8b", "precision=fp8,zero=3,zero_shard=2,recompute={layernorm},optimizer=adafactor", ("zero_shard",)),
+    Case("llama3_8b", "cp_comm=a2a_ring,cp_a2a=2,offload={weights,core_attn}", ("cp_a2a",)),
 )
 _SIZES = "world=8,tp=2,pp=2,mbs=1,gbs=16,seq=4096"
 

@@ -43,7 +43,7 @@ def test_parameters_of_all_stages_are_those_of_the_model(case: Case) -> None:
     """On a mesh of pipeline stages alone; a tied embedding counts twice when two stages hold it."""
     asked, compiled, _ = load(case, None)
     dimensions = asked.model.dimensions
-    whole = {"tp": 1, "cp": 1, "ep": 1, "etp": 1}
+    whole = {"tp": 1, "cp": 1, "cp_a2a": 1, "ep": 1, "etp": 1, "zero_shard": 1}
     sizes = next(
         s
         for s in legal_sizes(compiled, dict(asked.plan.sizes), 200, seed=3)

@@ -1,0 +1,265 @@
+"""Who holds which part of weights, gradients and optimizer states, and what is whole only for a moment.
+
+Sources: Rajbhandari et al. 2020 (ZeRO); PyTorch, torch/distributed/fsdp (fully_shard) for the layer
+that is gathered ahead; DeepSpeed, runtime/zero (stage_1_and_2.py, stage3.py) for gradients that are
+reduced in every backward pass; Megatron-Core, optimizer/cpu_offloading for states on the host;
+TransformerEngine, module/base.py (get_weight_workspace) for quantised copies that stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+
+import sympy
+from sympy import Expr, Integer
+
+from symsim.compiler.ledger import Ledger
+from symsim.compiler.network import sent_bytes
+from symsim.compiler.optimizer import States, kind_of
+from symsim.compiler.simplify import tidy, total
+from symsim.compiler.stages import Part, Stages
+from symsim.compiler.units import Held
+from symsim.elements import QUANTISED_PRECISIONS, element_bytes
+from symsim.functions import less, minimum
+from symsim.records.graph import Message, Weight
+from symsim.records.strategy import Structure
+from symsim.symbols import symbol
+
+COPIES = 2
+"""Of a quantised weight: one by rows for the forward pass, one by columns for the input gradient."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The dense or the expert parameters of a rank: ``elements`` of them, ``ranks`` hold replicas, a
+    shard is spread over ``shard`` of these."""
+
+    name: str
+    elements: Expr
+    expert: bool
+    axis: str
+    ranks: Expr
+    shard: Expr
+
+    def own(self, part: Part) -> list[Weight]:
+        return [w for o in part.unit.operators for w in o.weights if w.expert is self.expert]
+
+
+def groups(structure: Structure, ledger: Ledger) -> list[Group]:
+    """Dense parameters, sharded over dp·cp, and those of experts, over edp."""
+    found = [("P", False, "dp", symbol("dp") * symbol("cp")), ("P_expert", True, "edp", symbol("edp"))]
+    limited = "zero_shard" in structure.symbols
+    return [
+        Group(name, symbol(name), expert, axis, ranks, minimum(symbol("zero_shard"), ranks) if limited else ranks)
+        for name, expert, axis, ranks in found
+        if name in ledger
+    ]
+
+
+def held_elements(stages: Stages, group: Group, amount: Callable[[Weight], Expr]) -> Expr:
+    """An amount of each weight of a group, summed over the stage; a tied one counts where the embedding is not."""
+    out: Expr = Integer(0)
+    for part in stages.parts:
+        own = group.own(part)
+        out += part.count * tidy(total(amount(w) for w in own if not w.tied))
+        out += part.untied * tidy(total(amount(w) for w in own if w.tied))
+    return out
+
+
+def states(stages: Stages, structure: Structure, optimizer: States, ledger: Ledger) -> None:
+    """Weights, gradients and optimizer states; each parameter group has its own sharding."""
+    zero = int(structure["zero"])  # type: ignore[arg-type]
+    grad = sympy.sympify(element_bytes(str(structure["grad_dtype"]), "bf16"))
+    found = groups(structure, ledger)
+    parts: dict[str, Expr] = {"weights": Integer(0), "gradients": Integer(0), "optimizer": Integer(0)}
+    for group in found:
+        weight = _weights(stages, group, structure, ledger)
+        state = _optimizer(stages, group, optimizer, ledger)
+        for name, amount, stage in (
+            ("weights", weight, 3),
+            ("gradients", grad * group.elements, 2),
+            ("optimizer", state, 1),
+        ):
+            parts[name] += amount / (group.shard if zero >= stage else 1)
+    away = offloaded(structure) & {"weights", "optimizer"}
+    for name, meaning in (("weights", "weights"), ("gradients", "gradient buffer"), ("optimizer", "optimizer states")):
+        if name in away:
+            ledger.define(f"host.{name}", parts[name], f"{meaning} in host memory", "bytes", "memory")
+        ledger.define(name, Integer(0) if name in away else parts[name], meaning, "bytes", "memory")
+    static = symbol("weights") + symbol("gradients") + symbol("optimizer")
+    ledger.define("static", static, "held between steps", "bytes", "memory")
+
+
+def stepped(structure: Structure, ledger: Ledger) -> tuple[Expr, Expr]:
+    """Bytes of the gradients and of the weights of which a rank makes the optimizer step."""
+    grad = sympy.sympify(element_bytes(str(structure["grad_dtype"]), "bf16"))
+    shares = (g.elements / (g.shard if structure["zero"] != 0 else 1) for g in groups(structure, ledger))
+    elements = sympy.Add(*shares)
+    return grad * elements, _weight_bytes(structure) * elements
+
+
+def offloaded(structure: Structure) -> frozenset[str]:
+    """Names that the strategy keeps in host memory: regions, ``optimizer``, ``weights``."""
+    chosen = structure["offload"]
+    return chosen if isinstance(chosen, frozenset) else frozenset()
+
+
+def _weight_bytes(structure: Structure) -> Expr:
+    return sympy.sympify(element_bytes("activation", str(structure["precision"])))
+
+
+def _operand_bytes(structure: Structure) -> Expr:
+    """Bytes of one element of a quantised weight, 0 in 16 bits and above."""
+    precision = str(structure["precision"])
+    quantised = precision in QUANTISED_PRECISIONS
+    return sympy.sympify(element_bytes("operand", precision)) if quantised else Integer(0)
+
+
+def _weights(stages: Stages, group: Group, structure: Structure, ledger: Ledger) -> Expr:
+    """Bytes of a group's weights before they are sharded.
+
+    Quantised copies stay from micro-batch to micro-batch, unless weights are gathered anew for each;
+    with ``fp8_params`` they are all there is.
+    """
+    plain, operand = _weight_bytes(structure), _operand_bytes(structure)
+    whole = plain * group.elements
+    if operand == 0 or (passing(structure) and not structure["fp8_params"]):
+        return whole
+    elements = held_elements(stages, group, lambda w: w.elements if w.quantised else Integer(0))
+    name = f"{group.name}_quantised"
+    quantised = ledger.define(name, elements, "of them operands of quantised GEMMs", "elements", "params")
+    if structure["fp8_params"]:
+        return plain * (group.elements - quantised) + (1 if passing(structure) else COPIES) * operand * quantised
+    return whole + COPIES * operand * quantised
+
+
+def _optimizer(stages: Stages, group: Group, optimizer: States, ledger: Ledger) -> Expr:
+    """Bytes of a group's optimizer states before they are sharded.
+
+    Kinds of weights that are held alike count together; the last of them is what the others leave.
+    """
+    alike: dict[Expr, list[str]] = {}
+    for kind in ("matrix", "embedding", "vector"):
+        alike.setdefault(sympy.sympify(optimizer.bytes_each(kind)), []).append(kind)
+    amount, rest = Integer(0), group.elements
+    for size, kinds in list(alike.items())[:-1]:
+        elements = held_elements(stages, group, partial(_elements_of, kinds))
+        meaning = f"of them in {' and '.join(_PLURAL[k] for k in kinds)}"
+        counted = ledger.define(f"{group.name}_{kinds[0]}", elements, meaning, "elements", "params")
+        amount, rest = amount + size * counted, rest - counted
+    amount += list(alike)[-1] * rest
+    factored = held_elements(stages, group, optimizer.bytes_whole)
+    if factored != 0:
+        name = f"factors{group.name.removeprefix('P')}"
+        amount += ledger.define(name, factored, "states by row and by column", "bytes", "memory")
+    return amount
+
+
+def _elements_of(kinds: list[str], weight: Weight) -> Expr:
+    return weight.elements if kind_of(weight) in kinds else Integer(0)
+
+
+_PLURAL = {"matrix": "matrices of layers", "embedding": "embeddings and head", "vector": "vectors"}
+
+
+def passing(structure: Structure) -> bool:
+    """Whether the weights of a unit are whole on a rank only while it runs."""
+    return structure["zero"] == 3 or "weights" in offloaded(structure)
+
+
+def gathered(held: Held, structure: Structure, ledger: Ledger) -> Expr:
+    """Weights that are whole while a unit runs: its own, and the next layer's if it is gathered ahead."""
+    if not passing(structure):
+        return Integer(0)
+    ahead = bool(structure["overlap_param_gather"]) and held.part.is_layer
+    operand = _operand_bytes(structure)
+    amount: Expr = Integer(0)
+    for group in groups(structure, ledger):
+        own = group.own(held.part)
+        in_bf16 = (w.elements for w in own if not (w.quantised and structure["fp8_params"]))
+        plain = (1 + ahead) * _weight_bytes(structure) * tidy(total(in_bf16))
+        copies = COPIES * operand * tidy(total(w.elements for w in own if w.quantised))
+        whole = Integer(1) if "weights" in offloaded(structure) else less(1, group.shard)
+        amount += whole * plain + copies
+    what = f"weights of {'two ' + held.title + 's' if ahead else 'one ' + held.title}, whole while it runs"
+    return ledger.define(f"gathered{held.suffix}", amount, what, "bytes", "memory")
+
+
+def reducing(held: Held, structure: Structure, ledger: Ledger) -> Expr:
+    """Gradients that are whole until they are reduced: a unit's, and the layer's before if that overlaps."""
+    if int(structure["zero"]) < 2:  # type: ignore[arg-type]
+        return Integer(0)
+    behind = bool(structure["overlap_grad_reduce"]) and held.part.is_layer
+    size = sympy.sympify(element_bytes(str(structure["grad_dtype"]), "bf16")) * (1 + behind)
+    amount: Expr = Integer(0)
+    for group in groups(structure, ledger):
+        amount += less(1, group.shard) * size * tidy(total(w.elements for w in group.own(held.part)))
+    what = f"gradients of {'two ' + held.title + 's' if behind else 'one ' + held.title}, before they are reduced"
+    return ledger.define(f"reducing{held.suffix}", amount, what, "bytes", "memory")
+
+
+def step_volumes(structure: Structure, ledger: Ledger) -> Iterable[tuple[str, Expr, str]]:
+    """(name, bytes that one rank sends in a step, meaning) for gradients and parameters.
+
+    From ``zero`` = 2 on gradients are reduced in each micro-batch, with 3 weights are gathered in its
+    forward and in its backward pass.
+    """
+    zero = int(structure["zero"])  # type: ignore[arg-type]
+    m = symbol("m")
+    for group in groups(structure, ledger):
+        sent = (m if zero >= 2 else 1) * _reduced(group, group.elements, structure)
+        yield f"sent.{group.axis}.gradients", sent, f"gradients sent over {group.axis} in one step"
+        if zero >= 1:
+            sent = (2 * m if zero == 3 else 1) * _spread(group, _sent_weights(group, structure, ledger))
+            yield f"sent.{group.axis}.parameters", sent, f"parameters sent over {group.axis} in one step"
+
+
+def unit_volumes(held: Held, structure: Structure, ledger: Ledger) -> Iterable[tuple[str, Expr, str]]:
+    """The same of one unit for one micro-batch, as far as each micro-batch sends it."""
+    zero = int(structure["zero"])  # type: ignore[arg-type]
+    for group in groups(structure, ledger):
+        own = group.own(held.part)
+        elements = tidy(total(w.elements for w in own))
+        if elements == 0 or zero < 2:
+            continue
+        where = f"over {group.axis} by one {held.title} for one micro-batch"
+        name = f"sent.{group.axis}.gradients.one{held.suffix}"
+        yield name, _reduced(group, elements, structure), f"gradients sent {where}"
+        if zero == 3:
+            quantised = tidy(total(w.elements for w in own if w.quantised))
+            sent = _spread(group, _weight_bytes_sent(elements, quantised, structure))
+            yield f"sent.{group.axis}.parameters.one{held.suffix}", 2 * sent, f"parameters sent {where}"
+
+
+def _reduced(group: Group, elements: Expr, structure: Structure) -> Expr:
+    """Sent to reduce gradients once. Shards smaller than the group leave replicas, over which the
+    gradient of a shard is reduced once more."""
+    gradients = sympy.sympify(element_bytes(str(structure["grad_dtype"]), "bf16")) * elements
+    if structure["zero"] == 0:
+        return sent_bytes(Message("all_reduce", gradients, group.axis))
+    if group.shard == group.ranks:
+        return sent_bytes(Message("reduce_scatter", gradients, group.axis))
+    replicas = group.ranks / group.shard
+    return _spread(group, gradients) + 2 * gradients / group.shard * (replicas - 1) / replicas
+
+
+def _spread(group: Group, amount: Expr) -> Expr:
+    """Sent to gather ``amount`` bytes of shards, or to reduce and scatter them."""
+    if group.shard == group.ranks:
+        return sent_bytes(Message("all_gather", amount, group.axis))
+    return amount * (group.shard - 1) / group.shard
+
+
+def _sent_weights(group: Group, structure: Structure, ledger: Ledger) -> Expr:
+    return _weight_bytes_sent(group.elements, ledger.value(f"{group.name}_quantised"), structure)
+
+
+def _weight_bytes_sent(elements: Expr, quantised: Expr, structure: Structure) -> Expr:
+    """Bytes of weights in a message: fp8 weights travel as they are (Megatron-Core,
+    --fp8-param-gather); block-scaled ones are quantised behind the message."""
+    plain = _weight_bytes(structure)
+    if structure["fp8_params"] and structure["precision"] == "fp8":
+        return plain * (elements - quantised) + quantised
+    return plain * elements
