@@ -159,6 +159,10 @@ def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
             f"zero = {values['zero']}: the shards are counted; messages and time are those of zero = 1"
             + (", the gathered layer is not held" if values["zero"] == 3 else "")
         )
+    if values["schedule"] in ("zb_v", "dualpipe"):
+        out.append(f"schedule = {values['schedule']}: delayed weight gradients stand below the peak")
+    if values["schedule"] == "dualpipe":
+        out.append("schedule = dualpipe: gradients are exchanged between the two copies of the model in no time")
     if machine is not None:
         out.append(f"machine figures of {machine.name}: see its system file for each source")
         out += machine.assumptions
