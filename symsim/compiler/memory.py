@@ -68,6 +68,7 @@ def activations(
     ``stream`` is the size of the residual stream: a stage behind another still holds the gradient
     that it sent back for the micro-batch before (Megatron-Core, pipeline_parallel/schedules.py).
     """
+    moments = holdings(stages.chunks, structure, ledger)
     saved: dict[str, Terms] = {}
     for held in units:
         own = saved[held.suffix] = total(t.bytes for t in held.phased.kept)
@@ -76,7 +77,7 @@ def activations(
             ledger.define(f"A{held.suffix}", tidy(own), meaning, "bytes", "memory")
     one = sympy.Add(*(h.kept_count * ledger.value(f"A{h.suffix}") for h in units))
     ledger.define("S", one, "saved by the stage for one micro-batch", "bytes", "memory")
-    held = _held_at_once(units, saved, stages, bounds, structure, ledger)
+    held = _held_at_once(moments, units, saved, stages, bounds, structure, ledger)
     ledger.define("activations", held, "saved activations", "bytes", "memory")
     worst = peaks.worst_rise(units, saved, bounds, stages.may_be_empty, ledger)
     held_always = peaks.buffers(units, stages.behind * stream, stages.may_be_empty, ledger)
@@ -88,6 +89,7 @@ def activations(
 
 
 def _held_at_once(
+    moments: tuple[Holding, ...],
     units: tuple[Held, ...],
     saved: Mapping[str, Terms],
     stages: Stages,
@@ -96,7 +98,6 @@ def _held_at_once(
     ledger: Ledger,
 ) -> Expr:
     """Bytes of all micro-batches in flight, saved or waiting for a weight gradient, at the fullest moment."""
-    moments = holdings(stages.chunks, structure, ledger)
     if stages.chunks > 1:
         chunks = [_saved_by_chunk(k, units, ledger) for k in range(stages.chunks)]
         held = [h.comes * sympy.Add(*(f * s for f, s in zip(h.saved, chunks, strict=True))) for h in moments]
