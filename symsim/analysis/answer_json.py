@@ -152,6 +152,10 @@ def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
         out.append("offload: transfers hide behind compute, which takes a link to the host of offload.bandwidth")
     if values["precision"] in QUANTISED_PRECISIONS:
         out.append(f"precision = {values['precision']}: attention, norms, embedding, router and head stay in bf16")
+    if values["schedule"] in ("zb_v", "dualpipe"):
+        out.append(f"schedule = {values['schedule']}: delayed weight gradients stand below the peak")
+    if values["schedule"] == "dualpipe":
+        out.append("schedule = dualpipe: gradients are exchanged between the two copies of the model in no time")
     if machine is not None:
         out.append(f"machine figures of {machine.name}: see its system file for each source")
         out += machine.assumptions

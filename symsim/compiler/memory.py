@@ -44,6 +44,7 @@ def activations(
 
     ``stream`` is the size of the residual stream.
     """
+    moments = holdings(stages.chunks, structure, ledger)
     saved: dict[str, Terms] = {}
     for held in units:
         own = saved[held.suffix] = total(t.bytes for t in held.phased.kept)
@@ -53,7 +54,7 @@ def activations(
     copied = offload.activations(units, stages.may_be_empty, ledger)
     one = sympy.Add(*(h.kept_count * ledger.value(f"A{h.suffix}") for h in units))
     ledger.define("S", one, "saved by the stage for one micro-batch", "bytes", "memory")
-    held = _held_at_once(units, saved, stages, bounds, structure, ledger)
+    held = _held_at_once(moments, units, saved, stages, bounds, structure, ledger)
     ledger.define("activations", held, "saved activations", "bytes", "memory")
     met = handed(stages, stream, structure)
     worst = peaks.worst_rise(units, saved, met, bounds, stages.may_be_empty, structure, ledger)
@@ -87,6 +88,7 @@ def handed(stages: Stages, stream: Expr, structure: Structure) -> Expr:
 
 
 def _held_at_once(
+    moments: tuple[Holding, ...],
     units: tuple[Held, ...],
     saved: Mapping[str, Terms],
     stages: Stages,
@@ -95,7 +97,6 @@ def _held_at_once(
     ledger: Ledger,
 ) -> Expr:
     """Bytes of all micro-batches in flight, saved or waiting for a weight gradient, at the fullest moment."""
-    moments = holdings(stages.chunks, structure, ledger)
     if stages.chunks > 1:
         chunks = [_saved_by_chunk(k, units, ledger) for k in range(stages.chunks)]
         held = [h.comes * sympy.Add(*(f * s for f, s in zip(h.saved, chunks, strict=True))) for h in moments]

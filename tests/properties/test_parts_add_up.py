@@ -11,6 +11,8 @@ from symsim.analysis.evaluate import Answer, evaluator
 from symsim.analysis.load import question
 from symsim.compiler.pipeline import compile_cost
 from symsim.compiler.simplify import terms
+from symsim.machine.bind import bind
+from symsim.records.strategy import CHOICES
 from symsim.symbols import symbol
 from tests.properties.points import CASES, Case, legal_sizes, load
 
@@ -102,6 +104,24 @@ def test_hardware_flops_are_those_of_all_ranks() -> None:
     values = compiled.scalar(asked.plan.sizes, None)
     assert values["flops.hardware_per_iteration"] == values["flops.model_per_iteration"]
     assert values["flops.model_per_iteration"] == 3 * values["flops.forward_per_token"] * 8 * 4096
+
+
+@pytest.mark.parametrize("schedule", CHOICES["schedule"].words)
+def test_every_schedule_does_the_same_work(schedule: str) -> None:
+    """Only its bubble tells the time of a schedule from another's; ranks of DualPipe hold two stages."""
+    vp = 2 if schedule == "interleaved" else 1
+    asked = question("llama3_8b", f"world=4,pp=4,gbs=16,seq=4096,vp={vp},schedule={schedule}", "h100_sxm")
+    assert asked.system is not None
+    compiled = evaluator(asked.model, asked.plan.structure)
+    assert not compiled.broken(asked.plan.sizes)
+    values = compiled.scalar(asked.plan.sizes, bind(asked.system, compiled.program.inputs))
+    plain = question("llama3_8b", "world=4,pp=4,gbs=16,seq=4096", "h100_sxm")
+    base = evaluator(plain.model, plain.plan.structure).scalar(plain.plan.sizes, None)
+    assert values["flops.hardware_per_iteration"] == base["flops.hardware_per_iteration"]
+    parts = sum(values[f"time.{n}"] for n in BREAKDOWN if f"time.{n}" in values)
+    assert math.isclose(parts, values["time.iteration"], rel_tol=1e-12)
+    held = sum(Answer(values, 4).of_stage("P"))
+    assert held == sum(Answer(base, 4).of_stage("P")) * (2 if schedule == "dualpipe" else 1)
 
 
 def test_full_recomputation_adds_one_forward_pass_of_the_layers() -> None:
