@@ -8,6 +8,7 @@ from typing import Any
 from symsim.analysis.evaluate import Answer
 from symsim.analysis.load import Question
 from symsim.machine.bind import Machine
+from symsim.units import bytes_text
 
 MEMORY_PARTS = ("weights", "gradients", "optimizer", "activations", "workspace")
 BREAKDOWN = (
@@ -58,7 +59,7 @@ def document(asked: Question, found: Answer, machine: Machine | None) -> dict[st
         "time": None if machine is None else _time(found),
         "throughput": None if machine is None else _throughput(found),
         "assumptions": list(assumptions(asked, machine)),
-        "warnings": warnings(asked, fits),
+        "warnings": warnings(asked, fits, values.get("memory.device")),
     }
 
 
@@ -69,11 +70,9 @@ def _parameters(found: Answer) -> list[dict[str, int]]:
 
 
 def _memory_stages(found: Answer) -> list[dict[str, Any]]:
-    columns = {n: found.of_stage(n) for n in (*MEMORY_PARTS, "peak")}
-    return [
-        {**{n: _plain(columns[n][k]) for n in MEMORY_PARTS}, "overhead": 0, "peak": _plain(columns["peak"][k])}
-        for k in range(found.stages)
-    ]
+    names = (*MEMORY_PARTS, "overhead", "peak")
+    columns = {n: found.of_stage(n) if n in found.values else [0] * found.stages for n in names}
+    return [{n: _plain(columns[n][k]) for n in names} for k in range(found.stages)]
 
 
 def moment(found: Answer, stage: int) -> str:
@@ -135,7 +134,6 @@ def _plain(value: Any) -> Any:
 
 
 WITHOUT_EFFECT: dict[str, tuple[object, str]] = {
-    "framework": ("megatron", "Megatron's rules are used"),
     "moe_dispatch": ("all_to_all", "all_to_all is used"),
     "cuda_graph": (False, "launch gaps are not modelled"),
 }
@@ -150,7 +148,10 @@ def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
         share = values["moe_imbalance"]
         even = "the routed tokens are spread evenly over the experts"
         out.append(even if share == 1 else f"the busiest expert has {share} times the mean of the tokens")
-    out.append("peak allocated: CUDA context, communication library and fragmentation are not in it")
+    beside = "CUDA context, communication library and fragmentation are not in it"
+    out.append(f"peak allocated: {beside}" + ("" if machine is None else " but stated beside it, as overhead"))
+    if values["framework"] != "megatron":
+        out.append(f"framework = {values['framework']}: what its profile does not state is as in Megatron")
     for name, (default, instead) in WITHOUT_EFFECT.items():
         if values[name] != default:
             out.append(f"{name} = {values[name]} has no effect yet: {instead}")
@@ -169,11 +170,16 @@ def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
     return tuple(out)
 
 
-def warnings(asked: Question, fits: bool | None) -> list[str]:
+def warnings(asked: Question, fits: bool | None, device: float | None) -> list[str]:
+    """``device``: what the fullest device would show as used, where a machine is given."""
     values = asked.plan.values
     out: list[str] = []
     if fits is False:
         out.append("the peak is above the memory of the machine")
+    elif device is not None and asked.system is not None:
+        short = device - asked.system.figures["memory.capacity"].value
+        if short > 0:
+            out.append(f"the peak fits, but with the overhead beside it the machine lacks {bytes_text(short)}")
     dims = asked.model.dimensions
     if "experts" not in dims and (values["ep"], values["etp"]) != (1, 1):
         out.append("the model has no experts: ep and etp change nothing")

@@ -8,15 +8,16 @@ from fractions import Fraction
 import sympy
 from sympy import Expr, Integer
 
-from symsim.compiler import peaks
+from symsim.compiler import framework, peaks
 from symsim.compiler.in_flight import LATE_WEIGHTS, Holding, holdings
 from symsim.compiler.late_weights import waiting
 from symsim.compiler.ledger import Ledger
+from symsim.compiler.profile import Profile
 from symsim.compiler.simplify import Bounds, Terms, dominates, tidy, total
 from symsim.compiler.stages import Stages
 from symsim.compiler.units import Held
 from symsim.elements import element_bytes
-from symsim.functions import maximum, minimum, stage_max
+from symsim.functions import equal, maximum, minimum, stage_max, stage_sum
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
@@ -61,6 +62,7 @@ def activations(
     stream: Expr,
     bounds: Bounds,
     structure: Structure,
+    profile: Profile,
     ledger: Ledger,
 ) -> None:
     """Saved bytes, what one micro-batch adds at its worst moment, and the peak of the stage.
@@ -78,13 +80,20 @@ def activations(
     ledger.define("S", one, "saved by the stage for one micro-batch", "bytes", "memory")
     held = _held_at_once(units, saved, stages, bounds, structure, ledger)
     ledger.define("activations", held, "saved activations", "bytes", "memory")
+    beside = framework.held_beside(profile, structure, stages, stream, ledger)
+    others = framework.rises(profile, structure, ledger)
     worst = peaks.worst_rise(units, saved, bounds, stages.may_be_empty, ledger)
-    held_always = peaks.buffers(units, stages.behind * stream, stages.may_be_empty, ledger)
+    if others:
+        worst = maximum(worst, *others)
+    held_always = beside + peaks.buffers(units, stages.behind * stream, stages.may_be_empty, ledger)
     meaning = "buffers, and above S at the worst moment"
     ledger.define("workspace", held_always + worst, meaning, "bytes", "memory")
     names = ("weights", "gradients", "optimizer", "activations", "workspace")
     ledger.define("peak", sympy.Add(*(symbol(n) for n in names)), "peak allocated", "bytes", "memory")
     ledger.define("memory.peak", stage_max(symbol("peak")), "peak of the fullest stage", "bytes", "memory")
+    if profile["first_rank_reports"]:
+        first = stage_sum(equal(symbol("i"), 0) * symbol("peak"))
+        ledger.define("memory.reported", first, "peak that the framework logs: on the first stage", "bytes", "memory")
 
 
 def _held_at_once(
