@@ -31,9 +31,11 @@ def held_beside(profile: Profile, structure: Structure, stages: Stages, stream: 
         items.append(
             ledger.define("buckets", buckets, "buckets of all gradients for their reduction", "bytes", "memory")
         )
-    if profile["gathered_copy"] and zero in (1, 2):
-        copy = sum((weight * e * several for e, several in _replicated(ledger)), Integer(0))
-        items.append(ledger.define("gathered", copy, "flat copy of the gathered weights", "bytes", "memory"))
+    if profile["late_sequences"] and zero > 0:
+        late = sympy.sympify(profile["late_sequences"]) * less(1, symbol("dp") * symbol("cp")) * symbol("S")
+        items.append(
+            ledger.define("late", late / symbol("mbs"), "saved tensors that are freed late", "bytes", "memory")
+        )
     if profile["gradients_beside"] == "kept" and _narrow(structure):
         kept = weight * (ledger.value("P") + ledger.value("P_expert"))
         items.append(ledger.define("narrow_gradients", kept, "gradients beside their buffer", "bytes", "memory"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from symsim.diagnostics import Diagnostic, InputError, error, nearest
 from symsim.language.expressions import Plain, Value, describe, evaluate
-from symsim.language.library import Library
+from symsim.language.library import Library, library_of
 from symsim.records.strategy import Structure
 
 BASE = "megatron"
@@ -40,10 +40,10 @@ def profile_of(library: Library, structure: Structure) -> Profile:
         InputError: a profile states a fact that there is not, or one of another kind.
     """
     name = str(structure["framework"])
-    facts = _stated(library, BASE)
-    own = _stated(library, name) if name in library.profiles else {}
+    facts = _stated(library_of(), BASE)
+    own = _stated(library, name)
     problems: list[Diagnostic] = []
-    for fact in library.profiles[name].facts if name in library.profiles else ():
+    for fact in library.profiles[name].facts:
         if fact.name not in facts:
             message = f"unknown name '{fact.name}'"
             problems += error("E203", message, fact.place, nearest(fact.name, facts)).diagnostics
