@@ -36,13 +36,8 @@ def device(profile: Profile, ledger: Ledger) -> None:
     sets = sympy.sympify(profile["communicator_sets"])
     model = less(1, symbol("tp") * symbol("pp"))
     count = less(1, symbol("world")) + model + sets * sympy.Add(*(less(1, r) for r in ranks))
-    ledger.define("communicators", count, "communicators of one rank", "", "memory")
     buffers = ledger.define(
-        "communication",
-        symbol("memory.communicator") * symbol("communicators"),
-        "buffers of the communication library",
-        "bytes",
-        PART,
+        "communication", symbol("memory.communicator") * count, "buffers of the communication library", "bytes", PART
     )
     context = ledger.define("context", symbol("memory.context"), "CUDA context and loaded kernels", "bytes", PART)
     used = symbol("reserved") + buffers + context
