@@ -78,6 +78,17 @@ VOCABULARY: dict[str, Entry] = {
         # machine: other dotted names are spelled out by themselves
         Entry("gpus_per_node", r"\mathit{gpus\_per\_node}", "GPUs of one node"),
         Entry("memory.capacity", r"\mathrm{memory{.}capacity}", "memory of one GPU", "bytes", "amount"),
+        Entry("memory.context", r"\mathrm{memory{.}context}", "CUDA context and loaded kernels", "bytes", "amount"),
+        Entry(
+            "memory.communicator", r"\mathrm{memory{.}communicator}", "buffers of one communicator", "bytes", "amount"
+        ),
+        Entry(
+            "memory.fragmentation",
+            r"\mathrm{memory{.}fragmentation}",
+            "share of the peak that the allocator holds besides",
+            "",
+            "amount",
+        ),
         Entry("hbm.bandwidth", r"\mathrm{hbm{.}bandwidth}", "memory bandwidth of one GPU", "B/s", "amount"),
         Entry("hbm.efficiency", r"\mathrm{hbm{.}efficiency}", "share of it that kernels reach", "", "amount"),
         Entry("hbm.latency", r"\mathrm{hbm{.}latency}", "start and end of a memory-bound kernel", "s", "amount"),

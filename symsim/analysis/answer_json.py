@@ -10,6 +10,7 @@ from symsim.analysis.load import Question
 from symsim.analysis.peak_moment import in_words, peak_moment
 from symsim.elements import QUANTISED_PRECISIONS
 from symsim.machine.bind import Machine
+from symsim.units import bytes_text
 
 MEMORY_PARTS = ("weights", "gradients", "optimizer", "activations", "workspace")
 BREAKDOWN = (
@@ -57,7 +58,7 @@ def document(asked: Question, found: Answer, machine: Machine | None) -> dict[st
         "time": None if machine is None else _time(found),
         "throughput": None if machine is None else _throughput(found),
         "assumptions": list(assumptions(asked, machine)),
-        "warnings": [*warnings(asked, fits), *slow_link(asked, found, machine)],
+        "warnings": [*warnings(asked, fits, values.get("memory.device")), *slow_link(asked, found, machine)],
     }
 
 
@@ -76,11 +77,9 @@ def _parameters(found: Answer) -> list[dict[str, int]]:
 
 
 def _memory_stages(found: Answer) -> list[dict[str, Any]]:
-    columns = {n: found.of_stage(n) for n in (*MEMORY_PARTS, "peak")}
-    return [
-        {**{n: plain(columns[n][k]) for n in MEMORY_PARTS}, "overhead": 0, "peak": plain(columns["peak"][k])}
-        for k in range(found.stages)
-    ]
+    names = (*MEMORY_PARTS, "overhead", "peak")
+    columns = {n: found.of_stage(n) if n in found.values else [0] * found.stages for n in names}
+    return [{n: plain(columns[n][k]) for n in names} for k in range(found.stages)]
 
 
 def _time(found: Answer) -> dict[str, Any]:
@@ -128,7 +127,6 @@ def plain(value: Any) -> Any:
 
 
 WITHOUT_EFFECT: dict[str, tuple[object, str]] = {
-    "framework": ("megatron", "Megatron's rules are used"),
     "cuda_graph": (False, "launch gaps are not modelled"),
 }
 """Choices that no formula uses yet: their default, and what is done instead."""
@@ -142,7 +140,10 @@ def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
         share = values["moe_imbalance"]
         even = "the routed tokens are spread evenly over the experts"
         out.append(even if share == 1 else f"the busiest expert has {share} times the mean of the tokens")
-    out.append("peak allocated: CUDA context, communication library and fragmentation are not in it")
+    beside = "CUDA context, communication library and fragmentation are not in it"
+    out.append(f"peak allocated: {beside}" + ("" if machine is None else " but stated beside it, as overhead"))
+    if values["framework"] != "megatron":
+        out.append(f"framework = {values['framework']}: what its profile does not state is as in Megatron")
     for name, (default, instead) in WITHOUT_EFFECT.items():
         if values[name] != default:
             out.append(f"{name} = {values[name]} has no effect yet: {instead}")
@@ -172,11 +173,16 @@ def slow_link(asked: Question, found: Answer, machine: Machine | None) -> list[s
     return [f"the link to the host ({link.value / 1e9:.3g} GB/s) does not hide offloading ({needed / 1e9:.3g} GB/s)"]
 
 
-def warnings(asked: Question, fits: bool | None) -> list[str]:
+def warnings(asked: Question, fits: bool | None, device: float | None) -> list[str]:
+    """``device``: what the fullest device would show as used, where a machine is given."""
     values = asked.plan.values
     out: list[str] = []
     if fits is False:
         out.append("the peak is above the memory of the machine")
+    elif device is not None and asked.system is not None:
+        short = device - asked.system.figures["memory.capacity"].value
+        if short > 0:
+            out.append(f"the peak fits, but with the overhead beside it the machine lacks {bytes_text(short)}")
     dims = asked.model.dimensions
     if "experts" not in dims and (values["ep"], values["etp"]) != (1, 1):
         out.append("the model has no experts: ep and etp change nothing")

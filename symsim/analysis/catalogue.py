@@ -77,6 +77,7 @@ def _library() -> tuple[list[str], Rows]:
         ("block", library.blocks),
         ("operator", library.operators),
         ("optimizer", library.optimizers),
+        ("profile", library.profiles),
         ("definition", library.defines),
     ):
         for name, item in items.items():

@@ -65,7 +65,7 @@ def explanation(
         },
         "lower": None if nearby is None else [_lower(n, found, capacity) for n in nearby],
         "assumptions": list(assumptions(asked, None)),
-        "warnings": warnings(asked, fits),
+        "warnings": warnings(asked, fits, found.values.get("memory.device")),
     }
 
 

@@ -39,7 +39,7 @@ def formulas(
     kept = _kept(asked, keep)
     details = per in ("layer", "operator", "moment")
     cost = compile_cost(asked.model, asked.plan.structure, kept, details, moments=per == "moment")
-    wanted = _wanted(cost, show, per or ("total" if show == "time" else "stage"))
+    wanted = _wanted(cost, show, per or ("total" if show == "time" else "stage"), asked.system is not None)
     chosen = _closure(cost, wanted, frozenset() if whole else HIDDEN.get(per or "total", frozenset()))
     if asked.system is not None:
         chosen = (*_figures(asked, cost, chosen), *chosen)
@@ -91,19 +91,25 @@ _LAYERS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _wanted(cost: CostModel, show: str, per: str) -> list[str]:
+_DEVICE = ("memory.device", "memory.used")
+"""Parts of memory that need a machine; they are shown where one is given."""
+
+
+def _wanted(cost: CostModel, show: str, per: str, on_machine: bool) -> list[str]:
     parts = SHOWN[:-1] if show == "all" else (show,)
     names = [d.name for d in cost.definitions]
     out = [d.name for d in cost.definitions if d.part == "sizes"] if show == "all" else []
     for part in parts:
         if per in ("operator", "moment"):
-            out += [d.name for d in cost.definitions if d.part.partition(".")[0] == part]
+            out += [d.name for d in cost.definitions if d.part.partition(".")[0] == part and d.part not in _DEVICE]
         elif per == "layer":
             out += [n for n in names if any(n == s or n.startswith((f"{s}_", f"{s}.")) for s in _LAYERS[part])]
         elif per == "stage":
             out += [n for n in _STAGES[part] if n in names]
         else:
             out += [n for n in _TOTALS[part] if n in names]
+        if part == "memory" and on_machine and per != "layer":
+            out += [d.name for d in cost.definitions if d.part in _DEVICE]
         if part == "communication":
             out += [n for n in names if n.startswith("sent.") and _deep_enough(n, per)]
             out += [n for n in ("offload.bytes", "offload.step") if n in names and per != "layer"]

@@ -43,7 +43,7 @@ def load_cases(path: Path) -> list[dict[str, Any]]:
     return cases
 
 
-_TIMED = ("iteration_s", "tflops_per_gpu_full_attention")
+_TIMED = ("iteration_s", "tflops_per_gpu_full_attention", "peak_reserved_bytes", "device_used_bytes")
 """Predictions that need a machine."""
 
 _FIELDS: Mapping[str, tuple[Any, bool]] = {
@@ -139,10 +139,12 @@ def _text(value: Any) -> str:
 PREDICTIONS: Mapping[str, Callable[[Answer], Any]] = {
     "iteration_s": lambda found: found.values["time.iteration"],
     "tflops_per_gpu_full_attention": lambda found: found.values["throughput.model_flops_per_gpu"] / 1e12,
-    "peak_allocated_bytes": lambda found: found.values["memory.peak"],
+    "peak_allocated_bytes": lambda found: found.values.get("memory.reported", found.values["memory.peak"]),
     "stage_peak_allocated_bytes": lambda found: list(found.of_stage("peak")),
     "last_rank_peak_allocated_bytes": lambda found: found.of_stage("peak")[-1],
     "last_rank_static_bytes": lambda found: found.of_stage("static")[-1],
+    "peak_reserved_bytes": lambda found: found.values["memory.reserved"],
+    "device_used_bytes": lambda found: found.values["memory.device"],
 }
 """What is predicted of the quantities that a case may have measured."""
 

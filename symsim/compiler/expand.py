@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import sympy
 
 from symsim.compiler.operators import OperatorCall
+from symsim.compiler.profile import profile_of
 from symsim.compiler.rules import in_sizes, rule_of
 from symsim.compiler.scope import BlockScope, Surroundings
 from symsim.diagnostics import Diagnostic, InputError, Place, Source, error, nearest
@@ -58,7 +59,7 @@ def expand(
 
 
 def _surroundings(model: Model, library: Library, structure: Structure, kept: frozenset[str]) -> Surroundings:
-    values: dict[str, Value] = {}
+    values: dict[str, Value] = {**profile_of(library, structure).facts}
     known: dict[sympy.Symbol, int] = {}
     for name in ("tp", "cp", "ep", "etp", "mbs", "seq"):
         values[name] = symbol(name)

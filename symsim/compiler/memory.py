@@ -7,14 +7,15 @@ from collections.abc import Mapping
 import sympy
 from sympy import Expr, Integer
 
-from symsim.compiler import offload, peaks
+from symsim.compiler import framework, offload, peaks
 from symsim.compiler.in_flight import LATE_WEIGHTS, Holding, holdings
 from symsim.compiler.late_weights import waiting
 from symsim.compiler.ledger import Ledger
+from symsim.compiler.profile import Profile
 from symsim.compiler.simplify import Bounds, Terms, dominates, tidy, total
 from symsim.compiler.stages import Stages
 from symsim.compiler.units import Held
-from symsim.functions import less, maximum, stage_max
+from symsim.functions import equal, less, maximum, stage_max, stage_sum
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
@@ -38,6 +39,7 @@ def activations(
     stream: Expr,
     bounds: Bounds,
     structure: Structure,
+    profile: Profile,
     ledger: Ledger,
 ) -> None:
     """Saved bytes, what one micro-batch adds at its worst moment, and the peak of the stage.
@@ -58,12 +60,19 @@ def activations(
     ledger.define("activations", held, "saved activations", "bytes", "memory")
     met = handed(stages, stream, structure)
     worst = peaks.worst_rise(units, saved, met, bounds, stages.may_be_empty, structure, ledger)
-    held_always = copied + peaks.buffers(units, sent_gradient(stages, stream), stages.may_be_empty, ledger)
+    others = framework.rises(profile, structure, ledger)
+    if others:
+        worst = maximum(worst, *others)
+    beside = copied + framework.held_beside(profile, structure, stages, stream, ledger)
+    held_always = beside + peaks.buffers(units, sent_gradient(stages, stream), stages.may_be_empty, ledger)
     meaning = "buffers, and above S at the worst moment"
     ledger.define("workspace", held_always + worst, meaning, "bytes", "memory")
     names = ("weights", "gradients", "optimizer", "activations", "workspace")
     ledger.define("peak", sympy.Add(*(symbol(n) for n in names)), "peak allocated", "bytes", "memory")
     ledger.define("memory.peak", stage_max(symbol("peak")), "peak of the fullest stage", "bytes", "memory")
+    if profile["first_rank_reports"]:
+        first = stage_sum(equal(symbol("i"), 0) * symbol("peak"))
+        ledger.define("memory.reported", first, "peak that the framework logs: on the first stage", "bytes", "memory")
 
 
 def sent_gradient(stages: Stages, stream: Expr) -> Expr:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy
 from sympy import Expr
 
-from symsim.compiler import memory, offload, schedule, sharding, work
+from symsim.compiler import device, memory, offload, schedule, sharding, work
 from symsim.compiler.details import details as by_operator
 from symsim.compiler.expand import Definitions, expand
 from symsim.compiler.in_flight import SPLIT_BACKWARD, schedule_rules
@@ -14,6 +14,7 @@ from symsim.compiler.moments import moments as by_moment
 from symsim.compiler.optimizer import optimizer_states
 from symsim.compiler.phases import check_regions
 from symsim.compiler.placement import check_layout
+from symsim.compiler.profile import profile_of
 from symsim.compiler.rules import divides
 from symsim.compiler.simplify import bounds_of
 from symsim.compiler.stages import stages
@@ -53,7 +54,8 @@ def compile_cost(
     check_layout(graph.layers, int(model.dimensions.get("mtp_layers", 0)), structure)
     with timed("stages"):
         _sizes(named, ledger)
-        held = stages(graph, structure, ledger)
+        profile = profile_of(library, structure)
+        held = stages(graph, structure, profile, ledger)
         units = held_units(held, structure)
     with timed("memory"):
         stream = graph.epilogue.input.bytes if graph.epilogue.input is not None else sympy.Integer(0)
@@ -62,8 +64,9 @@ def compile_cost(
         memory.parameters(held, ledger)
         work.model_totals(graph, vocab, ledger)
         sharding.states(held, structure, optimizer, ledger)
-        memory.activations(units, held, stream, bounds_of(rules), structure, ledger)
+        memory.activations(units, held, stream, bounds_of(rules), structure, profile, ledger)
         offload.host(structure, ledger)
+        device.device(profile, ledger)
     with timed("work"):
         work.hardware_flops(units, ledger)
         work.messages(units, stream, structure, ledger)

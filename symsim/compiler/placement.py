@@ -7,15 +7,17 @@ a position is the schedule's matter (``compiler/stages.py``).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import sympy
 from sympy import Expr, Integer
 
 from symsim.compiler.ledger import Ledger
+from symsim.compiler.profile import Profile
 from symsim.compiler.rules import divides, make_rule
 from symsim.diagnostics import error
-from symsim.functions import at_most, equal, less, maximum, where
+from symsim.functions import at_most, equal, less, maximum, minimum, remainder, where
 from symsim.language.layout import Layout, parse_layout
 from symsim.records.cost import Rule
 from symsim.records.strategy import Structure
@@ -63,14 +65,17 @@ class Placement:
     may_be_empty: bool = False
 
 
-def placement(layers: Expr, turns: Expr, structure: Structure, ledger: Ledger) -> Placement:
+def placement(
+    layers: Expr, turns: Expr, structure: Structure, profile: Profile, head_work: Expr, ledger: Ledger
+) -> Placement:
     """The rule by which the ``layers`` of a model are spread over the stages.
 
-    ``turns`` is vp, as a number or as its symbol. A new rule is one more function here: it says where
-    stage (turn, position) begins and how many layers it holds; everything else follows.
+    ``turns`` is vp, as a number or as its symbol; ``head_work`` is the GEMM work of the head in layers. A
+    new rule is one more function here: it says where stage (turn, position) begins and how many layers it
+    holds; everything else follows. What the strategy says comes before what the framework does by itself.
 
     Source: Megatron-Core, transformer_block.get_num_layers_to_build and
-    transformer_layer.get_transformer_layer_offset.
+    transformer_layer.get_transformer_layer_offset; of the other frameworks, models/library/frameworks.sym.
     """
     if structure["layout"] is not None:
         return written_out(parse_layout(str(structure["layout"])), turns, ledger)
@@ -79,15 +84,74 @@ def placement(layers: Expr, turns: Expr, structure: Structure, ledger: Ledger) -
     embedding, loss = int(bool(structure["embedding_in_split"])), int(bool(structure["loss_in_split"]))
     if embedding or loss:
         return ends_as_layers(layers, turns, embedding, loss)
-    return evenly(layers, turns)
+    return _BY_SPLIT[str(profile["layer_split"])](layers, symbol("pp") * turns, turns, head_work)
 
 
-def evenly(layers: Expr, turns: Expr) -> Placement:
+def evenly(layers: Expr, stages: Expr, turns: Expr, head_work: Expr) -> Placement:
     """Every stage holds layers/(pp·vp)."""
     pp = symbol("pp")
-    share = layers / (pp * turns)
-    rule = divides(pp * turns, layers, "layers are spread evenly over pp·vp chunks (or give first_stage_layers)")
+    share = layers / stages
+    rule = divides(stages, layers, "layers are spread evenly over pp·vp chunks (or give first_stage_layers)")
     return Placement(lambda turn, at: (turn * pp + at.index) * share, lambda turn, at: share, (rule,))
+
+
+def in_front(layers: Expr, stages: Expr, turns: Expr, head_work: Expr) -> Placement:
+    """Embedding and head count as a layer each; what is left over goes to the first stages, one each."""
+    items = layers + 2
+    return _spread(
+        layers, turns, lambda k: k * sympy.floor(items / stages) + minimum(k, remainder(items, stages)), Integer(1)
+    )
+
+
+def at_the_back(layers: Expr, stages: Expr, turns: Expr, head_work: Expr) -> Placement:
+    """Layers that are left over go to the last stages, one each."""
+    plain = stages - remainder(layers, stages)
+    return _spread(layers, turns, lambda k: k * sympy.floor(layers / stages) + maximum(k - plain, 0), Integer(0))
+
+
+def filled(layers: Expr, stages: Expr, turns: Expr, head_work: Expr) -> Placement:
+    """Each stage is filled to ⌈items/stages⌉ before the next begins.
+
+    Embedding and head are items too where the layers alone cannot be spread evenly: that is when a run
+    asks for it (partition_method type:transformer|embedding).
+    """
+    embedding = 1 - equal(remainder(layers, stages), 0)
+    return _spread(layers, turns, lambda k: k * sympy.ceiling((layers + 2 * embedding) / stages), embedding)
+
+
+def by_work(layers: Expr, stages: Expr, turns: Expr, head_work: Expr) -> Placement:
+    """A stage ends with the layer by which the model has done its share of the work.
+
+    The embedding does none; the head does ``head_work`` of a layer's.
+    """
+    return _spread(layers, turns, lambda k: sympy.ceiling(k * (layers + head_work) / stages), Integer(0))
+
+
+_BY_SPLIT: Mapping[str, Callable[[Expr, Expr, Expr, Expr], Placement]] = {
+    "even": evenly,
+    "front": in_front,
+    "back": at_the_back,
+    "filled": filled,
+    "by_work": by_work,
+}
+"""The rules that a profile may name as its ``layer_split``."""
+
+
+def _spread(layers: Expr, turns: Expr, before: Callable[[Expr], Expr], embedding: Expr) -> Placement:
+    """``before(k)`` items lie on the first k stages, of them ``embedding`` that are no layers."""
+
+    def first(k: Expr, behind_first: Expr) -> Expr:
+        return minimum(layers, before(k) - embedding * behind_first)
+
+    def start(turn: int, at: Position) -> Expr:
+        k = turn * symbol("pp") + at.index
+        return first(k, at.behind_first if turn == 0 else Integer(1))
+
+    def held(turn: int, at: Position) -> Expr:
+        k = turn * symbol("pp") + at.index
+        return first(k + 1, Integer(1)) - start(turn, at)
+
+    return Placement(start, held, (), alike=turns == 1, may_be_empty=True)
 
 
 def ends_as_layers(layers: Expr, turns: Expr, embedding: int, loss: int) -> Placement:

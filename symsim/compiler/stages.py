@@ -15,6 +15,8 @@ from sympy import Expr, Integer
 
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.placement import Placement, Position, forward, mirrored, placement
+from symsim.compiler.profile import Profile
+from symsim.compiler.simplify import tidy, total
 from symsim.functions import less, maximum, minimum, remainder
 from symsim.records.cost import Rule
 from symsim.records.graph import Graph, Slot, Unit
@@ -97,14 +99,14 @@ class _Chunk:
         return end if end.has(sympy.Function) else sympy.factor(end)
 
 
-def stages(graph: Graph, structure: Structure, ledger: Ledger) -> Stages:
+def stages(graph: Graph, structure: Structure, profile: Profile, ledger: Ledger) -> Stages:
     """Count the layers of each kind on rank ``i`` of the pipeline.
 
     Source: Megatron-Core, transformer_block.get_num_layers_to_build.
     """
     runs = _runs(graph.slots)
     single = len({r.unit.name for r in runs}) == 1
-    chunks, placed, alike = _chunks(graph.layers, single, structure, ledger)
+    chunks, placed, alike = _chunks(graph, single, structure, profile, ledger)
     by_block = "recompute_layers" in structure.symbols and structure["recompute_method"] == "block"
     again = symbol("recompute_layers") if by_block and structure["recompute"] == "full" else None
     kinds = _kinds(runs, chunks, single, graph.layers, None if again is None else alike * again)
@@ -129,22 +131,25 @@ def stages(graph: Graph, structure: Structure, ledger: Ledger) -> Stages:
     return Stages(tuple(parts), placed.rules, placed.may_be_empty, len(chunks), alike, copies, behind, ahead)
 
 
-def _chunks(layers: Expr, single: bool, structure: Structure, ledger: Ledger) -> tuple[list[_Chunk], Placement, Expr]:
+def _chunks(
+    graph: Graph, single: bool, structure: Structure, profile: Profile, ledger: Ledger
+) -> tuple[list[_Chunk], Placement, Expr]:
     """The chunks of rank ``i``, where they lie, and how many equal ones each of them stands for.
 
     Where all layers are of a ``single`` kind and all chunks of a rank hold equally many, one stands for
     all of them and vp stays a symbol.
     """
+    head = _head_work(graph)
     if single and "vp" in structure.symbols and structure["schedule"] == "interleaved":
         vp = symbol("vp")
-        placed = placement(layers, vp, structure, ledger)
+        placed = placement(graph.layers, vp, structure, profile, head, ledger)
         if placed.alike:
             at = forward()
             whole = _Chunk(Integer(0), vp * placed.held(0, at), at.is_first, at.is_last, at.behind_first, "")
             return [whole], placed, vp
     places = _places(structure)
     turns = Integer(1 + max(turn for turn, _ in places))
-    placed = placement(layers, turns, structure, ledger)
+    placed = placement(graph.layers, turns, structure, profile, head, ledger)
     chunks = [
         _Chunk(
             Integer(0) if single else placed.first(turn, at),
@@ -157,6 +162,16 @@ def _chunks(layers: Expr, single: bool, structure: Structure, ledger: Ledger) ->
         for k, (turn, at) in enumerate(places)
     ]
     return chunks, placed, Integer(1)
+
+
+def _head_work(graph: Graph) -> Expr:
+    """Forward GEMM FLOPs of the head, in layers of the model's mean."""
+
+    def work(unit: Unit) -> Expr:
+        return tidy(total(k.flops for o in unit.operators for k in o.work["forward"].kernels if k.rate == "matmul"))
+
+    layers = sympy.Add(*(slot.repeats * work(slot.unit) for slot in graph.slots))
+    return sympy.Integer(0) if layers == 0 else sympy.cancel(work(graph.epilogue) * graph.layers / layers)
 
 
 def _places(structure: Structure) -> list[tuple[int, Position]]:

@@ -17,6 +17,8 @@ PART_TITLES: Final = {
     "params.operator": "parameters of each operator",
     "memory.operator": "memory of each operator",
     "memory.moment": "memory at each moment",
+    "memory.device": "from peak allocated to what the device shows",
+    "memory.used": "memory of the device",
     "flops": "floating-point operations",
     "flops.operator": "floating-point operations of each operator",
     "communication.operator": "messages of each operator",

@@ -289,6 +289,14 @@ class Builder:
     def _step(self, raw: Any, children: list[Any]) -> tree.Traffic:
         return tree.Traffic(self.build(children[0]), "hbm", self._place(raw))
 
+    def _profile(self, raw: Any, children: list[Any]) -> tree.ProfileItem:
+        title = next((_unquote(c) for c in children if isinstance(c, Token) and c.type == "STRING"), None)
+        return tree.ProfileItem(str(children[0]), title, self._all(children), self._place(children[0]))
+
+    def _fact(self, raw: Any, children: list[Any]) -> tree.Fact:
+        source = _unquote(children[2]) if len(children) > 2 else None
+        return tree.Fact(str(children[0]), self.build(children[1]), source, self._place(children[0]))
+
     # strategies and systems
 
     def _header(self, raw: Any, children: list[Any]) -> tree.Header:

@@ -29,17 +29,23 @@ _COLLECTIVES = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "sen
 _MEASURED = ("efficiency", "latency", "fixed")
 """Figures that a table may give."""
 _OF = {
-    "memory": ("capacity",),
+    "memory": ("capacity", "context", "communicator", "fragmentation"),
     "hbm": ("bandwidth", "efficiency", "latency"),
     "matmul": (*_PRECISIONS, "efficiency", "fp8_relative_efficiency"),
     "link": ("bandwidth", "span", *_MEASURED),
     "network": ("bandwidth", *_MEASURED),
     "host": ("bandwidth",),
 }
-_UNIT_OF = {"bandwidth": "B/s", "latency": "s", "fixed": "s", "capacity": "B", **dict.fromkeys(_PRECISIONS, "FLOP/s")}
+_UNIT_OF = {
+    "bandwidth": "B/s",
+    "latency": "s",
+    "fixed": "s",
+    **dict.fromkeys(("capacity", "context", "communicator"), "B"),
+    **dict.fromkeys(_PRECISIONS, "FLOP/s"),
+}
 _EXAMPLE_OF = {"B/s": "50 GB/s", "s": "5 us", "B": "80 GiB", "FLOP/s": "989 TFLOP/s", "": "0.8"}
 _WHOLE = ("gpus_per_node", "span")
-_MAY_BE_ZERO = ("latency", "fixed")
+_MAY_BE_ZERO = ("latency", "fixed", "context", "communicator", "fragmentation")
 MAX_FIGURE = 10**30
 
 _COLUMNS = {

@@ -24,6 +24,7 @@ class Library:
     blocks: Mapping[str, tree.BlockItem]
     operators: Mapping[str, tree.OperatorItem]
     optimizers: Mapping[str, tree.OptimizerItem]
+    profiles: Mapping[str, tree.ProfileItem]
     defines: Mapping[str, tree.DefineItem]
     models: Mapping[str, tree.ModelItem]
 
@@ -87,6 +88,7 @@ _KINDS: dict[type, str] = {
     tree.BlockItem: "blocks",
     tree.OperatorItem: "operators",
     tree.OptimizerItem: "optimizers",
+    tree.ProfileItem: "profiles",
     tree.DefineItem: "defines",
     tree.ModelItem: "models",
 }

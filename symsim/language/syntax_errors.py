@@ -14,7 +14,7 @@ from symsim.language.brackets import CLOSING, unclosed_around
 KINDS = {
     "strategy": "strategy",
     "system": "system",
-    **dict.fromkeys(("model", "family", "layer", "block", "operator", "optimizer", "define"), "model"),
+    **dict.fromkeys(("model", "family", "layer", "block", "operator", "optimizer", "profile", "define"), "model"),
 }
 """First word of a file → what the file is."""
 

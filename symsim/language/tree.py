@@ -378,6 +378,26 @@ class OptimizerItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that a framework does, and where that is to be seen."""
+
+    name: str
+    value: Expression
+    source: str | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileItem:
+    """A software profile: the facts of a framework."""
+
+    name: str
+    title: str | None
+    facts: tuple[Fact, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class DefineItem:
     """A named sub-expression of the formulas: ``define T = … "meaning"``."""
 
@@ -387,7 +407,7 @@ class DefineItem:
     place: Place
 
 
-Item = ModelItem | FamilyItem | BlockItem | OperatorItem | OptimizerItem | DefineItem
+Item = ModelItem | FamilyItem | BlockItem | OperatorItem | OptimizerItem | ProfileItem | DefineItem
 
 
 # --- strategies and systems ------------------------------------------------------------------

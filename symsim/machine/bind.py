@@ -20,7 +20,14 @@ class Machine:
     assumptions: tuple[str, ...]
 
 
-FALLBACKS = {"matmul.fp8_relative_efficiency": 1.0, "hbm.efficiency": 1.0, "hbm.latency": 0.0}
+FALLBACKS = {
+    "matmul.fp8_relative_efficiency": 1.0,
+    "hbm.efficiency": 1.0,
+    "hbm.latency": 0.0,
+    "memory.context": 0.0,
+    "memory.communicator": 0.0,
+    "memory.fragmentation": 0.0,
+}
 """What a system file may leave out, and what is taken then."""
 
 LINK_FALLBACKS = {"efficiency": 1.0, "latency": 0.0, "fixed": 0.0}

@@ -76,7 +76,8 @@ def print_question(result: dict[str, Any]) -> None:
 
 
 def _memory(memory: dict[str, Any]) -> None:
-    columns = ("weights", "gradients", "optimizer", "activations", "workspace", "peak")
+    known = any(stage["overhead"] for stage in memory["stages"])
+    columns = ("weights", "gradients", "optimizer", "activations", "workspace", "peak", *["overhead"] * known)
     rows = [[str(k), *(bytes_text(stage[c]) for c in columns)] for k, stage in enumerate(memory["stages"])]
     print_table(["stage", *columns], rows, "memory of one GPU, by pipeline stage")
     line = f"peak {bytes_text(memory['peak_bytes'])} on stage {memory['peak_stage']} ({memory['peak_moment']})"

@@ -1,0 +1,102 @@
+"""What a framework holds beside states, saved activations and the workspace of operators.
+
+Each item is there only where the profile states the fact behind it (``models/library/frameworks.sym``).
+"""
+
+from __future__ import annotations
+
+import sympy
+from sympy import Expr, Integer
+
+from symsim.compiler.ledger import Ledger
+from symsim.compiler.profile import Profile
+from symsim.compiler.simplify import tidy, total
+from symsim.compiler.stages import Stages
+from symsim.elements import ELEMENT_BYTES, element_bytes
+from symsim.functions import less
+from symsim.records.strategy import Structure
+from symsim.symbols import symbol
+
+
+def held_beside(profile: Profile, structure: Structure, stages: Stages, stream: Expr, ledger: Ledger) -> Expr:
+    """Bytes that stay allocated, as the sum of named items; 0 where the framework holds nothing more.
+
+    ``stream`` is the size of the residual stream between stages; needs the micro-batches in flight, ``f``.
+    """
+    weight = sympy.sympify(element_bytes("activation", str(structure["precision"])))
+    zero = int(structure["zero"])  # type: ignore[arg-type]
+    items: list[Expr] = []
+    if profile["reduction_copy"] and zero == 0:
+        buckets = sum((weight * e * several for e, several in _replicated(ledger)), Integer(0))
+        items.append(
+            ledger.define("buckets", buckets, "buckets of all gradients for their reduction", "bytes", "memory")
+        )
+    if profile["late_sequences"] and zero > 0:
+        late = sympy.sympify(profile["late_sequences"]) * less(1, symbol("dp") * symbol("cp")) * symbol("S")
+        items.append(
+            ledger.define("late", late / symbol("mbs"), "saved tensors that are freed late", "bytes", "memory")
+        )
+    if profile["gradients_beside"] == "kept" and _narrow(structure):
+        kept = weight * (ledger.value("P") + ledger.value("P_expert"))
+        items.append(ledger.define("narrow_gradients", kept, "gradients beside their buffer", "bytes", "memory"))
+    if profile["kept_outputs"]:
+        sent = ledger.value("f") * stages.ahead * stream
+        items.append(ledger.define("outputs", sent, "outputs that the next stage has", "bytes", "memory"))
+    if profile["embedding_copy"]:
+        first = stages.parts[0]
+        table = tidy(total(w.elements for o in first.unit.operators for w in o.weights))
+        copy = sympy.sympify(profile["embedding_copy"]) * less(1, symbol("pp")) * first.count * table
+        items.append(ledger.define("embedding_copy", copy, "copies of the embedding's table", "bytes", "memory"))
+    return sympy.Add(*items)
+
+
+def rises(profile: Profile, structure: Structure, ledger: Ledger) -> list[Expr]:
+    """Moments outside of the layers that may be the worst, above the activations in flight."""
+    found = (make(profile, structure, ledger) for make in (rise_of_gradients, rise_of_step))
+    return [rise for rise in found if rise is not None]
+
+
+def rise_of_gradients(profile: Profile, structure: Structure, ledger: Ledger) -> Expr | None:
+    """How far the end of a backward pass stands above the activations in flight.
+
+    The micro-batch is gone and its gradients, in the type of the weights, are all there: they are
+    added to the wider buffer afterwards. ``None`` where the framework adds them one by one, or the
+    buffer is of that type.
+    """
+    if profile["gradients_beside"] != "after_backward" or not _narrow(structure):
+        return None
+    weight = element_bytes("activation", str(structure["precision"]))
+    elements = ledger.value("P") + ledger.value("P_expert")
+    whole = ledger.define(
+        "w_gradients", sympy.sympify(weight) * elements, "gradients before they are accumulated", "bytes", "memory"
+    )
+    return ledger.define("rise_gradients", whole - symbol("S"), "above S after a backward pass", "bytes", "memory")
+
+
+def rise_of_step(profile: Profile, structure: Structure, ledger: Ledger) -> Expr | None:
+    """How far the optimizer step stands above the activations in flight, of which it has none.
+
+    The shard of the gradients is made flat and then fp32, where it is not already a part of a buffer.
+    """
+    made = element_bytes(str(structure["grad_dtype"]), "bf16")
+    if not profile["step_copies"] or structure["zero"] == 0 or made == ELEMENT_BYTES["fp32"]:
+        return None
+    size = sympy.sympify(made + ELEMENT_BYTES["fp32"])
+    elements = ledger.value("P") / (symbol("dp") * symbol("cp")) + ledger.value("P_expert") / symbol("edp")
+    whole = ledger.define("w_step", size * elements, "flat and fp32 gradients of the shard", "bytes", "memory")
+    above = whole - symbol("activations")
+    return ledger.define("rise_step", above, "above f·S in the optimizer step", "bytes", "memory")
+
+
+def _narrow(structure: Structure) -> bool:
+    """Whether gradients are made in a type narrower than that of their buffer."""
+    made = element_bytes("activation", str(structure["precision"]))
+    return made < element_bytes(str(structure["grad_dtype"]), "bf16")
+
+
+def _replicated(ledger: Ledger) -> list[tuple[Expr, Expr]]:
+    """Elements of dense and of expert parameters, each with 1 where several ranks hold them."""
+    groups = [(ledger.value("P"), less(1, symbol("dp") * symbol("cp")))]
+    if "P_expert" in ledger:
+        groups.append((ledger.value("P_expert"), less(1, symbol("edp"))))
+    return groups
