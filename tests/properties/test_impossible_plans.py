@@ -13,7 +13,10 @@ from symsim.analysis.evaluate import Evaluator, answer, evaluator
 from symsim.analysis.load import question
 from symsim.diagnostics import Diagnostic, InputError
 
-some = settings(max_examples=8, derandomize=True, suppress_health_check=[HealthCheck.filter_too_much])
+some = settings(max_examples=6, derandomize=True, suppress_health_check=[HealthCheck.filter_too_much])
+
+MOST_NAMES = 3
+"""Names that one hint has values for."""
 
 HINT = re.compile(r"(\w+) = (\d+(?: or \d+)*)(?:; or )?")
 
@@ -135,8 +138,9 @@ def test_where_one_size_spoils_a_plan_the_nearest_of_it_that_mend_it_are_suggest
     def possible(value: int) -> bool:
         return not found.broken({**defaults, **sizes, name: value})
 
-    values = {v for p in problems(model, written(choices, sizes)) for v in suggested(p).get(name, [])}
-    assert values
+    reported = problems(model, written(choices, sizes))
+    values = {v for p in reported for v in suggested(p).get(name, [])}
+    assert values or any(len(suggested(p)) == MOST_NAMES for p in reported)
     for value in values:
         assert possible(value)
         step = 1 if value > sizes[name] else -1
