@@ -117,7 +117,7 @@ def test_the_strategy_page_states_values_and_default(name: str) -> None:
 
 
 def _stated(what: str) -> list[tuple[str, str]]:
-    """Pairs of a name and a value after ``refused:`` or ``no effect:`` in the last column."""
+    """Pairs of a name and a value after ``no effect:`` in the last column."""
     found = []
     for name, row in ROWS.items():
         if row[-1].startswith(what):
@@ -132,12 +132,6 @@ def values_of(model: str, *settings: str) -> dict[str, Any]:
     assert asked.system is not None
     machine = bind(asked.system, evaluator(asked.model, asked.plan.structure).program.inputs)
     return dict(answer(asked.model, asked.plan, machine).values)
-
-
-@pytest.mark.parametrize(("name", "value"), _stated("refused:"))
-def test_what_the_page_says_is_refused_is(name: str, value: str) -> None:
-    with pytest.raises(InputError):
-        values_of("mixtral_8x7b", f"{name}={value}")
 
 
 @pytest.mark.parametrize(("name", "value"), _stated("no effect:"))
