@@ -122,7 +122,8 @@ def filled(layers: Expr, stages: Expr, turns: Expr, head_work: Expr) -> Placemen
 def by_work(layers: Expr, stages: Expr, turns: Expr, head_work: Expr) -> Placement:
     """A stage ends with the layer by which the model has done its share of the work.
 
-    The embedding does none; the head does ``head_work`` of a layer's.
+    The embedding does none; the head does ``head_work`` of a layer's. A layer that ends exactly on a share
+    ends the stage: peaks measured with nanotron say so where its source would take one layer more.
     """
     return _spread(layers, turns, lambda k: sympy.ceiling(k * (layers + head_work) / stages), Integer(0))
 
