@@ -109,6 +109,8 @@ CASES = [
            "schedule = interleaved", 16),
     choice("virtual stages of the V", "E324", "schedule=zb_v,vp=3", "zb_v has two chunks per rank, not vp = 3",
            "leave vp out", 15),
+    choice("everything recomputed, weight gradients late", "E321", "schedule=zb_v,recompute=full",
+           "no formula yet with schedule = zb_v", "zb_h1 or zb_h2", 15),
     choice("groups without virtual stages", "E324", "microbatch_group=8", "without virtual chunks", "add vp", 1),
     choice("two ways to place layers", "E324", "first_stage_layers=2,loss_in_split=true", "two ways to place",
            "leave one of them out", 22),
