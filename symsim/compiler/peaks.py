@@ -60,15 +60,24 @@ def worst_rise(
 
 def _above(rise: Expr, held: Held, behind: list[Held], certain: bool, ledger: Ledger) -> Expr:
     """A unit's rise less what units ``behind`` it in its own chunk of the rank have freed by then."""
+    freed = [
+        sympy.Add(*(h.kept_in_chunks[k] * _freed(h, held, ledger) for h in behind))
+        for k, count in enumerate(held.in_chunks)
+        if count != 0
+    ]
     if len(held.in_chunks) == 1:
-        freed = sympy.Add(*(h.kept_count * ledger.value(f"A{h.suffix}") for h in behind))
-        return rise - freed if certain else held.present * (rise - freed)
-    chunks = [k for k, count in enumerate(held.in_chunks) if count != 0]
-    freed = {k: sympy.Add(*(h.kept_in_chunks[k] * ledger.value(f"A{h.suffix}") for h in behind)) for k in chunks}
+        return rise - freed[0] if certain else held.present * (rise - freed[0])
     if certain:
-        return rise - (Integer(0) if 0 in freed.values() else minimum(*freed.values()))
-    present = {k: less(0, held.in_chunks[k]) if held.part.is_layer else held.in_chunks[k] for k in chunks}
-    return maximum(*(present[k] * (rise - freed[k]) for k in chunks))
+        return rise - (Integer(0) if 0 in freed else minimum(*freed))
+    counts = [count for count in held.in_chunks if count != 0]
+    present = [less(0, count) if held.part.is_layer else count for count in counts]
+    return maximum(*(here * (rise - less_by) for here, less_by in zip(present, freed, strict=True)))
+
+
+def _freed(behind: Held, running: Held, ledger: Ledger) -> Expr:
+    """Of one unit behind a running layer. What waits for a weight gradient is not free yet."""
+    saved, late = ledger.value(f"A{behind.suffix}"), ledger.value(f"A.late{behind.suffix}")
+    return saved if late == 0 or not running.part.is_layer else maximum(saved - late, 0)
 
 
 def _largest(held: Held, own: Mapping[Name, Terms], ledger: Ledger) -> Expr:
