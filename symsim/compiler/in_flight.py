@@ -23,8 +23,11 @@ LATE_WEIGHTS = frozenset({"zb_h1", "zb_h2"})
 """Schedules that hold, at their peak, micro-batches whose weight gradient is still to come. ZB-V and
 DualPipe delay weight gradients too, but only while the pipeline runs empty."""
 
-SPLIT_BACKWARD = LATE_WEIGHTS | {"zb_v", "dualpipe"}
-"""Schedules that run the two halves of the backward pass apart."""
+HALVES_APART = LATE_WEIGHTS | {"zb_v"}
+"""Schedules that run every backward pass to the inputs of all layers first, and then to the weights."""
+
+SPLIT_BACKWARD = HALVES_APART | {"dualpipe"}
+"""Schedules that fill the bubble with weight gradients."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import sympy
 from sympy import Expr, Integer
 
 from symsim.compiler import framework, offload, peaks
-from symsim.compiler.in_flight import LATE_WEIGHTS, Holding, holdings
+from symsim.compiler.in_flight import HALVES_APART, LATE_WEIGHTS, Holding, holdings
 from symsim.compiler.late_weights import waiting
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.profile import Profile
@@ -56,6 +56,8 @@ def activations(
     copied = offload.activations(units, stages.may_be_empty, ledger)
     one = sympy.Add(*(h.kept_count * ledger.value(f"A{h.suffix}") for h in units))
     ledger.define("S", one, "saved by the stage for one micro-batch", "bytes", "memory")
+    if structure["schedule"] in HALVES_APART:
+        _wait_for_weights(units, ledger)
     held = _held_at_once(moments, units, saved, stages, bounds, structure, ledger)
     ledger.define("activations", held, "saved activations", "bytes", "memory")
     met = handed(stages, stream, structure)
@@ -133,18 +135,21 @@ def _held_by_like_chunks(units: tuple[Held, ...], moment: Holding, ledger: Ledge
     return sympy.Add(moment.saved[0] * layers, *amounts)
 
 
-def _held_with_late_weights(
-    units: tuple[Held, ...], saved: Mapping[str, Terms], moments: tuple[Holding, ...], bounds: Bounds, ledger: Ledger
-) -> Expr:
-    """The first moment, where units provably keep no more for their weight gradients than they saved."""
-    no_more, late = True, Integer(0)
+def _wait_for_weights(units: tuple[Held, ...], ledger: Ledger) -> None:
+    """``A.late``, what each unit holds of a micro-batch between the two halves of its backward pass."""
     for held in units:
         own = waiting(held.part.unit)
         if own:
             meaning = f"kept of one {held.title} until its weight gradient"
-            each = ledger.define(f"A.late{held.suffix}", tidy(own), meaning, "bytes", "memory")
-            late += held.count * each
-        no_more = no_more and held.chunk == 1 and dominates(saved[held.suffix], own, bounds)
+            ledger.define(f"A.late{held.suffix}", tidy(own), meaning, "bytes", "memory")
+
+
+def _held_with_late_weights(
+    units: tuple[Held, ...], saved: Mapping[str, Terms], moments: tuple[Holding, ...], bounds: Bounds, ledger: Ledger
+) -> Expr:
+    """The first moment, where units provably keep no more for their weight gradients than they saved."""
+    late = sympy.Add(*(h.count * ledger.value(f"A.late{h.suffix}") for h in units))
+    no_more = all(h.chunk == 1 and dominates(saved[h.suffix], waiting(h.part.unit), bounds) for h in units)
     meaning = "kept by the stage of one micro-batch until its weight gradient"
     waits = ledger.define("S.late", late, meaning, "bytes", "memory")
     sums = [h.saved[0] * symbol("S") + h.late * waits for h in (moments[:1] if no_more else moments)]

@@ -30,6 +30,7 @@ from sympy import Expr, Integer
 
 from symsim.compiler import peaks
 from symsim.compiler.details import operator_name, saved_by_operator
+from symsim.compiler.freed import count_behind, late_behind, saved_behind
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.liveness import Moment
 from symsim.compiler.simplify import Terms, add, scale, terms, tidy, total
@@ -113,7 +114,7 @@ def _others(running: Held, units: tuple[Held, ...], ledger: Ledger) -> None:
         kind, own = _unit(held), f"A{held.suffix}"
         if own not in ledger:
             continue
-        count = _coefficient("activations", own, ledger) - peaks.count_behind(held, running, units, ledger)
+        count = _coefficient("activations", own, ledger) - count_behind(held, running, units, ledger)
         count -= 1 if held is running else 0
         others = f"other {held.title}s" if held is running else f"{held.title}s"
         meaning = f"{others} in flight while one {running.title} runs"
@@ -163,9 +164,11 @@ def _beside_unit(held: Held, units: tuple[Held, ...], may_be_empty: bool, ledger
     """What the rise of a unit counts beside its worst moment, where one chunk is the rank's."""
     if len(held.in_chunks) > 1:
         _define(f"beside@{_unit(held)}@gathered", ledger.value(f"gathered{held.suffix}"), "whole while it runs", ledger)
+        late = late_behind(held, units, ledger)
+        _define(f"beside@{_unit(held)}@late", late, "wait for a weight gradient", ledger)
         return
     rise = ledger.expression(f"rise{held.suffix}") / peaks.present(held, units, may_be_empty)
-    later = peaks.freed_behind(held, units, ledger)
+    later = saved_behind(held, units, ledger)
     counted = add(terms(rise), terms(later), {symbol(f"w{held.suffix}"): Integer(-1)})
     _beside(_unit(held), counted, f"while one {held.title} runs", ledger)
 
@@ -188,7 +191,7 @@ def _by_name(items: Iterable[tuple[str, Tensor]]) -> Mapping[str, list[Tensor]]:
 def _totals(held: Held, units: tuple[Held, ...], met: Expr, may_be_empty: bool, ledger: Ledger) -> None:
     """What is in use at every moment, those that cannot be the worst included."""
     own = total(t.bytes for t in held.phased.kept)
-    later = peaks.freed_behind(held, units, ledger)
+    later = saved_behind(held, units, ledger)
     where = peaks.present(held, units, may_be_empty)
     beside = sympy.Add(*(symbol(d.name) for d in ledger.definitions if d.name.startswith(f"beside@{_unit(held)}@")))
     for (operator, phase_name), height in peaks.heights(held, own, ledger.value(f"reducing{held.suffix}")).items():

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import sympy
 from sympy import Expr, Integer
 
+from symsim.compiler.freed import freed_in_chunks, in_chunk
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.phases import Phased, phase
 from symsim.compiler.sharding import gathered, reducing
 from symsim.compiler.simplify import Bounds, Terms, add, dominates, scale, terms, tidy, total, undominated
 from symsim.compiler.units import Held
-from symsim.functions import at_most, equal, less, maximum, minimum, where
+from symsim.functions import equal, maximum, minimum
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
@@ -46,11 +47,6 @@ def present(held: Held, units: tuple[Held, ...], may_be_empty: bool) -> Expr:
     """1 on a stage that holds units of this kind; all stages hold layers where there is one kind of them."""
     certain = held.part.is_layer and sum(h.part.is_layer for h in units) == 1 and not may_be_empty
     return Integer(1) if certain else held.present
-
-
-def freed_behind(held: Held, units: tuple[Held, ...], ledger: Ledger) -> Expr:
-    """What later units saved and have freed when this one is at its worst."""
-    return sympy.Add(*(count_behind(h, held, units, ledger) * ledger.value(f"A{h.suffix}") for h in units))
 
 
 def worst_rise(
@@ -93,48 +89,14 @@ def _may_be_largest(found: Mapping[Name, Terms], met: Expr, bounds: Bounds) -> d
 
 def _above(rise: Expr, held: Held, units: tuple[Held, ...], on_rank: Expr, ledger: Ledger) -> Expr:
     """A unit's rise less what units behind it in its own chunk of the rank have freed by then."""
-    freed = _freed_in_chunks(held, units, ledger)
+    freed = freed_in_chunks(held, units, ledger)
     if len(freed) == 1:
         return on_rank * (rise - freed[0])
     chunks = [k for k, count in enumerate(held.in_chunks) if count != 0]
     if on_rank == 1:
         least = [freed[k] for k in chunks]
         return rise - (Integer(0) if 0 in least else minimum(*least))
-    return maximum(*(_in_chunk(held, k) * (rise - freed[k]) for k in chunks))
-
-
-def _in_chunk(held: Held, k: int) -> Expr:
-    return less(0, held.in_chunks[k]) if held.part.is_layer else held.in_chunks[k]
-
-
-def _freed_in_chunks(held: Held, units: tuple[Held, ...], ledger: Ledger) -> tuple[Expr, ...]:
-    """For each chunk of the rank, what units behind this one saved and have freed when it runs."""
-    behind = [h for h in units if h.follows(held)]
-    return tuple(
-        sympy.Add(*(h.kept_in_chunks[k] * ledger.value(f"A{h.suffix}") for h in behind))
-        for k in range(len(held.in_chunks))
-    )
-
-
-def count_behind(other: Held, running: Held, units: tuple[Held, ...], ledger: Ledger) -> Expr:
-    """How many units of another kind have freed what they saved when this kind is at its worst.
-
-    Of several chunks that is the one in which the least has been freed.
-    """
-    if not other.follows(running):
-        return Integer(0)
-    freed = _freed_in_chunks(running, units, ledger)
-    if len(freed) == 1:
-        return other.kept_count
-    known = [where(_in_chunk(running, k), amount, symbol("S")) for k, amount in enumerate(freed)]
-    return sympy.Add(*(_first_least(known, k) * n for k, n in enumerate(other.kept_in_chunks)))
-
-
-def _first_least(amounts: list[Expr], k: int) -> Expr:
-    """1 where amount ``k`` is the least, and the first of those."""
-    before = (less(amounts[k], a) for a in amounts[:k])
-    behind = (at_most(amounts[k], a) for a in amounts[k + 1 :])
-    return sympy.Mul(*before, *behind)
+    return maximum(*(in_chunk(held, k) * (rise - freed[k]) for k in chunks))
 
 
 def _largest(held: Held, own: Mapping[Name, Terms], met: Expr, ledger: Ledger) -> Expr:

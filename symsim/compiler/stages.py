@@ -17,6 +17,7 @@ from symsim.compiler.ledger import Ledger
 from symsim.compiler.placement import Placement, Position, forward, mirrored, placement
 from symsim.compiler.profile import Profile
 from symsim.compiler.simplify import tidy, total
+from symsim.diagnostics import error
 from symsim.functions import less, maximum, minimum, remainder
 from symsim.records.cost import Rule
 from symsim.records.graph import Graph, Slot, Unit
@@ -174,11 +175,18 @@ def _head_work(graph: Graph) -> Expr:
     return sympy.Integer(0) if layers == 0 else sympy.cancel(work(graph.epilogue) * graph.layers / layers)
 
 
+MAX_CHUNKS = 128
+"""Most chunks of a rank that are told apart: moments times chunks are the terms of what is held."""
+
+
 def _places(structure: Structure) -> list[tuple[int, Position]]:
     """The stages of the pipeline that rank ``i`` holds: the turn and the position of each.
 
     ZB-V comes back on the way that it went; DualPipe holds a second copy of the model the other way
     round (Qi et al. 2024, "Pipeline Parallelism with Controllable Memory"; DeepSeek-V3 report, 3.2.1).
+
+    Raises:
+        InputError: E312, more chunks than are told apart.
     """
     match structure["schedule"]:
         case "zb_v":
@@ -188,6 +196,12 @@ def _places(structure: Structure) -> list[tuple[int, Position]]:
         case "interleaved":
             vp = structure.get("vp")
             assert isinstance(vp, int)
+            if vp > MAX_CHUNKS:
+                about = "layout" if structure["layout"] is not None else "vp"
+                message = f"a rank has {vp:,} virtual chunks that differ"
+                raise error(
+                    "E312", message, None, f"at most {MAX_CHUNKS} are told apart: take a smaller vp", about=about
+                )
             return [(turn, forward()) for turn in range(vp)]
     return [(0, forward())]
 

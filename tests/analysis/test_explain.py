@@ -32,6 +32,7 @@ LAYOUTS = {
     "zb_h1": ("llama3_8b", "world=4,pp=4,gbs=12,seq=4096,schedule=zb_h1"),
     "zb_h2": ("mixtral_8x7b", "world=16,pp=4,ep=4,gbs=48,seq=4096,schedule=zb_h2"),
     "zb_v": ("gpt_oss_20b", "world=4,pp=4,gbs=12,seq=4096,schedule=zb_v"),
+    "zb_v alike": ("llama3_8b", "world=4,pp=4,gbs=12,seq=4096,schedule=zb_v"),
     "dualpipe": ("gpt3_175b", "world=16,pp=4,tp=4,gbs=16,seq=2048,schedule=dualpipe"),
     "gpipe": ("llama3_8b", "world=4,pp=4,gbs=12,seq=4096,schedule=gpipe"),
     "uneven": ("deepseek_v3", "world=64,pp=8,ep=8,gbs=64,seq=4096,first_stage_layers=5,last_stage_layers=2"),

@@ -16,7 +16,6 @@ from symsim.analysis.answer_json import document
 from symsim.analysis.checking import check_file
 from symsim.analysis.evaluate import answer, evaluator
 from symsim.analysis.load import question
-from symsim.diagnostics import InputError
 from symsim.machine.bind import bind
 from symsim.records.strategy import CHOICES
 

@@ -1,0 +1,68 @@
+"""What units behind another one saved and have freed when that one is at its worst, going backward."""
+
+from __future__ import annotations
+
+import sympy
+from sympy import Expr, Integer
+
+from symsim.compiler.ledger import Ledger
+from symsim.compiler.units import Held
+from symsim.functions import at_most, less, maximum, where
+from symsim.symbols import symbol
+
+Units = tuple[Held, ...]
+
+
+def freed_in_chunks(running: Held, units: Units, ledger: Ledger) -> tuple[Expr, ...]:
+    """Bytes, for each chunk of the rank."""
+    behind = [h for h in units if h.follows(running)]
+    return tuple(
+        sympy.Add(*(h.kept_in_chunks[k] * _freed_by_one(h, running, ledger) for h in behind))
+        for k in range(len(running.in_chunks))
+    )
+
+
+def _freed_by_one(behind: Held, running: Held, ledger: Ledger) -> Expr:
+    """Of one unit behind a running layer. What waits for a weight gradient is not free yet."""
+    saved, late = ledger.value(f"A{behind.suffix}"), ledger.value(f"A.late{behind.suffix}")
+    return saved if late == 0 or not running.part.is_layer else maximum(saved - late, 0)
+
+
+def in_chunk(held: Held, k: int) -> Expr:
+    """1 where a chunk of the rank holds such units."""
+    return less(0, held.in_chunks[k]) if held.part.is_layer else held.in_chunks[k]
+
+
+def count_behind(other: Held, running: Held, units: Units, ledger: Ledger) -> Expr:
+    """How many units of another kind are through when this kind is at its worst.
+
+    Of several chunks that is the one in which the least has been freed.
+    """
+    if not other.follows(running):
+        return Integer(0)
+    freed = freed_in_chunks(running, units, ledger)
+    if len(freed) == 1:
+        return other.kept_count
+    known = [where(in_chunk(running, k), amount, symbol("S")) for k, amount in enumerate(freed)]
+    return sympy.Add(*(_first_least(known, k) * n for k, n in enumerate(other.kept_in_chunks)))
+
+
+def _first_least(amounts: list[Expr], k: int) -> Expr:
+    """1 where amount ``k`` is the least, and the first of those."""
+    before = (less(amounts[k], a) for a in amounts[:k])
+    behind = (at_most(amounts[k], a) for a in amounts[k + 1 :])
+    return sympy.Mul(*before, *behind)
+
+
+def saved_behind(running: Held, units: Units, ledger: Ledger) -> Expr:
+    """Bytes that the units that are through had saved."""
+    return sympy.Add(*(count_behind(h, running, units, ledger) * ledger.value(f"A{h.suffix}") for h in units))
+
+
+def late_behind(running: Held, units: Units, ledger: Ledger) -> Expr:
+    """Bytes of them that wait for a weight gradient."""
+    parts = (
+        count_behind(h, running, units, ledger) * (ledger.value(f"A{h.suffix}") - _freed_by_one(h, running, ledger))
+        for h in units
+    )
+    return sympy.Add(*parts)

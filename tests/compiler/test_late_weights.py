@@ -1,0 +1,30 @@
+"""What is held between the two halves of a backward pass."""
+
+from __future__ import annotations
+
+import pytest
+
+from symsim.analysis.evaluate import evaluator
+from symsim.analysis.load import question
+
+HIDDEN, TOKENS = 256, 2 * 512
+
+
+def of_one_layer(model: str, choices: str = "") -> dict[str, float]:
+    sizes = f"world=4,pp=4,mbs=2,gbs=16,seq=512,schedule=zb_h1{choices}"
+    asked = question(model, sizes, None)
+    return dict(evaluator(asked.model, asked.plan.structure).scalar(asked.plan.sizes, None))
+
+
+@pytest.mark.parametrize("recompute", ["", ",recompute=full", ",recompute={core_attn}"])
+def test_a_block_of_gpt_holds_32_sbh_until_its_weight_gradient(recompute: str) -> None:
+    """Qi et al. 2023, table 2, whatever was recomputed: inputs of matrix multiplications, gradients of outputs."""
+    model = f"gpt(hidden={HIDDEN}, heads=4, ffn={4 * HIDDEN}, vocab=1024, layers=8, max_positions=512)"
+    assert of_one_layer(model, recompute)["A.late"] == 32 * TOKENS * HIDDEN
+
+
+def test_gate_and_values_of_swiglu_hold_their_input_once() -> None:
+    model = f"llama(hidden={HIDDEN}, heads=4, kv_heads=2, ffn=640, vocab=1024, layers=8)"
+    inputs = HIDDEN + HIDDEN + HIDDEN + 640
+    gradients = 2 * HIDDEN + HIDDEN + 2 * 640 + HIDDEN
+    assert of_one_layer(model)["A.late"] == 2 * TOKENS * (inputs + gradients)
