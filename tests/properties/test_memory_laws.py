@@ -140,14 +140,16 @@ ZERO = (("llama3_70b", ""), ("mixtral_8x7b", "grad_dtype=bf16"), (NARROW, "optim
 @some
 @given(plan=plans())
 def test_more_zero_never_holds_more(model: str, choices: str, plan: Sizes) -> None:
-    """Between steps on every stage; and at the peak, but for the workspace, where stage 3 may gather."""
+    """Between steps on every stage; and at the peak, but for gradients that stage 2 has whole for a moment, and
+    for the workspace, where stage 3 gathers."""
     found = [evaluated(model, of(model, choices, f"zero={z}"), settled(plan)) for z in range(4)]
     for less, more in pairwise(found):
         for part in ("weights", "gradients", "optimizer", "static"):
             assert all(b <= a for a, b in zip(less.of_stage(part), more.of_stage(part), strict=True)), part
     workspace = [lambda a, i: a.of_stage("workspace")[i]] * 2
     for less, more in pairwise(found[:3]):
-        assert fullest(more) <= fullest(less)
+        reducing = max((v for n in more.values if n.startswith("reducing") for v in more.of_stage(n)), default=0)
+        assert fullest(more) - reducing <= fullest(less)
     assert fullest(found[3], workspace[1]) <= fullest(found[2], workspace[0])
 
 
