@@ -254,7 +254,10 @@ def _leave_the_rest_to_the_longest(kinds: list[_Kind], chunks: list[_Chunk]) -> 
     """
     longest = max(kinds, key=lambda kind: sum(held.count_ops() for held in kind.held))
     kinds.remove(longest)
-    rest = [c.held - sum((symbol(f"n{c.suffix}_{k.unit.name}") for k in kinds), Integer(0)) for c in chunks]
+    rest = [c.held for c in chunks]
+    for kind in kinds:
+        for k, (chunk, held) in enumerate(zip(chunks, kind.held, strict=True)):
+            rest[k] -= held if held.is_Number else symbol(f"n{chunk.suffix}_{kind.unit.name}")
     kinds.append(_Kind(longest.unit, rest, longest.again, longest.segments))
 
 

@@ -92,6 +92,7 @@ def test_virtual_chunks_with_dense_layers_first(vp: int, dense: int, m: int, gro
 @pytest.mark.parametrize(("schedule", "sizes"), [
     ("interleaved", [0, 3, 1, 1, 2, 2, 2, 0]),
     ("interleaved", [1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 0]),
+    ("interleaved", [4, 4, 4, 4, 0, 0, 0, 0]),
     ("zb_v", [3, 1, 0, 2, 2, 2, 1, 1]),
     ("dualpipe", [1, 3, 2, 2]),
     ("1f1b", [1, 3, 4, 0]),
