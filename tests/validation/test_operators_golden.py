@@ -48,7 +48,7 @@ def test_flops_of_every_operator_and_phase(name: str) -> None:
     """Flash attention runs backward in one kernel, all in the gradient of its inputs."""
     for pair in pairs(name):
         difference = sum(d.amount(pair) for d in listed(pair) if d.what == "flops")
-        attention = pair.operator.kind == "flash_attention"
+        attention = pair.kind == "flash_attention"
         phases = (0, difference, 0) if attention else (difference,) * 3
         expected = tuple(f + d for f, d in zip(pair.simumax.flops, phases, strict=True))
         assert pair.symsim.flops == expected, pair.where
