@@ -173,22 +173,20 @@ EXPERTS = (
                "they are weighed here", lambda p: x(p) - (0 if weighs_early(p) else y(p))),
     Difference("unpermutation", "backward", "the gradients of the copies in both orders; SimuMax has nothing, or what "
                "it has going forward (11.1)", lambda p: 2 * x(p) - (0 if weighs_early(p) else x(p) + y(p))),
-    *(Difference("expert activation", what, "the probabilities and their gradient, fp32, are the router's own",
+    *(Difference("expert activation", what, "SimuMax has the probabilities and their gradient here too, fp32",
                  lambda p: -8 * scores(p) if weighs_early(p) else 0) for what in ("forward", "backward")),
 )  # fmt: skip
 
 # SimuMax has the quantised input alone; its quantiser is an operator before, with temporaries of its own.
-QUANTISED = tuple(
-    Difference(kind, what, reason, amount)
-    for kind in ("linear", "column_linear", "row_linear", "grouped_column_linear", "grouped_row_linear")
-    for what, reason, amount in (
-        ("saved", "the scale of what is quantised", scales),
-        ("forward", "the bf16 input, and two quantised copies with their scale, for this GEMM and for the weight "
-         "gradient's, not one", lambda p: x(p) + x(p) // 2 + scales(p)),
-        ("backward", "the gradient of the input has 2 bytes an element, and that of the output has two quantised "
-         "copies", lambda p: x(p) // 2 + y(p)),
-    )
-) + (
+QUANTISED = (
+    *(Difference(kind, what, reason, amount)
+      for kind in ("linear", "column_linear", "row_linear", "grouped_column_linear", "grouped_row_linear")
+      for what, reason, amount in (
+          ("saved", "the scale of what is quantised", scales),
+          ("forward", "the bf16 input, and two quantised copies with their scale, for this GEMM and for the weight "
+           "gradient's, not one", lambda p: x(p) + x(p) // 2 + scales(p)),
+          ("backward", "the gradient of the input has 2 bytes an element, and that of the output has two quantised "
+           "copies", lambda p: x(p) // 2 + y(p)))),
     Difference("second reader", "saved", "a quantised copy of its own: SimuMax has one for both", lambda p: x(p) // 2),
     *(Difference(kind, "backward", "weight gradients go to the gradient buffer: SimuMax has one more in fp32",
                  lambda p: -4 * weights(p)) for kind in ("grouped_column_linear", "grouped_row_linear")),
