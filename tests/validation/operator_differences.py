@@ -192,6 +192,8 @@ QUANTISED = (
                  lambda p: -4 * weights(p)) for kind in ("grouped_column_linear", "grouped_row_linear")),
 )  # fmt: skip
 
+EVERY = (*ENDS, *LAYERS, *ATTENTION_ALONE, *EXCHANGE, *EXPERTS, *QUANTISED)
+
 
 def kinds(pair: Pair) -> set[str]:
     """The kind of an operator, and what its place makes of it."""
