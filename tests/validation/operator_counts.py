@@ -26,7 +26,9 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     c["name"]: c for c in json.loads((Path(__file__).parent.parent / "data" / "operators_simumax.json").read_text())
 }
 
-DENSE = {
+Names = str | tuple[str, ...]
+
+DENSE: dict[str, Names] = {
     "layernorm_input": "pre_norm.rmsnorm",
     "attention.linear_qkv": "attention.qkv",
     "attention.attention": "attention.context.o",
@@ -36,7 +38,7 @@ DENSE = {
     "mlp.activation_layer": "mlp.act",
     "mlp.linear_fc2": "mlp.down",
 }
-LATENT = {
+LATENT: dict[str, Names] = {
     **DENSE,
     "attention.linear_q_down_proj": "latent_attention.q_down",
     "attention.q_layernorm": "latent_attention.q_latent",
@@ -50,11 +52,11 @@ LATENT = {
     "mlp.shared_expert.activation_layer": "moe.shared.act",
     "mlp.shared_expert.linear_fc2": "moe.shared.down",
     "mlp.router": "moe.probs",
-    "mlp.permutation": "moe.routed",
-    "mlp.group_linear1": "moe.result.up",
-    "mlp.expert_activation_layer": "moe.result.act",
-    "mlp.group_linear2": "moe.result.down",
-    "mlp.unpermutation": "moe.combine_result",
+    "mlp.permutation": ("moe.copies", "moe.received", "moe.routed"),
+    "mlp.group_linear1": "moe.experts_mlp.up",
+    "mlp.expert_activation_layer": "moe.experts_mlp.act",
+    "mlp.group_linear2": "moe.experts_mlp.down",
+    "mlp.unpermutation": ("moe.left", "moe.returned", "moe.combined"),
 }
 ENDS = {"embedding": "word_embedding", "layernorm": "rmsnorm", "linear_out": "vocabulary_linear"}
 """By kind, because families name the operators of head and embedding differently."""
@@ -72,13 +74,23 @@ class Counts:
 
 @dataclass(frozen=True)
 class Pair:
-    """One operator of a configuration: SimuMax's counts, symsim's, and what a difference may depend on."""
+    """One operator of SimuMax: its counts, those of symsim's operators, and what a difference may depend on."""
 
     where: str
-    operator: Operator
+    operators: tuple[Operator, ...]
     simumax: Counts
     symsim: Counts
     plan: Plan
+
+    @property
+    def place(self) -> str:
+        """SimuMax's name in its unit; a quantised layer is one operator with its quantiser here."""
+        return self.where.split(" ")[1].removesuffix(".linear")
+
+    @property
+    def kind(self) -> str:
+        """The kind in symsim's library, of the last where there are several."""
+        return self.operators[-1].kind
 
 
 @dataclass(frozen=True)
@@ -128,20 +140,29 @@ def pairs(name: str) -> Iterator[Pair]:
         for where, flops, saved, forward, backward in rows:
             if where.endswith(("quntizer", "quantizer")):
                 continue
-            operator = _operator(unit, unit_name, where.removesuffix(".linear"))
+            operators = _operators(unit, unit_name, where.removesuffix(".linear"))
             simumax = Counts(tuple(flops), saved, forward, backward)
-            yield Pair(f"{unit_name} {where}", operator, simumax, counts(operator, unit, found), found)
+            yield Pair(f"{unit_name} {where}", operators, simumax, counts(operators, unit, found), found)
 
 
-def _operator(unit: Unit, unit_name: str, where: str) -> Operator:
+def _operators(unit: Unit, unit_name: str, where: str) -> tuple[Operator, ...]:
     if unit_name in ("embedding", "head"):
         kind = ENDS.get(where, "cross_entropy")
-        return next(o for o in unit.operators if o.kind.endswith(kind))
+        return (next(o for o in unit.operators if o.kind.endswith(kind)),)
     wanted = LATENT[where]
-    return next(o for o in unit.operators if o.name == wanted)
+    by_name = {o.name: o for o in unit.operators}
+    return tuple(by_name[name] for name in ((wanted,) if isinstance(wanted, str) else wanted))
 
 
-def counts(operator: Operator, unit: Unit, found: Plan) -> Counts:
+def counts(operators: tuple[Operator, ...], unit: Unit, found: Plan) -> Counts:
+    """What several operators work and save together; temporary bytes of the one that has the most."""
+    each = [_counts(o, unit, found) for o in operators]
+    a, b, c = (sum(n) for n in zip(*(e.flops for e in each), strict=True))
+    saved = sum(e.saved for e in each)
+    return Counts((a, b, c), saved, max(e.forward for e in each), max(e.backward for e in each))
+
+
+def _counts(operator: Operator, unit: Unit, found: Plan) -> Counts:
     phased = phase(unit, frozenset(), False)
     work = operator.work
     kernels = [sum((k.flops for k in work[p].kernels), sympy.Integer(0)) for p in PHASES]

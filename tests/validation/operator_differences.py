@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil
 from typing import Literal
 
 from tests.validation.operator_counts import Pair
@@ -17,8 +16,8 @@ What = Literal["saved", "forward", "backward", "flops"]
 
 OUTPUT_PROJECTIONS = ("attention.linear_out", "attention.linear_out_proj")
 """Their input is the output of attention, and is held there."""
-SECOND_READERS = (*OUTPUT_PROJECTIONS, "attention.linear_kv_down_proj")
-"""Their input is held by an operator before, in symsim; in SimuMax by the last of these only."""
+SECOND_READER = "attention.linear_kv_down_proj"
+"""Its input is that of the queries' down-projection."""
 
 
 @dataclass(frozen=True)
@@ -32,29 +31,29 @@ class Difference:
 
 
 def x(pair: Pair) -> int:
-    """Bytes of an operator's first input on one rank: a shard of the sequence where it is one."""
-    return pair.plan.bytes(pair.operator.inputs[0])
+    """Bytes of the first input on one rank: a shard of the sequence where it is one."""
+    return pair.plan.bytes(pair.operators[0].inputs[0])
 
 
 def y(pair: Pair) -> int:
-    return pair.plan.bytes(pair.operator.outputs[0])
+    return pair.plan.bytes(pair.operators[-1].outputs[0])
 
 
 def inputs(pair: Pair) -> int:
-    return pair.plan.bytes(*pair.operator.inputs)
+    return pair.plan.bytes(*pair.operators[0].inputs)
 
 
 def own(pair: Pair, name: str) -> int:
-    """Bytes of a tensor that the operator saves of its own."""
-    return pair.plan.bytes(*(t for t in pair.operator.saves if t.name.endswith(f".{name}")))
+    """Bytes of a tensor that an operator saves of its own."""
+    return pair.plan.bytes(*(t for o in pair.operators for t in o.saves if t.name.endswith(f".{name}")))
 
 
 def rows(pair: Pair) -> int:
-    return pair.plan.number(pair.operator.inputs[0].shape[0])
+    return pair.plan.number(pair.operators[0].inputs[0].shape[0])
 
 
 def weights(pair: Pair) -> int:
-    return sum(pair.plan.number(w.elements) for w in pair.operator.weights)
+    return sum(pair.plan.number(w.elements) for o in pair.operators for w in o.weights)
 
 
 def gathered(pair: Pair) -> int:
@@ -89,21 +88,14 @@ def router_weights(pair: Pair) -> int:
     return pair.plan["hidden"] * pair.plan["experts"]
 
 
-def surplus_rows(pair: Pair) -> int:
-    """Rows that SimuMax adds so that every expert of the model gets the same whole number of them."""
-    copies, experts = pair.plan["T"] * pair.plan["topk"], pair.plan["experts"]
-    return ceil(copies / experts) * experts - copies
+def chosen(pair: Pair) -> int:
+    """Copies of tokens, before any capacity."""
+    return pair.plan["T"] * pair.plan["topk"]
 
 
-def surplus(pair: Pair, amount: int) -> int:
-    """What those rows are of an amount of bytes of all copies."""
-    return surplus_rows(pair) * amount // (pair.plan["T"] * pair.plan["topk"])
-
-
-def combined(pair: Pair) -> int:
-    """SimuMax's combine: the copies and the tokens; the larger of them where nothing is weighed."""
-    copies = x(pair) + surplus(pair, x(pair))
-    return max(copies, y(pair)) if weighs_early(pair) else copies + y(pair)
+def scales(pair: Pair) -> int:
+    """One fp32 number for each tensor that is quantised: the rows of each expert are one."""
+    return 4 * (pair.plan["experts"] // pair.plan["ep"] if pair.kind.startswith("grouped") else 1)
 
 
 def query_features_beyond_values(pair: Pair) -> int:
@@ -137,7 +129,8 @@ LAYERS = (
                lambda p: gathered(p) * (whole(x(p), p) + x(p))),
     Difference("row_linear", "forward", "the shard beside what is scattered", lambda p: gathered(p) * y(p)),
     Difference("row_linear", "backward", "the shard beside what is gathered", lambda p: gathered(p) * y(p)),
-    Difference("output projection", "saved", "attention holds its own output", lambda p: -x(p)),
+    Difference("output projection", "saved", "attention holds its own output; with fp8 both tools keep a "
+               "quantised copy here", lambda p: 0 if quantised(p) else -x(p)),
     Difference("flash_attention", "saved", "its output is held here; SimuMax has it here with fp8",
                lambda p: 0 if quantised(p) else y(p)),
     Difference("flash_attention", "saved", "the log-sum-exp is fp32, not 2 bytes (Q13)", lambda p: own(p, "lse") // 2),
@@ -164,66 +157,61 @@ EXCHANGE = (
 )  # fmt: skip
 
 EXPERTS = (
-    Difference("router", "saved", "shared experts hold its input already (Q6)", lambda p: -x(p)),
-    Difference("router", "saved", "the scores, fp32", lambda p: 4 * scores(p)),
-    Difference("router", "forward", "scores and probabilities are fp32; its weight is not temporary",
-               lambda p: (4 + 4 - 2) * scores(p) - 2 * router_weights(p)),
-    Difference("router", "backward", "the gradient of probabilities is fp32; its weight is not temporary",
-               lambda p: (4 - 2) * scores(p) - 2 * router_weights(p)),
-    Difference("dispatch", "saved", "one fp32 number a token and expert: the other is the router's",
-               lambda p: -4 * scores(p)),
-    Difference("dispatch", "forward", "input, probabilities, routing, copies, what arrives: none in SimuMax (11.1)",
-               lambda p: x(p) + 8 * scores(p) + 2 * y(p)),
-    Difference("dispatch", "backward", "the gradients of all but the routing: none in SimuMax (11.1)",
-               lambda p: x(p) + 4 * scores(p) + 2 * y(p)),
-    Difference("combine", "forward", "both orders of the copies, and the probabilities",
-               lambda p: 2 * x(p) + y(p) + 4 * scores(p) - combined(p)),
-    Difference("combine", "forward", "the copies that are weighed are kept",
-               lambda p: 0 if weighs_early(p) else x(p)),
-    Difference("combine", "backward", "both orders of the copies and the gradient of the probabilities (11.1)",
-               lambda p: 2 * x(p) + y(p) + 4 * scores(p) - (0 if weighs_early(p) else combined(p))),
-    Difference("combine", "saved", "no surplus rows", lambda p: 0 if weighs_early(p) else -surplus(p, x(p))),
-    *(Difference("expert activation", what, "the probabilities and their gradient, fp32, are the router's own",
+    Difference("router", "saved", "shared experts hold its input already (Q6); with fp8 they hold a quantised copy",
+               lambda p: 0 if quantised(p) else -x(p)),
+    *(Difference("router", what, "scores of the choice and of the balance, fp32, maps of chosen experts and of groups, "
+                 "and the experts that each token chose, int64",
+                 lambda p: (4 + 4 + 1 + 1) * scores(p) + 8 * chosen(p)) for what in ("saved", "forward")),
+    *(Difference("router", what, "its weight is not temporary", lambda p: -2 * router_weights(p))
+      for what in ("forward", "backward")),
+    Difference("permutation", "saved", "the probabilities, bf16, and the map from rows to tokens: two int32 numbers a "
+               "token and expert and one a token; SimuMax has 8 bytes a token and expert",
+               lambda p: (2 + 8 - 8) * scores(p) + 4 * p.plan["T"]),
+    *(Difference("permutation", what, "what is sent, what arrives, and the probabilities, or their gradients: none in "
+                 "SimuMax (11.1)", lambda p: 2 * y(p) + 2 * scores(p)) for what in ("forward", "backward")),
+    Difference("unpermutation", "forward", "the copies in both orders; SimuMax has them once, and the tokens where "
+               "they are weighed here", lambda p: x(p) - (0 if weighs_early(p) else y(p))),
+    Difference("unpermutation", "backward", "the gradients of the copies in both orders; SimuMax has nothing, or what "
+               "it has going forward (11.1)", lambda p: 2 * x(p) - (0 if weighs_early(p) else x(p) + y(p))),
+    *(Difference("expert activation", what, "SimuMax has the probabilities and their gradient here too, fp32",
                  lambda p: -8 * scores(p) if weighs_early(p) else 0) for what in ("forward", "backward")),
-    *(Difference(kind, what, "no surplus rows", amount)
-      for kind in ("grouped_column_linear", "grouped_row_linear", "expert activation")
-      for what, amount in (("saved", lambda p: -surplus(p, x(p))),
-                           ("forward", lambda p: -surplus(p, x(p) + y(p))),
-                           ("backward", lambda p: -surplus(p, x(p) + y(p))))),
-    *(Difference(kind, "flops", "no surplus rows",
-                 lambda p: -2 * surplus_rows(p) * weights(p) * p.plan["ep"] // p.plan["experts"])
-      for kind in ("grouped_column_linear", "grouped_row_linear")),
 )  # fmt: skip
 
-# symsim has no quantised tensors: what enters a linear layer has 2 bytes an element, not 1.
+# SimuMax has the quantised input alone; its quantiser is an operator before, with temporaries of its own.
 QUANTISED = (
-    *(Difference(kind, what, "2 bytes an element of the input, not 1", lambda p: x(p) // 2)
-      for kind in ("linear", "column_linear", "row_linear") for what in ("forward", "backward")),
-    *(Difference(kind, what, "2 bytes an element of the input, not 1", lambda p: (x(p) + surplus(p, x(p))) // 2)
-      for kind in ("grouped_column_linear", "grouped_row_linear") for what in ("saved", "forward", "backward")),
-    *(Difference(kind, "saved", "2 bytes an element of the input, not 1", lambda p: x(p) // 2)
-      for kind in ("first reader", "output projection")),
+    *(Difference(kind, what, reason, amount)
+      for kind in ("linear", "column_linear", "row_linear", "grouped_column_linear", "grouped_row_linear")
+      for what, reason, amount in (
+          ("saved", "the scale of what is quantised", scales),
+          ("forward", "the bf16 input, and two quantised copies with their scale, for this GEMM and for the weight "
+           "gradient's, not one", lambda p: x(p) + x(p) // 2 + scales(p)),
+          ("backward", "the gradient of the input has 2 bytes an element, and that of the output has two quantised "
+           "copies", lambda p: x(p) // 2 + y(p)))),
+    Difference("second reader", "saved", "a quantised copy of its own: SimuMax has one for both", lambda p: x(p) // 2),
     *(Difference(kind, "backward", "weight gradients go to the gradient buffer: SimuMax has one more in fp32",
                  lambda p: -4 * weights(p)) for kind in ("grouped_column_linear", "grouped_row_linear")),
 )  # fmt: skip
 
+EVERY = (*ENDS, *LAYERS, *ATTENTION_ALONE, *EXCHANGE, *EXPERTS, *QUANTISED)
+
 
 def kinds(pair: Pair) -> set[str]:
     """The kind of an operator, and what its place makes of it."""
-    found = {pair.operator.kind}
-    place = pair.where.split(" ")[1].removesuffix(".linear")
-    if place in OUTPUT_PROJECTIONS:
+    found = {pair.kind}
+    if pair.place in OUTPUT_PROJECTIONS:
         found.add("output projection")
-    elif pair.operator.kind in ("linear", "column_linear", "row_linear") and place not in SECOND_READERS:
-        found.add("first reader")
-    if place.endswith("expert_activation_layer"):
+    if pair.place == SECOND_READER:
+        found.add("second reader")
+    if pair.place == "mlp.expert_activation_layer":
         found.add("expert activation")
+    if pair.place in ("mlp.permutation", "mlp.unpermutation"):
+        found.add(pair.place.removeprefix("mlp."))
     return found
 
 
 def listed(pair: Pair) -> list[Difference]:
     """Differences that apply to an operator of one configuration."""
-    chosen = (*ENDS, *LAYERS, *EXPERTS)
-    chosen += EXCHANGE if exchanged(pair) else ATTENTION_ALONE
-    chosen += QUANTISED if quantised(pair) else ()
-    return [d for d in chosen if d.kind in kinds(pair)]
+    found = (*ENDS, *LAYERS, *EXPERTS)
+    found += EXCHANGE if exchanged(pair) else ATTENTION_ALONE
+    found += QUANTISED if quantised(pair) else ()
+    return [d for d in found if d.kind in kinds(pair)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pytest
 
 from tests.validation.operator_counts import CONFIGURATIONS, pairs
-from tests.validation.operator_differences import What, listed
+from tests.validation.operator_differences import EVERY, What, listed
 
 every = pytest.mark.parametrize("name", CONFIGURATIONS)
 without_recomputation = pytest.mark.parametrize("name", [n for n, c in CONFIGURATIONS.items() if not c["recompute"]])
@@ -48,7 +48,12 @@ def test_flops_of_every_operator_and_phase(name: str) -> None:
     """Flash attention runs backward in one kernel, all in the gradient of its inputs."""
     for pair in pairs(name):
         difference = sum(d.amount(pair) for d in listed(pair) if d.what == "flops")
-        attention = pair.operator.kind == "flash_attention"
+        attention = pair.kind == "flash_attention"
         phases = (0, difference, 0) if attention else (difference,) * 3
         expected = tuple(f + d for f, d in zip(pair.simumax.flops, phases, strict=True))
         assert pair.symsim.flops == expected, pair.where
+
+
+def test_every_listed_difference_is_met_somewhere() -> None:
+    met = {d for name in CONFIGURATIONS for pair in pairs(name) for d in listed(pair) if d.amount(pair) != 0}
+    assert [d for d in EVERY if d not in met] == []
