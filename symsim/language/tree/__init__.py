@@ -1,0 +1,140 @@
+"""The syntax tree: what a file says, every node with its place, nothing interpreted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+
+from symsim.diagnostics import Place
+from symsim.language.tree.expressions import (
+    Apply,
+    Binary,
+    Choose,
+    Expression,
+    Name,
+    Number,
+    Range,
+    SetOf,
+    Text,
+    Unary,
+)
+from symsim.language.tree.files import (
+    Assign,
+    FigureEntry,
+    Group,
+    Header,
+    Objective,
+    SourceEntry,
+    StrategyFile,
+    SystemEntry,
+    SystemFile,
+)
+from symsim.language.tree.items import (
+    BlockItem,
+    DefineItem,
+    Fact,
+    FamilyItem,
+    Item,
+    ModelItem,
+    OperatorItem,
+    OptimizerItem,
+    ProfileItem,
+)
+from symsim.language.tree.operators import (
+    Buffer,
+    Compute,
+    Exchange,
+    Holds,
+    Local,
+    Message,
+    Node,
+    Output,
+    Passes,
+    Phase,
+    Saves,
+    State,
+    TensorShape,
+    Traffic,
+    Weight,
+    Workspace,
+)
+from symsim.language.tree.statements import (
+    Argument,
+    Bind,
+    Body,
+    Call,
+    If,
+    Let,
+    Parameter,
+    Region,
+    Repeat,
+    Require,
+)
+
+__all__ = [
+    "Apply",
+    "Argument",
+    "Assign",
+    "Binary",
+    "Bind",
+    "BlockItem",
+    "Body",
+    "Buffer",
+    "Call",
+    "Choose",
+    "Compute",
+    "DefineItem",
+    "Exchange",
+    "Expression",
+    "Fact",
+    "FamilyItem",
+    "FigureEntry",
+    "Group",
+    "Header",
+    "Holds",
+    "If",
+    "Item",
+    "Let",
+    "Local",
+    "Message",
+    "ModelItem",
+    "Name",
+    "Node",
+    "Number",
+    "Objective",
+    "OperatorItem",
+    "OptimizerItem",
+    "Output",
+    "Parameter",
+    "Passes",
+    "Phase",
+    "ProfileItem",
+    "Range",
+    "Region",
+    "Repeat",
+    "Require",
+    "Saves",
+    "SetOf",
+    "SourceEntry",
+    "State",
+    "StrategyFile",
+    "SystemEntry",
+    "SystemFile",
+    "TensorShape",
+    "Text",
+    "Traffic",
+    "Unary",
+    "Weight",
+    "Workspace",
+    "descendants",
+]
+
+
+def descendants(node: object) -> Iterator[object]:
+    """A node and everything in it, in the order of the text."""
+    yield node
+    for inner in fields(node) if is_dataclass(node) else ():
+        value = getattr(node, inner.name)
+        for part in value if isinstance(value, tuple) else (value,):
+            if is_dataclass(part) and not isinstance(part, Place):
+                yield from descendants(part)
