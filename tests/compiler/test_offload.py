@@ -32,6 +32,21 @@ def test_the_output_of_attention_leaves_where_both_that_save_it_are_offloaded() 
     assert both == values("offload={core_attn}")["offload.one"] + 2048 * 2 * 512
 
 
+EXPERTS = "moe(hidden=512, layers=4, heads=8, kv_heads=4, head_dim=64, expert_ffn=1024, experts=8, topk=2, vocab=1024)"
+ROUTED = 2048 * 2
+"""Copies of tokens that the experts of a rank work on."""
+
+
+def test_with_the_first_gemm_of_the_experts_leaves_what_it_multiplies() -> None:
+    """Megatron's --offload-modules expert_fc1."""
+    assert values("offload={expert_fc1}", EXPERTS)["offload.one"] == ROUTED * 2 * 512
+
+
+def test_recomputed_experts_keep_what_enters_them_alone() -> None:
+    found = values("", EXPERTS)["A"] - values("recompute={routed_experts}", EXPERTS)["A"]
+    assert found == ROUTED * 2 * (2 * 1024 + 1024)  # inputs of the activation and of the second GEMM
+
+
 def test_one_layers_tensors_are_on_their_way_beside_the_layer_that_runs() -> None:
     plain, found = values(""), values("offload={mlp}")
     one = found["offload.one"]
