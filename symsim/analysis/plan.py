@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
+from math import ceil
 
 from symsim.diagnostics import Diagnostic, InputError, Place, error
 from symsim.elements import QUANTISED_PRECISIONS, STATE_CHOICES
@@ -277,7 +278,7 @@ def _nearest_legal(rules: list[CheckedRule], name: str, settled: Plan, fits: Fit
         return [next((v for v in values if all(fits(rule, name, v) for rule in rules)), 0)]
 
     current = int(settled.sizes[name])
-    below = range(current - 1, max(0, current - MAX_TRIED), -1)
+    below = range(ceil(settled.sizes[name]) - 1, max(0, current - MAX_TRIED), -1)
     powers = (2**k for k in range(current.bit_length() - 1, -1, -1))
     above = range(current + 1, current + MAX_TRIED)
     return [v for v in legal(chain(below, powers)) + legal(above) if v]

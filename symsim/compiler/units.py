@@ -103,7 +103,9 @@ def held_units(stages: Stages, structure: Structure) -> tuple[Held, ...]:
             kept = phase(part.unit, regions, False, offload)
             rest = part.count - part.recomputed
             chunks = tuple(a - b for a, b in zip(part.in_chunks, part.recomputed_in_chunks, strict=True))
-            out.append(Held(part, rest, kept, suffix, title, Integer(1), Integer(0), chunks, stages.alike, stages.copies))
+            out.append(
+                Held(part, rest, kept, suffix, title, Integer(1), Integer(0), chunks, stages.alike, stages.copies)
+            )
     return tuple(out)
 
 
