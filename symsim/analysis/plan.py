@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain
 from math import ceil
@@ -220,6 +220,28 @@ def _sizes(values: Mapping[str, Value | None]) -> dict[str, int | Fraction]:
     }
 
 
+def with_size(settled: Plan, name: str, value: int) -> dict[str, int | Fraction]:
+    """The sizes of a plan with one of them changed; gbs follows where micro-batches are given in its place."""
+    sizes: dict[str, int | Fraction] = {**settled.sizes, name: value}
+    if _counts_microbatches(settled):
+        ranks = Fraction(sizes["world"]) / (sizes["tp"] * sizes["cp"] * sizes["pp"])
+        step = sizes["microbatches"] * sizes["mbs"] * ranks
+        sizes["gbs"] = step.numerator if step.denominator == 1 else step
+    return sizes
+
+
+def _counts_microbatches(settled: Plan) -> bool:
+    return "microbatches" in settled.places and "gbs" not in settled.places
+
+
+def _in_given_sizes(rule: CheckedRule, settled: Plan) -> CheckedRule:
+    """A rule on gbs is one on micro-batches where they are given; the sizes that make one of the other cancel."""
+    if "gbs" not in rule.names or not _counts_microbatches(settled):
+        return rule
+    others = (n for n in rule.names if n not in ("gbs", "world", "tp", "cp", "mbs"))
+    return replace(rule, names=("microbatches", *others))
+
+
 Fits = Callable[[CheckedRule, str, int], bool]
 """Whether a rule holds with one name changed to a value."""
 
@@ -230,6 +252,7 @@ def impossible(rules: Sequence[CheckedRule], settled: Plan, fits: Fits) -> Input
     Where no such value keeps all ``rules``, values that mend the broken one are given. A rule on more
     sizes is left out where what mends a rule on fewer of them mends it too.
     """
+    rules = [_in_given_sizes(rule, settled) for rule in rules]
     broken = [rule for rule in rules if not fits(rule, "pp", int(settled.sizes["pp"]))]
     kept = [rule for rule in rules if rule not in broken]
     mending = {rule: _mending(rule, broken, kept, settled, fits) for rule in broken}
