@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from symsim.analysis.load import Question
-from symsim.analysis.plan import Plan, impossible
+from symsim.analysis.plan import Plan, impossible, with_size
 from symsim.compiler import cache
 from symsim.diagnostics import error
 from symsim.emit.code import Compiled, compile_array, compile_scalar
@@ -165,7 +165,7 @@ def answer(model: Model, settled: Plan, machine: Machine | None, moments: bool =
     if compiled.broken(settled.sizes):
 
         def fits(rule: CheckedRule, name: str, value: int) -> bool:
-            return compiled.rule_holds(rule, {**settled.sizes, name: value})
+            return compiled.rule_holds(rule, with_size(settled, name, value))
 
         raise impossible(compiled.program.rules, settled, fits)
     try:

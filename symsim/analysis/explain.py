@@ -131,7 +131,8 @@ def _items(found: Answer, at: Moment | None, stage: int) -> Iterator[dict[str, A
         kind, _, of = name.removeprefix("level@").partition("@")
         yield {"kind": kind, "of": of or None, "bytes": value(name)}
     if at is None or at.name == at.unit:
-        yield {"kind": "saved", "of": None, "bytes": value("activations")}
+        late = sum(value(name) for name in _named(found, "level@activations@"))
+        yield {"kind": "saved", "of": None, "bytes": value("activations") - late}
         if at is not None:
             yield {"kind": "beside", "of": at.unit, "bytes": value(f"rise_{at.unit}")}
         return

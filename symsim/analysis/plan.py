@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain
+from math import ceil
 
 from symsim.diagnostics import Diagnostic, InputError, Place, error
 from symsim.elements import QUANTISED_PRECISIONS, STATE_CHOICES
@@ -219,6 +220,28 @@ def _sizes(values: Mapping[str, Value | None]) -> dict[str, int | Fraction]:
     }
 
 
+def with_size(settled: Plan, name: str, value: int) -> dict[str, int | Fraction]:
+    """The sizes of a plan with one of them changed; gbs follows where micro-batches are given in its place."""
+    sizes: dict[str, int | Fraction] = {**settled.sizes, name: value}
+    if _counts_microbatches(settled):
+        ranks = Fraction(sizes["world"]) / (sizes["tp"] * sizes["cp"] * sizes["pp"])
+        step = sizes["microbatches"] * sizes["mbs"] * ranks
+        sizes["gbs"] = step.numerator if step.denominator == 1 else step
+    return sizes
+
+
+def _counts_microbatches(settled: Plan) -> bool:
+    return "microbatches" in settled.places and "gbs" not in settled.places
+
+
+def _in_given_sizes(rule: CheckedRule, settled: Plan) -> CheckedRule:
+    """A rule on gbs is one on micro-batches where they are given; the sizes that make one of the other cancel."""
+    if "gbs" not in rule.names or not _counts_microbatches(settled):
+        return rule
+    others = (n for n in rule.names if n not in ("gbs", "world", "tp", "cp", "mbs"))
+    return replace(rule, names=("microbatches", *others))
+
+
 Fits = Callable[[CheckedRule, str, int], bool]
 """Whether a rule holds with one name changed to a value."""
 
@@ -229,6 +252,7 @@ def impossible(rules: Sequence[CheckedRule], settled: Plan, fits: Fits) -> Input
     Where no such value keeps all ``rules``, values that mend the broken one are given. A rule on more
     sizes is left out where what mends a rule on fewer of them mends it too.
     """
+    rules = [_in_given_sizes(rule, settled) for rule in rules]
     broken = [rule for rule in rules if not fits(rule, "pp", int(settled.sizes["pp"]))]
     kept = [rule for rule in rules if rule not in broken]
     mending = {rule: _mending(rule, broken, kept, settled, fits) for rule in broken}
@@ -277,7 +301,7 @@ def _nearest_legal(rules: list[CheckedRule], name: str, settled: Plan, fits: Fit
         return [next((v for v in values if all(fits(rule, name, v) for rule in rules)), 0)]
 
     current = int(settled.sizes[name])
-    below = range(current - 1, max(0, current - MAX_TRIED), -1)
+    below = range(ceil(settled.sizes[name]) - 1, max(0, current - MAX_TRIED), -1)
     powers = (2**k for k in range(current.bit_length() - 1, -1, -1))
     above = range(current + 1, current + MAX_TRIED)
     return [v for v in legal(chain(below, powers)) + legal(above) if v]

@@ -25,9 +25,14 @@ def waiting(unit: Unit) -> Terms:
 
 
 def _storage(tensor: Tensor, unit: Unit) -> Tensor:
-    """The tensor whose gradient is the same numbers: a sum that alone reads it passes its gradient on."""
-    readers = [o for o in unit.operators if tensor in o.inputs]
-    while len(readers) == 1 and tensor in readers[0].passes:
-        tensor = readers[0].passes[tensor]
+    """The tensor whose gradient is the same numbers: a sum that alone reads it passes its gradient on.
+
+    An operator that works in place passes the gradient of a tensor on to the same tensor.
+    """
+    met: set[Tensor] = set()
+    while tensor not in met:
+        met.add(tensor)
         readers = [o for o in unit.operators if tensor in o.inputs]
+        if len(readers) == 1:
+            tensor = readers[0].passes.get(tensor, tensor)
     return tensor

@@ -125,7 +125,7 @@ def _others(running: Held, units: tuple[Held, ...], ledger: Ledger) -> None:
     if running.chunk != 1:
         before = peaks.before_in_chunk(running)
         for operator, tensors in _by_name((operator_name(running, before.holder[t]), t) for t in before.kept).items():
-            amount = (running.chunk - 1) * tidy(total(t.bytes for t in tensors))
+            amount = running.before * tidy(total(t.bytes for t in tensors))
             _define(f"chunk@{unit}@{operator}", amount, "saved again by the chunk's units before", ledger)
 
 
@@ -154,7 +154,7 @@ def _living(held: Held, moment: Moment, ledger: Ledger) -> None:
         for what, tensors in items.items():
             _define(f"{kind}@{name}@{what}", tidy(total(t.bytes for t in tensors)), f"{meaning} {running}", ledger)
     _define(f"workspace@{name}", tidy(total([moment.workspace])), f"of {moment.operator} itself", ledger)
-    before = (held.chunk - 1) * sympy.Add(*(t.bytes for t in peaks.before_in_chunk(held).kept))
+    before = held.before * sympy.Add(*(t.bytes for t in peaks.before_in_chunk(held).kept))
     listed = total([*(t.bytes for t in moment.alive), moment.workspace, before])
     own = total(t.bytes for t in phased.kept)
     _beside(name, add(terms(ledger.expression(f"w.{name}")), own, scale(listed, -1)), running, ledger)

@@ -33,11 +33,12 @@ def activations(units: tuple[Held, ...], may_be_empty: bool, ledger: Ledger) -> 
         if own:
             meaning = f"offloaded by one {held.title} for one micro-batch"
             each = ledger.define(f"offload.one{held.suffix}", tidy(own), meaning, "bytes", "memory")
-            leaving += held.kept_count * each
+            leaving += held.kept_count / held.copies * each
             certain = held.part.is_layer and alone and not may_be_empty
             moving.append(each if certain else held.present * each)
     if not moving:
         return Integer(0)
+    # Of two copies of the model that a rank has stages of, a micro-batch passes one.
     meaning = "offloaded by the stage for one micro-batch"
     ledger.define("offload.bytes", leaving, meaning, "bytes", "memory")
     largest = maximum(*moving) if len(moving) > 1 else moving[0]

@@ -30,7 +30,7 @@ def heights(held: Held, own: Terms, reduced: Expr) -> dict[Name, Terms]:
     """
     sizes: dict[object, Terms] = {}
     out: dict[Name, Terms] = {}
-    before = terms((held.chunk - 1) * sympy.Add(*(t.bytes for t in before_in_chunk(held).kept)))
+    before = terms(held.before * sympy.Add(*(t.bytes for t in before_in_chunk(held).kept)))
     for moment in held.phased.moments:
         alive = add(*(sizes.setdefault(t, terms(t.bytes)) for t in moment.alive), before)
         waiting = terms(reduced) if moment.phase == "backward" else {}

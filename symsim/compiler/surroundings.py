@@ -30,6 +30,7 @@ def surroundings_of(model: Model, library: Library, structure: Structure, kept: 
             values[name] = given
     values |= {name: symbol(name) for name in structure.symbols}
     values["moe_drops"] = "moe_capacity" in structure.symbols
+    values["moe_uneven"] = "moe_imbalance" in structure.symbols
     values.setdefault("moe_capacity", 1)
     values["sp"] = symbol("tp") if structure["sequence_parallel"] else 1
     values["quantised"] = structure["precision"] in QUANTISED_PRECISIONS

@@ -9,7 +9,7 @@ from sympy import Expr, Integer, ceiling
 
 from symsim.compiler.phases import NOT_REGIONS, Phased, phase
 from symsim.compiler.stages import Part, Stages
-from symsim.functions import less
+from symsim.functions import less, maximum, minimum
 from symsim.records.graph import PHASES, Work
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
@@ -19,7 +19,8 @@ from symsim.symbols import symbol
 class Held:
     """One way in which a stage holds units of a kind: ``count`` of them, each ordered in this way.
 
-    ``chunk`` units in a row are recomputed from one kept input (Megatron's uniform method).
+    ``chunk`` units in a row are recomputed from one kept input (Megatron's uniform method), or as many
+    as there are; ``before`` of them hold what they save when the last one runs backward.
     """
 
     part: Part
@@ -28,6 +29,7 @@ class Held:
     suffix: str
     title: str
     chunk: Expr
+    before: Expr
     in_chunks: tuple[Expr, ...]
     alike: Expr
     copies: int
@@ -83,6 +85,7 @@ def held_units(stages: Stages, structure: Structure) -> tuple[Held, ...]:
     offload = away - NOT_REGIONS if isinstance(away, frozenset) else frozenset()
     uniform = structure["recompute_method"] == "uniform" and "recompute_layers" in structure.symbols
     chunk = symbol("recompute_layers") if uniform else Integer(1)
+    before = minimum(chunk, _most_layers(stages)) - 1 if uniform else Integer(0)
     alone = sum(p.is_layer for p in stages.parts) == 1
     out: list[Held] = []
     for part in stages.parts:
@@ -95,10 +98,19 @@ def held_units(stages: Stages, structure: Structure) -> tuple[Held, ...]:
             whole = phase(part.unit, frozenset(), True, offload)
             again = (suffix + "_recomputed", f"recomputed {title}") if some_left else (suffix, title)
             chunks = part.recomputed_in_chunks
-            out.append(Held(part, part.recomputed, whole, *again, chunk, chunks, stages.alike, stages.copies))
+            out.append(Held(part, part.recomputed, whole, *again, chunk, before, chunks, stages.alike, stages.copies))
         if some_left:
             kept = phase(part.unit, regions, False, offload)
             rest = part.count - part.recomputed
             chunks = tuple(a - b for a, b in zip(part.in_chunks, part.recomputed_in_chunks, strict=True))
-            out.append(Held(part, rest, kept, suffix, title, Integer(1), chunks, stages.alike, stages.copies))
+            out.append(
+                Held(part, rest, kept, suffix, title, Integer(1), Integer(0), chunks, stages.alike, stages.copies)
+            )
     return tuple(out)
+
+
+def _most_layers(stages: Stages) -> Expr:
+    """Layers of any kind in one virtual chunk of the rank, or in the one with most of them."""
+    layers = [part.in_chunks for part in stages.parts if part.is_layer]
+    amounts = list(dict.fromkeys(sympy.Add(*kinds) / stages.alike for kinds in zip(*layers, strict=True)))
+    return maximum(*amounts) if len(amounts) > 1 else amounts[0]

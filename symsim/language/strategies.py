@@ -172,6 +172,9 @@ def _checked(choice: Choice, value: Evaluated, place: Place) -> Value:
             if not 0 < amount <= MAX_SIZE:
                 hint = f"for example {choice.name} = 1.25"
                 raise error("E312", f"'{choice.name}' must be positive, not {describe(amount)}", place, hint)
+            if choice.name == "moe_imbalance" and amount < 1:
+                message = f"'moe_imbalance' must be at least 1, not {describe(amount)}"
+                raise error("E312", message, place, "the busiest expert has no fewer tokens than the mean: 1.25")
             return amount  # type: ignore[no-any-return]
         case "flag":
             if not isinstance(value, bool):

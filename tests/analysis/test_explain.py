@@ -222,3 +222,13 @@ def test_a_rise_that_is_no_operators_is_listed_as_one() -> None:
     assert memory["peak_moment"].startswith("gradients, ")
     assert {"kind": "beside", "of": "gradients"}.items() <= memory["alive"][0].items()
     assert math.isclose(sum(i["bytes"] for i in memory["alive"]), peaks[0])
+
+
+def test_what_waits_for_weight_gradients_is_counted_once_after_a_backward_pass() -> None:
+    asked, found = explained(
+        "mixtral_8x7b", "world=8,tp=2,pp=4,gbs=12,seq=1024,schedule=zb_h1,framework=nanotron,recompute={core_attn}"
+    )
+    stage = found.stages - 1
+    memory = memory_of(asked, found, stage)
+    assert memory["moment"]["unit"] == "gradients"
+    assert math.isclose(sum(i["bytes"] for i in memory["alive"]), found.of_stage("peak")[stage], rel_tol=1e-12)

@@ -28,3 +28,9 @@ def test_gate_and_values_of_swiglu_hold_their_input_once() -> None:
     inputs = HIDDEN + HIDDEN + HIDDEN + 640
     gradients = 2 * HIDDEN + HIDDEN + 2 * 640 + HIDDEN
     assert of_one_layer(model)["A.late"] == 2 * TOKENS * (inputs + gradients)
+
+
+def test_a_loss_that_works_in_place_passes_its_gradient_on_to_the_logits() -> None:
+    model = f"llama(hidden={HIDDEN}, heads=4, kv_heads=2, ffn=640, vocab=1024, layers=8)"
+    logits, tokens_in = 2 * TOKENS * 1024, 2 * TOKENS * HIDDEN
+    assert of_one_layer(model, ",fused_cross_entropy=true")["A.late_head"] == logits + tokens_in

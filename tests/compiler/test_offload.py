@@ -63,6 +63,13 @@ def test_the_host_holds_every_micro_batch_in_flight() -> None:
     assert found["host"] == 4 * found["offload.bytes"]
 
 
+def test_of_two_copies_of_the_model_a_micro_batch_leaves_one() -> None:
+    """DualPipe has p − i micro-batches in the stage of one copy and i + 1 in that of the other."""
+    one_way, both_ways = values("offload={mlp},pp=4"), values("offload={mlp},pp=4,schedule=dualpipe")
+    assert both_ways["offload.bytes"] == one_way["offload.bytes"]
+    assert both_ways["host"] == 5 * one_way["offload.bytes"]
+
+
 def test_what_recomputation_drops_does_not_leave() -> None:
     found = values("offload={mlp},recompute={mlp}")
     assert "offload.one" in found

@@ -265,3 +265,11 @@ def test_the_first_layers_of_each_chunk_are_recomputed() -> None:
     assert found["r"] == [9, 9]
     found = counts(uniform(24), "pp=2,vp=3,recompute=full,recompute_layers=7")
     assert found["r"] == [12, 12]
+
+
+@pytest.mark.parametrize("choices", ["pp=2", "pp=2,vp=3", "pp=2,schedule=zb_h1", "pp=4,first_stage_layers=3"])
+def test_what_runs_again_together_is_at_most_a_chunk_of_layers(choices: str) -> None:
+    """Megatron-Core ends the last uniform chunk where the layers of the model chunk end."""
+    again = f"{choices},recompute=full,recompute_method=uniform,recompute_layers="
+    whole, more = answers(uniform(24), f"{again}12"), answers(uniform(24), f"{again}1000")
+    assert more["peak"] == whole["peak"]
