@@ -115,7 +115,7 @@ CODES = {
     "E315": ("figure of a machine without a machine", "Name the machine with `-y`."),
     "E316": ("layout that cannot be read", "Write stages as in `Et|(tt|)*30L`: one `E` first, one `L` last."),
     "E317": ("layout that does not fit", "Place every layer once, on a multiple of pp stages."),
-    "E320": ("space where one plan is wanted", "Give one value for each choice; `symsim search` takes spaces."),
+    "E320": ("space where one plan is wanted", "Give one value for each choice."),
     "E322": ("missing sizes", "Add the sizes that the plan needs."),
     "E323": ("sizes that contradict each other", "Give `gbs` or `microbatches`, not both."),
     "E324": ("choices that contradict each other", "Change one of the two as the hint says."),
