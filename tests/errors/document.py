@@ -116,6 +116,7 @@ CODES = {
     "E316": ("layout that cannot be read", "Write stages as in `Et|(tt|)*30L`: one `E` first, one `L` last."),
     "E317": ("layout that does not fit", "Place every layer once, on a multiple of pp stages."),
     "E320": ("space where one plan is wanted", "Give one value for each choice."),
+    "E321": ("choice without a formula", "Take one of the choices that the hint names."),
     "E322": ("missing sizes", "Add the sizes that the plan needs."),
     "E323": ("sizes that contradict each other", "Give `gbs` or `microbatches`, not both."),
     "E324": ("choices that contradict each other", "Change one of the two as the hint says."),
