@@ -257,7 +257,7 @@ def route_overrides(
             system[name] = node
         else:
             hint = other_name(name) or nearest(name, [*CHOICES, *dimensions, *figures, "gpus_per_node"])
-            hint = hint or "docs/strategy.md lists the names of strategies; a figure of a machine has a point in its name"
+            hint = hint or "docs/strategy.md lists the names of strategies; names of figures have a point"
             message = f"'{name}' is not a name of a strategy, of this model or of a machine"
             problems.append(error("E314", message, strategy.places[name], hint))
     collect(problems)
