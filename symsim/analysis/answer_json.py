@@ -147,8 +147,7 @@ def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
     for name, (default, instead) in WITHOUT_EFFECT.items():
         if values[name] != default:
             out.append(f"{name} = {values[name]} has no effect yet: {instead}")
-    if values["zero"] in (2, 3):
-        out.append(f"zero = {values['zero']}: messages of all micro-batches but one hide behind compute")
+    out += hidden_messages(values["zero"])
     if values["offload"] != "none":
         out.append("offload: transfers hide behind compute, which takes a link to the host of offload.bandwidth")
     if values["precision"] in QUANTISED_PRECISIONS:
@@ -161,6 +160,11 @@ def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
         out.append(f"machine figures of {machine.name}: see its system file for each source")
         out += machine.assumptions
     return tuple(out)
+
+
+def hidden_messages(zero: object) -> list[str]:
+    """What the time of a plan leaves out where gradients or weights are not whole from step to step."""
+    return [f"zero = {zero}: messages of all micro-batches but one hide behind compute"] if zero in (2, 3) else []
 
 
 def slow_link(asked: Question, found: Answer, machine: Machine | None) -> list[str]:

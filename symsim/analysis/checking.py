@@ -14,6 +14,7 @@ from symsim.language import tree
 from symsim.language.expressions import collect
 from symsim.language.library import Library, library_of, read_source
 from symsim.language.models import elaborate_call
+from symsim.language.other_names import other_name
 from symsim.language.parser import parse_model, parse_strategy, parse_system
 from symsim.language.strategies import elaborate_strategy
 from symsim.language.syntax_errors import KINDS, first_word
@@ -50,7 +51,7 @@ def _strategy(source: Source, name: str) -> str:
     dimensions = {p.name for family in families for p in family.parameters}
     problems: list[InputError] = []
     for other in strategy.overrides:
-        hint = nearest(other, CHOICES)
+        hint = other_name(other) or nearest(other, CHOICES)
         if other not in dimensions and "." not in other and hint is not None:
             message = f"'{other}' is not a name of a strategy, and no shipped family has it as a dimension"
             problems.append(error("E314", message, strategy.places[other], hint))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from symsim.analysis.answer_json import assumptions, model_of, plain, strategy_of, warnings
+from symsim.analysis.answer_json import assumptions, hidden_messages, model_of, plain, strategy_of, warnings
 from symsim.analysis.evaluate import Answer, evaluator
 from symsim.analysis.load import Question
 from symsim.analysis.neighbours import Neighbour
@@ -64,9 +64,16 @@ def explanation(
             "device": _device(found, device, stage),
         },
         "lower": None if nearby is None else [_lower(n, found, capacity) for n in nearby],
-        "assumptions": list(assumptions(asked, None)),
+        "assumptions": list(dict.fromkeys((*assumptions(asked, None), *_of_times(nearby or ())))),
         "warnings": warnings(asked, fits, found.values.get("memory.device")),
     }
+
+
+def _of_times(nearby: Sequence[Neighbour]) -> Iterator[str]:
+    """What the times of other plans take for granted, and that of the plan itself does not."""
+    for neighbour in nearby:
+        if "time.iteration" in neighbour.found.values:
+            yield from hidden_messages(neighbour.change.get("zero"))
 
 
 def _lower(neighbour: Neighbour, found: Answer, capacity: Any) -> dict[str, Any]:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from symsim.analysis.validate import PREDICTIONS, load_cases, validate
 from symsim.cli.options import json_option
+from symsim.units import bytes_text, seconds_text
+
+LISTED = 20
+"""Most cases that are also listed one by one."""
 
 
 @click.command("validate", short_help="Predict published measurements, show the errors.")
@@ -19,7 +24,8 @@ from symsim.cli.options import json_option
 def command(cases: Path, only: str | None, as_json: bool) -> None:
     """Predict every case of CASES.json and compare with what was measured there.
 
-    The error is predicted/measured − 1. A case that cannot be computed is listed with the reason.
+    The error is predicted/measured − 1. A case that cannot be computed is listed with the reason. Up to
+    20 cases are listed one by one; --json has all.
     """
     from symsim.report.tables import print_table
 
@@ -35,6 +41,8 @@ def command(cases: Path, only: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(result, indent=1))
         return
+    if len(chosen) <= LISTED:
+        _cases(result["cases"])
     rows = [
         [group, name, str(found["n"]), *(f"{found[k]:.2f}" for k in ("mean_abs_pct", "median_abs_pct", "max_abs_pct")),
          f"{found['bias_pct']:+.2f}"]
@@ -48,3 +56,26 @@ def command(cases: Path, only: str | None, as_json: bool) -> None:
     for row in result["cases"]:
         if row["failed"]:
             click.echo(f"cannot be computed: {row['id']}: {row['failed']}")
+
+
+def _cases(cases: list[dict[str, Any]]) -> None:
+    """Each quantity of each case, those of a list stage by stage."""
+    from symsim.report.tables import print_table
+
+    rows = []
+    for case in cases:
+        for name, errors in case["error_pct"].items():
+            triple = (case["predicted"][name], case["measured"][name], errors)
+            several = isinstance(errors, list)
+            for k, (predicted, measured, error) in enumerate(zip(*triple, strict=True) if several else [triple]):
+                place = f" of {k}" if several else ""
+                rows.append([case["id"], name + place, _text(name, predicted), _text(name, measured), f"{error:+.2f}"])
+    if rows:
+        print_table(["case", "quantity", "predicted", "measured", "error %"], rows)
+        click.echo()
+
+
+def _text(quantity: str, value: float) -> str:
+    if quantity.endswith("_bytes"):
+        return bytes_text(value)
+    return seconds_text(value) if quantity.endswith("_s") else f"{value:.1f}"

@@ -392,6 +392,9 @@ class _Walk:
             if keyword is None:
                 if position >= len(names):
                     takes = f"it takes {', '.join(names)}" if names else "it takes no values"
+                    misspelt = nearest(node.name, frame.tensors) if isinstance(node, tree.Name) else None
+                    if misspelt is not None and misspelt.startswith("did you mean"):
+                        takes += f"; for a tensor: {misspelt}"
                     raise error("E237", f"'{call.callee}' takes no further argument here", argument.place, takes)
                 keyword, position = names[position], position + 1
             if keyword not in names:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from symsim.compiler.liveness import Group, Lifetimes, Moment, moments_of
 from symsim.diagnostics import error, nearest
+from symsim.language.other_names import other_word
 from symsim.records.graph import Graph, Operator, Tensor, Unit
 from symsim.records.strategy import Structure
 
@@ -45,7 +46,7 @@ def check_regions(graph: Graph, structure: Structure) -> None:
         for name in sorted(chosen - others) if isinstance(chosen, frozenset) else ():
             if name not in graph.regions:
                 known = sorted({*graph.regions, *others})
-                hint = nearest(name, known) or f"its regions: {', '.join(known)}"
+                hint = other_word(choice, name) or nearest(name, known) or f"its regions: {', '.join(known)}"
                 raise error("E242", f"{choice}: this model has no region '{name}'", None, hint, about=choice)
 
 

@@ -91,7 +91,8 @@ def evenly(layers: Expr, stages: Expr, turns: Expr, head_work: Expr) -> Placemen
     """Every stage holds layers/(pp·vp)."""
     pp = symbol("pp")
     share = layers / stages
-    rule = divides(stages, layers, "layers are spread evenly over pp·vp chunks (or give first_stage_layers)")
+    otherwise = "or give first_stage_layers, embedding_in_split, loss_in_split or layout"
+    rule = divides(stages, layers, f"layers are spread evenly over pp·vp chunks ({otherwise})")
     return Placement(lambda turn, at: (turn * pp + at.index) * share, lambda turn, at: share, (rule,))
 
 

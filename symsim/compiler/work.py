@@ -16,14 +16,11 @@ from symsim.compiler.network import family, message_time, sent_bytes
 from symsim.compiler.sharding import step_volumes
 from symsim.compiler.simplify import tidy, total
 from symsim.compiler.units import Held
-from symsim.elements import element_bytes
+from symsim.elements import QUANTISED_PRECISIONS, element_bytes
 from symsim.functions import maximum, stage_sum, table
 from symsim.records.graph import PHASES, Graph, Kernel, Message, Operator, PhaseName, Unit, Work
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
-
-QUANTISED = frozenset({"matmul", "grouped_matmul"})
-"""Classes of kernels that run in the strategy's precision; every other runs in bf16 (or fp16, fp32)."""
 
 EXPOSED_AXES = {"tp": "tp", "cp": "cp", "cp_a2a": "cp", "cp_ring": "cp", "ep": "ep", "etp": "ep"}
 """Message axis → the name under which its exposed time is reported."""
@@ -195,7 +192,8 @@ def _collect(
 ) -> None:
     work = operator.work[phase]
     name = f"{name}.{phase}"
-    compute = roofline(work, phase, structure)
+    precision = kernel_precision(operator, structure)
+    compute = roofline(work, phase, precision)
     if compute != 0:
         compute = ledger.define(name, compute, f"{operator.kind}, {phase}", "s", "time.operator")
         own.setdefault(turn, []).append(compute)
@@ -208,9 +206,16 @@ def _collect(
         own.setdefault(f"{turn}.{axis}", []).append(maximum(spent - compute, 0) if hidden else spent)
 
 
-def roofline(work: Work, phase: PhaseName, structure: Structure) -> Expr:
+def kernel_precision(operator: Operator, structure: Structure) -> str:
+    """The strategy's precision; where that is narrower than 16 bits, only of GEMMs with a quantised weight."""
+    precision = str(structure["precision"])
+    as_it_is = precision not in QUANTISED_PRECISIONS or any(w.quantised for w in operator.weights)
+    return precision if as_it_is else "bf16"
+
+
+def roofline(work: Work, phase: PhaseName, precision: str) -> Expr:
     """The longer of arithmetic and memory traffic; a memory-bound kernel also pays a latency."""
-    arithmetic = sympy.Add(*(_kernel_time(k, phase, structure) for k in work.kernels))
+    arithmetic = sympy.Add(*(_kernel_time(k, phase, precision) for k in work.kernels))
     traffic = sympy.Add(*(_traffic_time(rate, amount) for rate, amount in work.traffic.items()))
     if traffic == 0:
         return arithmetic
@@ -218,14 +223,11 @@ def roofline(work: Work, phase: PhaseName, structure: Structure) -> Expr:
     return traffic if arithmetic == 0 else maximum(arithmetic, traffic)
 
 
-def _kernel_time(kernel: Kernel, phase: PhaseName, structure: Structure) -> Expr:
-    precision = str(structure["precision"])
-    plain = precision if precision in ("bf16", "fp16", "fp32") else "bf16"
-    chosen = precision if kernel.rate in QUANTISED else plain
+def _kernel_time(kernel: Kernel, phase: PhaseName, precision: str) -> Expr:
     efficiency = table(Symbol(f"{kernel.rate}.{phase}.efficiency"), *kernel.shape)
-    if chosen not in ("bf16", "fp16", "fp32"):
+    if precision in QUANTISED_PRECISIONS:
         efficiency *= symbol("matmul.fp8_relative_efficiency")
-    return tidy(total([kernel.flops])) / (symbol(f"matmul.{chosen}") * efficiency)
+    return tidy(total([kernel.flops])) / (symbol(f"matmul.{precision}") * efficiency)
 
 
 def _traffic_time(rate: str, amount: Expr) -> Expr:

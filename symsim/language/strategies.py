@@ -25,6 +25,7 @@ from symsim.language.expressions import (
 from symsim.language.expressions import Value as Evaluated
 from symsim.language.layout import parse_layout
 from symsim.language.library import file_hint, read_source
+from symsim.language.other_names import other_name, other_word
 from symsim.language.parser import parse_strategy
 from symsim.records.strategy import CHOICES, Choice, Value
 
@@ -187,7 +188,7 @@ def _checked(choice: Choice, value: Evaluated, place: Place) -> Value:
             return _text(choice, value, place)
     word = int(value) if choice.name == "zero" and isinstance(value, int) and not isinstance(value, bool) else value
     if choice.words and str(word) not in choice.words:
-        one_of = nearest(str(word), choice.words)
+        one_of = other_word(choice.name, str(word)) or nearest(str(word), choice.words)
         raise error("E313", f"'{choice.name}' cannot be {describe(value)}", place, one_of)
     if not isinstance(word, str) and choice.name != "zero":
         hint = f"for example {choice.name} = {choice.default}"
@@ -258,8 +259,8 @@ def route_overrides(
         elif name in figures or "." in name or name == "gpus_per_node":
             system[name] = node
         else:
-            hint = nearest(name, [*CHOICES, *dimensions, *figures, "gpus_per_node"])
-            hint = hint or "docs/strategy.md lists the names of strategies; figures of a machine have a point"
+            hint = other_name(name) or nearest(name, [*CHOICES, *dimensions, *figures, "gpus_per_node"])
+            hint = hint or "docs/strategy.md lists the names of strategies; names of figures have a point"
             message = f"'{name}' is not a name of a strategy, of this model or of a machine"
             problems.append(error("E314", message, strategy.places[name], hint))
     collect(problems)

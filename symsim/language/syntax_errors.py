@@ -78,7 +78,7 @@ _PLAIN = {
     "…": "a range is written 1..8",
     "!": "a negation is written not, and 'differs' !=",
     "&": "write and",
-    "|": "write or",
+    "|": 'write or; a layout is a text in double quotes: layout = "Et|(tt|)*30L"',
     "[": "a set is written { }, an argument list ( )",
     "]": "a set is written { }, an argument list ( )",
     ".": "a number needs a digit before its point: 0.5; names that have a point stand in files of machines",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import textwrap
@@ -40,6 +41,7 @@ SECTIONS = {
     "saved": "saved",
     "kept": "saved",
     "chunk": "saved",
+    "activations": "waiting for weight gradients",
     "beside": "held beside",
 }
 """Kinds of items that one sum is made of; the rest are those of the running unit, and sums of their own."""
@@ -51,10 +53,25 @@ LABELS = {
     "optimizer": "optimizer states",
     "kept": "saved",
     "chunk": "saved in chunk",
+    "activations": "waiting",
     "beside": "held beside",
     "buffers": "buffer",
 }
-GROUPS = {"dense": "dense parameters", "expert": "experts", "sent_gradient": "gradient sent back"}
+GROUPS = {
+    "dense": "dense parameters",
+    "expert": "experts",
+    "sent_gradient": "gradient sent back",
+    "late": "for weight gradients",
+}
+BESIDE = {
+    "gathered": "weights, gathered",
+    "reducing": "whole gradients, to be reduced",
+    "handed": "of the micro-batch before",
+}
+"""Definitions that a moment counts, by their names before the kind of unit (``gathered_head``)."""
+
+_AMOUNT = re.compile(r"(?<=\d) (?=[KMGTP]?i?B\b)")
+"""The space of an amount, where no line ends."""
 
 
 def print_explanation(result: dict[str, Any]) -> None:
@@ -111,7 +128,9 @@ def _moment(memory: dict[str, Any]) -> None:
 def _say(what: str, text: str) -> None:
     """One line, or more on a narrow page."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
-    print(textwrap.fill(f"{what:<7}{text}", max(40, width), subsequent_indent=" " * 7, break_long_words=False))
+    whole = _AMOUNT.sub("\N{NO-BREAK SPACE}", f"{what:<7}{text}")
+    lines = textwrap.fill(whole, max(40, width), subsequent_indent=" " * 7, break_long_words=False)
+    print(lines.replace("\N{NO-BREAK SPACE}", " "))
 
 
 def _flight(count: float) -> str:
@@ -188,6 +207,8 @@ def _of(item: dict[str, Any], unit: str) -> str:
             return f"of {of}"
         case "workspace":
             return str(_bare(of, unit))
+        case "beside" if of is not None and of.partition("_")[0] in BESIDE:
+            return BESIDE[of.partition("_")[0]]
     return GROUPS.get(of, of) or ""
 
 

@@ -11,19 +11,14 @@ from symsim.units import bytes_text, decimal_text, seconds_text
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
-    """A table: numbers to the right, drawn by rich on a terminal, columns of plain text in a pipe."""
+    """A table: numbers to the right, drawn by rich on a terminal, columns of plain text in a pipe.
+
+    On a narrow terminal columns move together, then text is folded. Numbers stay whole: where that is not
+    enough the terminal breaks the lines.
+    """
     right = [all(_numeric(row[k]) for row in rows if row[k]) and bool(rows) for k in range(len(headings))]
     if sys.stdout.isatty():
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
-        for heading, to_right in zip(headings, right, strict=True):
-            first = heading == headings[0]
-            table.add_column(heading, justify="right" if to_right else "left", overflow="fold", no_wrap=first)
-        for row in rows:
-            table.add_row(*row)
-        Console(highlight=False).print(table)
+        _draw(headings, rows, title, right)
         return
     if title:
         print(title)
@@ -33,7 +28,35 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: s
         print("  ".join(cells).rstrip())
 
 
-_NUMERIC = re.compile(r"-?[0-9][0-9.,]*%?( [A-Za-zµ/]+)?")
+NARROWEST = 16
+"""Characters to which a column of text is folded at most."""
+
+
+def _draw(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str | None, right: Sequence[bool]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Console().width
+    columns = list(zip(headings, *rows, strict=True))
+    widths = [max(Text.from_markup(cell).cell_len for cell in column) for column in columns]
+    folds = [
+        not to_right and (k > 0 or any(" " in cell for cell in column))
+        for k, (column, to_right) in enumerate(zip(columns, right, strict=True))
+    ]
+    roomy = sum(widths) + 2 * (len(widths) - 1) <= shown
+    least = sum(min(w, NARROWEST) if fold else w for w, fold in zip(widths, folds, strict=True)) + len(widths) - 1
+    table = Table(
+        title=title, title_justify="left", box=None, header_style="bold", pad_edge=False, padding=(0, int(roomy), 0, 1)
+    )
+    for heading, to_right, fold in zip(headings, right, folds, strict=True):
+        table.add_column(heading, justify="right" if to_right else "left", overflow="fold", no_wrap=not fold)
+    for row in rows:
+        table.add_row(*row)
+    Console(highlight=False, width=max(shown, least)).print(table)
+
+
+_NUMERIC = re.compile(r"[+-]?[0-9][0-9.,]*%?( [A-Za-zµ/]+)?")
 
 
 def _numeric(cell: str) -> bool:

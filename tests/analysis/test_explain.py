@@ -9,14 +9,12 @@ from typing import Any
 import pytest
 
 from symsim import resources
-from symsim.analysis import explain
 from symsim.analysis.answer_json import document
-from symsim.analysis.evaluate import Answer, Evaluator, answer, evaluator
+from symsim.analysis.evaluate import Answer, answer, evaluator, machine_of
 from symsim.analysis.explain import explanation
 from symsim.analysis.load import Question, question
 from symsim.analysis.peak_moment import peak_moment
 from symsim.diagnostics import InputError
-from symsim.emit.program import Output
 from tests.properties.points import CASES, Case, legal_sizes, load
 
 MODELS = resources.shipped("models")
@@ -199,16 +197,14 @@ def test_capacity_is_compared_where_a_machine_is_named() -> None:
     assert memory["device"] is None
 
 
-def test_items_up_to_the_device_are_listed_where_formulas_state_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By their part, in their order; those of the run stand for every stage, maxima over stages are left out."""
-    asked, found = explained("llama3_8b", "world=2,pp=2,gbs=8,seq=4096")
-    program = evaluator(asked.model, asked.plan.structure, moments=True).program
-    stated = {"context": "run", "reserved": "stage", "memory.device": "run"}
-    outputs = {**program.outputs, **{n: Output(0, scope, "bytes", "memory.device") for n, scope in stated.items()}}
-    values = {**found.values, "context": 5, "reserved": [7, 8], "memory.device": 13}
-    monkeypatch.setattr(explain, "evaluator", lambda *_, **__: Evaluator(replace(program, outputs=outputs)))
-    memory = memory_of(asked, replace(found, values=values), 1)
-    assert memory["device"] == [{"name": "context", "bytes": 5}, {"name": "reserved", "bytes": 8}]
+def test_items_up_to_the_device_add_up_to_it() -> None:
+    """In their order; maxima over stages are left out."""
+    asked = question("llama3_8b", "world=2,pp=2,gbs=8,seq=4096", "h100_sxm")
+    found = answer(asked.model, asked.plan, machine_of(asked), moments=True)
+    items = {item["name"]: item["bytes"] for item in memory_of(asked, found, 1)["device"]}
+    assert list(items) == ["fragmentation", "reserved", "communication", "context", "device"]
+    assert items["reserved"] == found.of_stage("peak")[1] + items["fragmentation"]
+    assert items["device"] == items["reserved"] + items["communication"] + items["context"]
 
 
 def test_a_rise_that_is_no_operators_is_listed_as_one() -> None:

@@ -133,6 +133,21 @@ def test_explain_of_a_plan_that_does_not_fit_ends_with_status_1(capsys: pytest.C
     assert "does not fit, " in out and "too much" in out
 
 
+def test_few_cases_are_listed_one_by_one(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Of a list every stage, with the numbers of which the error is made."""
+    plan = {"pp": 2, "world": 2, "gbs": 8, "seq": 4096}
+    case = {"id": "a", "set": "s", "model": "llama32_1b", "strategy": plan}
+    measured = {"stage_peak_allocated_bytes": [2**34, 2**34], "iteration_s": 2.5}
+    path = tmp_path / "cases.json"
+    path.write_text(json.dumps([{**case, "measured": measured, "system": "h100_sxm"}]))
+    status, printed, _ = run(capsys, "validate", str(path))
+    assert status == 0
+    assert "stage_peak_allocated_bytes of 1" in printed
+    assert "16.00 GiB" in printed and "2.5 s" in printed
+    path.write_text(json.dumps([{**case, "id": str(k), "measured": {}} for k in range(21)]))
+    assert "predicted" not in run(capsys, "validate", str(path))[1]
+
+
 def test_set_overrides_model_strategy_and_machine(capsys: pytest.CaptureFixture[str]) -> None:
     settings = ("--set", "layers=12", "--set", "tp=4", "--set", "network.bandwidth=12.5 GB/s", "--json")
     _, out, _ = run(capsys, "eval", "llama3_70b", "-s", "tp8_pp4", "-y", "h100_sxm", *settings)

@@ -50,6 +50,8 @@ CASES = [
     check("unknown parameter", "E238", layers_of("decoder(mlp_bais = true)"), "'decoder' has no parameter 'mlp_bais'",
           "did you mean 'mlp_bias'?", "6:29"),
     check("value too many", "E237", layers_of("decoder(true, 1)"), "'decoder' takes no further argument", "", "6:35"),
+    check("misspelt tensor", "E237", layers_of("b", "block b { up = rmsnorm(x); rmsnorm(upp) }"),
+          "'rmsnorm' takes no further argument", "did you mean 'up'?", "1:36"),
     check("parameter without value", "E239", layers_of("b", "block b(width) { rmsnorm }"), "'b' needs 'width'", "",
           "6:21"),
     check("argument given twice", "E201", layers_of("decoder(mlp_bias = true, mlp_bias = false)"),
