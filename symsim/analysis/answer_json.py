@@ -144,6 +144,8 @@ def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
     out.append(f"peak allocated: {beside}" + ("" if machine is None else " but stated beside it, as overhead"))
     if values["framework"] != "megatron":
         out.append(f"framework = {values['framework']}: what its profile does not state is as in Megatron")
+    if values["te_version"] is None and values["framework"] == "megatron":
+        out.append("no te_version: what TransformerEngine keeps for itself, up to a few GiB, is not counted")
     for name, (default, instead) in WITHOUT_EFFECT.items():
         if values[name] != default:
             out.append(f"{name} = {values[name]} has no effect yet: {instead}")

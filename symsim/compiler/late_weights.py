@@ -2,12 +2,15 @@
 
 The weight gradient of a matrix multiplication needs its input and the gradient of its output. What
 else was saved is free once the gradient of the unit's input is known. An operator without such kernels
-(a norm, the table of an embedding) makes its weight gradient in the first half.
+(a norm, the table of an embedding) makes its weight gradient in the first half. A quantised one needs both as
+quantised copies.
 
 Source: Qi et al. 2023, "Zero Bubble Pipeline Parallelism", section 2: M_B and M_W.
 """
 
 from __future__ import annotations
+
+from sympy import Expr
 
 from symsim.compiler.simplify import Terms, total
 from symsim.records.graph import Tensor, Unit
@@ -17,11 +20,18 @@ def waiting(unit: Unit) -> Terms:
     """Bytes that one unit holds for one micro-batch until its weight gradients are made."""
     inputs: dict[Tensor, None] = {}
     gradients: dict[Tensor, None] = {}
+    quantised: list[Expr] = []
     for operator in unit.operators:
-        if operator.work["weight_grad"].kernels:
+        if not operator.work["weight_grad"].kernels:
+            continue
+        copy = next((t for t in operator.saves if t.element == "operand"), None)
+        if copy is None:
             inputs |= dict.fromkeys(t for t in operator.saves if t in operator.inputs)
             gradients |= dict.fromkeys(_storage(t, unit) for t in operator.outputs)
-    return total(t.bytes for t in (*inputs, *gradients))
+        else:
+            inputs[copy] = None
+            quantised += [t.elements * copy.bytes / copy.elements for t in operator.outputs]
+    return total([*(t.bytes for t in (*inputs, *gradients)), *quantised])
 
 
 def _storage(tensor: Tensor, unit: Unit) -> Tensor:

@@ -134,8 +134,13 @@ def elaborate_strategy(parsed: tree.StrategyFile, name: str, settings: tuple[tre
                 among[choice.name] = _set(known, choice.value)
             else:
                 refuse_unit(choice.name, choice.value)
-                values[choice.name] = _checked(known, evaluate(choice.value, Plain({})), choice.value.place)
+                value = evaluate(choice.value, Plain({}))
                 among.pop(choice.name, None)
+                if known.default is None and value == "none":
+                    del places[choice.name]
+                    values.pop(choice.name, None)
+                else:
+                    values[choice.name] = _checked(known, value, choice.value.place)
         except InputError as problem:
             problems.append(problem)
     objectives = [c for c in parsed.choices if isinstance(c, tree.Objective)]

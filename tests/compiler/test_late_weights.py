@@ -34,3 +34,11 @@ def test_a_loss_that_works_in_place_passes_its_gradient_on_to_the_logits() -> No
     model = f"llama(hidden={HIDDEN}, heads=4, kv_heads=2, ffn=640, vocab=1024, layers=8)"
     logits, tokens_in = 2 * TOKENS * 1024, 2 * TOKENS * HIDDEN
     assert of_one_layer(model, ",fused_cross_entropy=true")["A.late_head"] == logits + tokens_in
+
+
+def test_quantised_linears_wait_with_quantised_copies() -> None:
+    """Of inputs and of gradients, a byte an element each."""
+    model = f"llama(hidden={HIDDEN}, heads=4, kv_heads=2, ffn=640, vocab=1024, layers=8)"
+    inputs = HIDDEN + HIDDEN + HIDDEN + 640
+    gradients = 2 * HIDDEN + HIDDEN + 2 * 640 + HIDDEN
+    assert of_one_layer(model, ",precision=fp8")["A.late"] == TOKENS * (inputs + gradients)
