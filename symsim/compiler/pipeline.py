@@ -63,7 +63,7 @@ def compile_cost(
         optimizer = optimizer_states(library, structure)
         memory.parameters(held, ledger)
         work.model_totals(graph, vocab, ledger)
-        sharding.states(held, structure, optimizer, ledger)
+        sharding.states(held, structure, profile, optimizer, ledger)
         memory.activations(units, held, stream, bounds_of(rules), structure, profile, ledger)
         offload.host(structure, ledger)
         device.device(profile, ledger)

@@ -18,6 +18,7 @@ from sympy import Expr, Integer
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.network import sent_bytes
 from symsim.compiler.optimizer import States, kind_of
+from symsim.compiler.profile import Profile
 from symsim.compiler.simplify import tidy, total
 from symsim.compiler.stages import Part, Stages
 from symsim.compiler.units import Held
@@ -68,14 +69,14 @@ def held_elements(stages: Stages, group: Group, amount: Callable[[Weight], Expr]
     return out
 
 
-def states(stages: Stages, structure: Structure, optimizer: States, ledger: Ledger) -> None:
+def states(stages: Stages, structure: Structure, profile: Profile, optimizer: States, ledger: Ledger) -> None:
     """Weights, gradients and optimizer states; each parameter group has its own sharding."""
     zero = int(structure["zero"])  # type: ignore[arg-type]
     grad = sympy.sympify(element_bytes(str(structure["grad_dtype"]), "bf16"))
     found = groups(structure, ledger)
     parts: dict[str, Expr] = {"weights": Integer(0), "gradients": Integer(0), "optimizer": Integer(0)}
     for group in found:
-        weight = _weights(stages, group, structure, ledger)
+        weight = _weights(stages, group, structure, profile, ledger)
         state = _optimizer(stages, group, optimizer, ledger)
         for name, amount, stage in (
             ("weights", weight, 3),
@@ -117,13 +118,17 @@ def _operand_bytes(structure: Structure) -> Expr:
     return sympy.sympify(element_bytes("operand", precision)) if quantised else Integer(0)
 
 
-def _weights(stages: Stages, group: Group, structure: Structure, ledger: Ledger) -> Expr:
+def _weights(stages: Stages, group: Group, structure: Structure, profile: Profile, ledger: Ledger) -> Expr:
     """Bytes of a group's weights before they are sharded.
+
+    None where the shards are those of the optimizer's master copy.
 
     Quantised copies stay from micro-batch to micro-batch, unless weights are gathered anew for each;
     with ``fp8_params`` they are all there is.
     """
     plain, operand = _weight_bytes(structure), _operand_bytes(structure)
+    if profile["master_is_weight"] and structure["zero"] == 3 and structure["precision"] != "fp32":
+        return Integer(0)
     whole = plain * group.elements
     if operand == 0 or (passing(structure) and not structure["fp8_params"]):
         return whole

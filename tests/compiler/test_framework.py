@@ -46,7 +46,7 @@ def test_every_fact_names_its_source() -> None:
 def test_what_a_profile_does_not_state_is_megatrons() -> None:
     asked = question(SMALL, "framework=fsdp", None, needs_sizes=False)
     facts = profile_of(library_of(), asked.plan.structure)
-    assert facts.own == {"gate_saved"}
+    assert facts.own == {"gate_saved", "master_is_weight"}
     assert facts["layer_split"] == "even"
 
 
@@ -71,6 +71,13 @@ def test_deepspeed_fills_stages_and_counts_the_ends_where_layers_do_not_divide()
     assert plan(bloom.format(70), **choices).of_stage("n") == [5, *[6] * 10, 5]
     assert plan(bloom.format(72), **choices).of_stage("n") == [6] * 12
     assert plan(bloom.format(73), **choices).of_stage("n") == [6, *[7] * 9, 4, 0]
+
+
+@pytest.mark.parametrize("framework", ["fsdp", "torchtitan"])
+def test_a_shard_of_fsdp_is_the_fp32_weight_itself(framework: str) -> None:
+    """16 bytes a parameter: weight, gradient and two moments in fp32."""
+    found = plan(framework=framework, zero=3, world=4, gbs=8)
+    assert first(found, "static") == 16 * first(found, "P") / 4
 
 
 def test_torchtitan_gives_the_first_stages_one_more() -> None:
