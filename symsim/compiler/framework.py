@@ -10,6 +10,7 @@ from sympy import Expr, Integer
 
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.profile import Profile
+from symsim.compiler.sharding import groups
 from symsim.compiler.simplify import tidy, total
 from symsim.compiler.stages import Stages
 from symsim.elements import ELEMENT_BYTES, element_bytes
@@ -82,7 +83,7 @@ def rise_of_step(profile: Profile, structure: Structure, ledger: Ledger) -> Expr
     if not profile["step_copies"] or structure["zero"] == 0 or made == ELEMENT_BYTES["fp32"]:
         return None
     size = sympy.sympify(made + ELEMENT_BYTES["fp32"])
-    elements = ledger.value("P") / (symbol("dp") * symbol("cp")) + ledger.value("P_expert") / symbol("edp")
+    elements = sympy.Add(*(group.elements / group.shard for group in groups(structure, ledger)))
     whole = ledger.define("w_step", size * elements, "flat and fp32 gradients of the shard", "bytes", "memory")
     above = whole - symbol("activations")
     return ledger.define("rise_step", above, "above f·S in the optimizer step", "bytes", "memory")

@@ -7,8 +7,11 @@ from sympy import Expr, Integer
 
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.units import Held
-from symsim.functions import at_most, less, maximum, where
+from symsim.functions import at_most, less, maximum, minimum, where
 from symsim.symbols import symbol
+
+PART = "memory.moment"
+"""Part of the definitions that only an explanation of the peak needs."""
 
 Units = tuple[Held, ...]
 
@@ -40,18 +43,35 @@ def count_behind(other: Held, running: Held, units: Units, ledger: Ledger) -> Ex
     """
     if not other.follows(running):
         return Integer(0)
-    freed = freed_in_chunks(running, units, ledger)
-    if len(freed) == 1:
+    if len(running.in_chunks) == 1:
         return other.kept_count
-    known = [where(in_chunk(running, k), amount, symbol("S")) for k, amount in enumerate(freed)]
-    return sympy.Add(*(_first_least(known, k) * n for k, n in enumerate(other.kept_in_chunks)))
+    return sympy.Add(*(_least_freed(running, k, units, ledger) * n for k, n in enumerate(other.kept_in_chunks)))
 
 
-def _first_least(amounts: list[Expr], k: int) -> Expr:
-    """1 where amount ``k`` is the least, and the first of those."""
-    before = (less(amounts[k], a) for a in amounts[:k])
-    behind = (at_most(amounts[k], a) for a in amounts[k + 1 :])
-    return sympy.Mul(*before, *behind)
+def _least_freed(running: Held, k: int, units: Units, ledger: Ledger) -> Expr:
+    """1 where chunk ``k`` is the first of those in which the least has been freed.
+
+    Each comparison has a name: written out, they would grow with the fourth power of the chunks.
+    """
+    unit = running.suffix.removeprefix("_") or "layer"
+    name = f"least@{unit}@{k}"
+    if name not in ledger:
+        _compare_chunks(running, unit, units, ledger)
+    return symbol(name)
+
+
+def _compare_chunks(running: Held, unit: str, units: Units, ledger: Ledger) -> None:
+    chosen: Expr = Integer(0)
+    amounts: list[Expr] = []
+    for k, amount in enumerate(freed_in_chunks(running, units, ledger)):
+        known = where(in_chunk(running, k), amount, symbol("S"))
+        meaning = f"freed in chunk {k} when its last {running.title} runs; S where it has none"
+        amounts.append(ledger.define(f"freed@{unit}@{k}", known, meaning, "bytes", PART))
+    least = ledger.define(f"freed@{unit}", minimum(*amounts), "the least of them", "bytes", PART)
+    for k, amount in enumerate(amounts):
+        first = at_most(amount, least) * (1 - chosen)
+        meaning = f"1 where chunk {k} is the first of those with the least"
+        chosen += ledger.define(f"least@{unit}@{k}", first, meaning, "", PART)
 
 
 def saved_behind(running: Held, units: Units, ledger: Ledger) -> Expr:

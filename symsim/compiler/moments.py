@@ -8,6 +8,9 @@ definitions are of one stage, in bytes unless said otherwise:
 ``level@weights@expert`` …        what is in it beside them: states by parameter group, each buffer
 ``count@UNIT@KIND``               units of a kind that hold what they save while ``UNIT`` runs, itself aside
 ``held@UNIT@KIND@OPERATOR``       that many times ``saved@OPERATOR``
+``freed@UNIT@K``                  what later units of chunk ``K`` have freed when its last ``UNIT`` runs
+``least@UNIT@K``                  1 for the first of the chunks in which that is least (``freed@UNIT``)
+``largest@activations@K``         1 for the first of the fullest moments of a schedule that knows several
 ``chunk@UNIT@OPERATOR``           saved again by the units before it in a recomputed chunk
 ``kept@MOMENT@OPERATOR``          saved by the running unit, and first needed by the operator
 ``activation@MOMENT@TENSOR``      made by the running unit and still to be read, not saved
@@ -30,15 +33,14 @@ from sympy import Expr, Integer
 
 from symsim.compiler import peaks
 from symsim.compiler.details import operator_name, saved_by_operator
-from symsim.compiler.freed import count_behind, late_behind, saved_behind
+from symsim.compiler.freed import PART, count_behind, late_behind, saved_behind
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.liveness import Moment
 from symsim.compiler.simplify import Terms, add, scale, terms, tidy, total
 from symsim.compiler.units import Held
+from symsim.functions import at_most, maximum
 from symsim.records.graph import Tensor
 from symsim.symbols import symbol
-
-PART = "memory.moment"
 
 
 def moments(units: tuple[Held, ...], sent: Expr, met: Expr, may_be_empty: bool, ledger: Ledger) -> None:
@@ -129,12 +131,37 @@ def _others(running: Held, units: tuple[Held, ...], ledger: Ledger) -> None:
             _define(f"chunk@{unit}@{operator}", amount, "saved again by the chunk's units before", ledger)
 
 
-def _coefficient(name: str, of: str, ledger: Ledger) -> Expr:
-    """How often a definition counts another, directly or by way of others between them."""
-    formula = ledger.expression(name)
-    direct = sympy.diff(formula, symbol(of))
+def _coefficient(name: str, of: str, ledger: Ledger, known: dict[str, Expr] | None = None) -> Expr:
+    """How often a definition counts another, directly or by way of others between them.
+
+    ``known``: of names that were asked for on the way.
+    """
+    known = {} if known is None else known
+    if name not in known:
+        formula = ledger.expression(name)
+        several = formula.args if isinstance(formula, maximum) else ()
+        parts = [_largest(name, k, ledger) * _counted(a, of, ledger, known) for k, a in enumerate(several)]
+        known[name] = sympy.Add(*parts) if several else _counted(formula, of, ledger, known)
+    return known[name]
+
+
+def _counted(formula: Expr, of: str, ledger: Ledger, known: dict[str, Expr]) -> Expr:
     between = (s for s in formula.free_symbols if str(s) in ledger and str(s) != of)
-    return sympy.Add(direct, *(sympy.diff(formula, s) * _coefficient(str(s), of, ledger) for s in between))
+    through = {s: _coefficient(str(s), of, ledger, known) for s in between}
+    direct = sympy.diff(formula, symbol(of))
+    return sympy.Add(direct, *(sympy.diff(formula, s) * n for s, n in through.items() if n != 0))
+
+
+def _largest(name: str, k: int, ledger: Ledger) -> Expr:
+    """1 where amount ``k`` of a maximum is the first of the largest; named, as every kind of unit asks for it."""
+    chosen = f"largest@{name}@{k}"
+    if chosen not in ledger:
+        before: Expr = Integer(0)
+        for j, amount in enumerate(ledger.expression(name).args):
+            first = at_most(symbol(name), amount) * (1 - before)
+            meaning = f"1 where amount {j} of {name} is the first of the largest"
+            before += ledger.define(f"largest@{name}@{j}", first, meaning, "", PART)
+    return symbol(chosen)
 
 
 def _living(held: Held, moment: Moment, ledger: Ledger) -> None:

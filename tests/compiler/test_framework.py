@@ -161,3 +161,10 @@ def test_the_fitted_facts_of_nanotron_are_seen_only_where_they_were_measured() -
     assert first(plan(framework="nanotron", pp=1), "embedding_copy") == 0
     assert "late" not in plan(framework="nanotron", zero=0).values
     assert first(plan(framework="nanotron", world=1, gbs=4), "late") == 0
+
+
+def test_the_step_of_deepspeed_copies_its_shard_however_large_that_is() -> None:
+    sizes = "world=64,tp=2,gbs=64,seq=1024,grad_dtype=bf16,zero_shard=2"
+    asked = question("llama3_8b", f"{sizes},framework=deepspeed", None)
+    found = answer(asked.model, asked.plan, None)
+    assert found.of_stage("w_step")[0] == (2 + 4) * found.of_stage("P")[0] / 2
