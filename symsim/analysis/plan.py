@@ -124,6 +124,9 @@ def _settle_schedule(values: dict[str, Value | None], strategy: Strategy) -> Non
     if values["recompute_layers"] is not None and values["recompute"] != "full":
         message = "recompute_layers says how many layers of recompute = full"
         raise error("E324", message, strategy.places["recompute_layers"], "add recompute = full")
+    if values["recompute_method"] == "uniform" and values["recompute"] != "full":
+        message = "recompute_method says how layers of recompute = full are grouped"
+        raise error("E324", message, strategy.places["recompute_method"], "add recompute = full")
 
 
 def _settle_ends(values: dict[str, Value | None], strategy: Strategy) -> None:

@@ -111,6 +111,8 @@ CASES = [
            "leave one of them out", 1),
     choice("layers to recompute, but nothing recomputed", "E324", "recompute_layers=3", "recompute_layers",
            "add recompute = full", 1),
+    choice("a way to recompute, but nothing recomputed", "E324", "recompute_method=uniform", "recompute_method",
+           "add recompute = full", 1),
     choice("virtual stages without a schedule for them", "E324", "schedule=gpipe,vp=2", "schedule = gpipe",
            "schedule = interleaved", 16),
     choice("virtual stages of the V", "E324", "schedule=zb_v,vp=3", "zb_v has two chunks per rank, not vp = 3",
