@@ -140,7 +140,10 @@ def test_what_the_page_says_has_no_effect_has_none(model: str, name: str, value:
 
 
 TOGETHER = {
-    ("recompute_method", "uniform"): ("recompute=full",),("fp8_params", "true"): ("precision=mxfp8",), ("cp_comm", "a2a_ring"): ("cp_a2a=2",)}
+    ("recompute_method", "uniform"): ("recompute=full",),
+    ("fp8_params", "true"): ("precision=mxfp8",),
+    ("cp_comm", "a2a_ring"): ("cp_a2a=2",),
+}
 """Values that have a meaning with another choice alone."""
 
 
