@@ -14,6 +14,9 @@ from symsim.records.model import Model
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
+CURRENT = 10**9
+"""Version of a framework that is not stated: later than any."""
+
 
 def surroundings_of(model: Model, library: Library, structure: Structure, kept: frozenset[str]) -> Surroundings:
     """Structural choices as plain values, sizes of the strategy and ``kept`` dimensions as symbols.
@@ -36,6 +39,7 @@ def surroundings_of(model: Model, library: Library, structure: Structure, kept: 
     values["quantised"] = structure["precision"] in QUANTISED_PRECISIONS
     values["operand_block"] = OPERAND_BLOCK.get(str(structure["precision"]), 1)
     values["te_version"] = _version_number(structure["te_version"])
+    values["framework_version"] = _version_number(structure["framework_version"]) or CURRENT
     for name, dimension in model.dimensions.items():
         if name in kept and isinstance(dimension, int) and not isinstance(dimension, bool):
             values[name] = symbol(name)

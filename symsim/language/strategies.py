@@ -237,9 +237,11 @@ def _regions(choice: Choice, value: Evaluated, place: Place) -> Value:
 
 
 def _text(choice: Choice, value: Evaluated, place: Place) -> str:
-    if not isinstance(value, str) or (choice.name == "te_version" and not _VERSION.fullmatch(value)):
+    if not isinstance(value, str) or (choice.name.endswith("_version") and not _VERSION.fullmatch(value)):
         # As a number 2.10 would be 2.1, which is an older version.
-        hint = "write all parts of the version: 2.8.0" if choice.name == "te_version" else "a text has double quotes"
+        hint = (
+            "write all parts of the version: 2.8.0" if choice.name.endswith("_version") else "a text has double quotes"
+        )
         raise error("E313", f"'{choice.name}' cannot be {describe(value)}", place, hint)
     if choice.name == "layout":
         parse_layout(str(value), Place(place.source, place.line, place.column + 1))

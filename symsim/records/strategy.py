@@ -88,6 +88,7 @@ CHOICES: dict[str, Choice] = {
         _flag("overlap_moe", False, "expert messages hide behind compute"),
         Choice("framework", "word", "megatron", "software profile",
                ("megatron", "deepspeed", "nanotron", "torchtitan", "fsdp", "internevo")),
+        Choice("framework_version", "text", None, "version of the framework, where an older one holds otherwise"),
         Choice("te_version", "text", None, "version of TransformerEngine, for version-dependent buffers"),
         _size("vocab_multiple", 128, "the vocabulary is padded to a multiple of this times tp"),
     )

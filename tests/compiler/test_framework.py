@@ -73,6 +73,12 @@ def test_deepspeed_fills_stages_and_counts_the_ends_where_layers_do_not_divide()
     assert plan(bloom.format(73), **choices).of_stage("n") == [6, *[7] * 9, 4, 0]
 
 
+def test_megatron_core_before_0_14_keeps_no_empty_gradient_for_the_head() -> None:
+    old = plan(te_version="2.3.0", framework_version="0.13.1")
+    new = plan(te_version="2.3.0")
+    assert first(new, "buffers") - first(old, "buffers") == 2 * 131072 * 2048
+
+
 @pytest.mark.parametrize("framework", ["fsdp", "torchtitan"])
 def test_a_shard_of_fsdp_is_the_fp32_weight_itself(framework: str) -> None:
     """16 bytes a parameter: weight, gradient and two moments in fp32."""

@@ -46,3 +46,16 @@ def test_others_are_no_worse_than_they_were(name: str, moe: bool, mean: float, w
     found = [abs(e) for e in errors([c for c in CASES if c["set"] == name and (is_moe(c) or not moe)])]
     assert sum(found) / len(found) < mean
     assert max(found) < worst
+
+
+OLDER: dict[str, str] = {}
+NEWER = {"te_version": "2.3.0", "framework_version": "0.12.0"}
+"""Software of the A100 rows, which their source does not tell apart: see docs/memory.md."""
+
+
+def test_every_row_of_a100_fits_one_of_two_versions() -> None:
+    rows = [c for c in CASES if c["set"] == "a100pcie-megatron"]
+    found = [errors([{**c, "strategy": {**c["strategy"], **versions}} for c in rows]) for versions in (OLDER, NEWER)]
+    nearest = [min(abs(a), abs(b)) for a, b in zip(*found, strict=True)]
+    assert sum(abs(e) < 0.21 for e in found[1]) == 17
+    assert max(nearest) < 0.37
