@@ -6,7 +6,7 @@ Each item is there only where the profile states the fact behind it (``models/li
 from __future__ import annotations
 
 import sympy
-from sympy import Expr, Integer
+from sympy import Expr
 
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.profile import Profile
@@ -28,7 +28,7 @@ def held_beside(profile: Profile, structure: Structure, stages: Stages, stream: 
     zero = int(structure["zero"])  # type: ignore[arg-type]
     items: list[Expr] = []
     if profile["reduction_copy"] and zero == 0:
-        buckets = sum((weight * e * several for e, several in _replicated(ledger)), Integer(0))
+        buckets = sympy.Add(*(weight * g.elements * less(1, g.ranks) for g in groups(structure, ledger)))
         items.append(
             ledger.define("buckets", buckets, "buckets of all gradients for their reduction", "bytes", "memory")
         )
@@ -93,11 +93,3 @@ def _narrow(structure: Structure) -> bool:
     """Whether gradients are made in a type narrower than that of their buffer."""
     made = element_bytes("activation", str(structure["precision"]))
     return made < element_bytes(str(structure["grad_dtype"]), "bf16")
-
-
-def _replicated(ledger: Ledger) -> list[tuple[Expr, Expr]]:
-    """Elements of dense and of expert parameters, each with 1 where several ranks hold them."""
-    groups = [(ledger.value("P"), less(1, symbol("dp") * symbol("cp")))]
-    if "P_expert" in ledger:
-        groups.append((ledger.value("P_expert"), less(1, symbol("edp"))))
-    return groups
