@@ -26,7 +26,7 @@ NEEDED = {
 
 _PRECISIONS = ("bf16", "fp16", "fp32", "fp8", "mxfp8", "nvfp4")
 _COLLECTIVES = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send_receive")
-_MEASURED = ("efficiency", "latency", "fixed")
+_MEASURED = ("efficiency", "latency", "fixed", "shared")
 """Figures that a table may give."""
 _OF = {
     "memory": ("capacity", "context", "communicator", "fragmentation"),
@@ -45,7 +45,7 @@ _UNIT_OF = {
 }
 _EXAMPLE_OF = {"B/s": "50 GB/s", "s": "5 us", "B": "80 GiB", "FLOP/s": "989 TFLOP/s", "": "0.8"}
 _WHOLE = ("gpus_per_node", "span")
-_MAY_BE_ZERO = ("latency", "fixed", "context", "communicator", "fragmentation")
+_MAY_BE_ZERO = ("latency", "fixed", "shared", "context", "communicator", "fragmentation")
 MAX_FIGURE = 10**30
 
 _COLUMNS = {
@@ -72,7 +72,7 @@ def check_name(name: str, place: Place) -> None:
     first, *middle, last = name.split(".") if "." in name else ("", name)
     if first in ("link", "network"):
         known = last in _OF[first] if not middle else last in _MEASURED
-        known = known and all(m in (*_COLLECTIVES, "strided") for m in middle)
+        known = known and all(m in _COLLECTIVES for m in middle)
     elif first in _OF:
         known = not middle and last in _OF[first]
     else:

@@ -30,7 +30,7 @@ FALLBACKS = {
 }
 """What a system file may leave out, and what is taken then."""
 
-LINK_FALLBACKS = {"efficiency": 1.0, "latency": 0.0, "fixed": 0.0}
+LINK_FALLBACKS = {"efficiency": 1.0, "latency": 0.0, "fixed": 0.0, "shared": 0.0}
 
 
 def bind(system: System, names: tuple[str, ...], tables: tuple[str, ...] = ()) -> Machine:
