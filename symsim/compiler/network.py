@@ -77,75 +77,123 @@ def sent_bytes(message: Message) -> Expr:
 def message_time(message: Message, ledger: Ledger) -> Expr:
     """α–β time of one message, zero on a single rank.
 
-    An all-reduce is either of its own kind (a tree between islands, and whatever was measured inside
-    one) or a reduce-scatter and an all-gather round the ring; NCCL takes the faster by size.
+    An all-reduce takes the faster of its own way (a tree between islands; whatever was measured
+    inside one) and of a reduce-scatter and an all-gather round the ring, as NCCL does by size. Until
+    its pipeline of chunks is full, which takes ``fill``, a message moves at half its rate.
     """
-    axis, collective = axes()[message.axis], message.collective
-    if collective != "all_reduce":
-        return _Lane(axis, collective, ledger).time(sent_bytes(message))
-    own = _Lane(axis, collective, ledger).time(sent_bytes(message))
-    ring = [_Lane(axis, half, ledger).time(sent_bytes(message) / 2) for half in ("reduce_scatter", "all_gather")]
-    return minimum(own, sympy.Add(*ring))
+    axis, collective, volume = axes()[message.axis], message.collective, sent_bytes(message)
+    way = _Way(axis, collective, ledger)
+    sending = volume / way.rate()
+    spent = sending + way.delay()
+    if collective == "all_reduce":
+        halves = [_Way(axis, half, ledger) for half in ("reduce_scatter", "all_gather")]
+        spent = minimum(spent, sympy.Add(*(volume / 2 / half.rate() + half.delay() for half in halves)))
+    if collective in RING_COLLECTIVES:
+        spent += minimum(sending, way.fill())
+    return spent
+
+
+RING_COLLECTIVES = ("all_reduce", "all_gather", "reduce_scatter")
 
 
 @dataclass(frozen=True, slots=True)
-class _Lane:
+class _Way:
     """One collective over one axis: its rate and its start-up, whatever is sent."""
 
     axis: Axis
     collective: str
     ledger: Ledger
 
-    def time(self, volume: Expr) -> Expr:
-        """``volume`` is what each rank sends. A pipeline of chunks fills up until it is long enough."""
-        return volume / self._rate() + self._delay()
+    def rate(self) -> Expr:
+        inside = self._inside()
+        outside = symbol("network.bandwidth") * self._figure("network", "efficiency")
+        if self.collective != "send_receive":
+            outside = minimum(inside, outside * self._cards() / self._crowd())
+        return self._define("rate", self._either(inside, outside), f"rate of {self.collective} over", "B/s")
+
+    def delay(self) -> Expr:
+        """Every step of a ring waits for its slowest hop; what was measured of a tree is all of its steps."""
+        ranks, steps = self.axis.ranks, self.axis.ranks - 1
+        inside, outside = (self._figure(tier, "latency") for tier in ("link", "network"))
+        within = inside * steps
+        match self.collective:
+            case "all_reduce":
+                across = outside
+            case "all_to_all":
+                across = within + (outside - inside) * (ranks - self._together())
+            case _:
+                across = outside * steps
+        passes = _PASSES[self.collective]
+        calls = steps if self.collective == "send_receive" else Integer(1)
+        delay = self._either(
+            passes * within + calls * self._figure("link", "fixed"),
+            passes * across + calls * self._figure("network", "fixed"),
+        )
+        return self._define("delay", less(1, ranks) * delay, f"start-up of {self.collective} over", "s")
+
+    def fill(self) -> Expr:
+        fill = self._either(*(self._figure(tier, "fill") for tier in ("link", "network")))
+        return self._define("fill", fill, f"until chunks fill the pipeline of {self.collective} over", "s")
 
     def _figure(self, tier: str, what: str) -> Expr:
-        """An efficiency or latency of the machine; measured ones depend on the ranks spanned."""
-        return table(Symbol(f"{tier}.{self.collective}.{what}"), self.axis.span)
+        """A figure of the machine; measured ones depend on the ranks spanned."""
+        return table(Symbol(f"{tier}.{self.collective}.{what}"), self._span())
 
     def _either(self, inside: Expr, outside: Expr) -> Expr:
-        return where(at_most(self.axis.span, symbol("link.span")), inside, outside)
+        return where(at_most(self._span(), symbol("link.span")), inside, outside)
+
+    def _define(self, what: str, expression: Expr, meaning: str, unit: str) -> Expr:
+        name = f"{what}.{self.axis.name}.{self.collective}"
+        return self.ledger.define(name, expression, f"{meaning} {self.axis.name}", unit, "time")
+
+    def _of_axis(self, what: str, expression: Expr, meaning: str) -> Expr:
+        """Where the ranks of the axis lie, the same for every collective; a name of one symbol needs no other."""
+        if expression.is_Symbol:
+            return expression
+        return self.ledger.define(f"{what}.{self.axis.name}", expression, meaning, "", "time")
+
+    def _span(self) -> Expr:
+        return self._of_axis("span", self.axis.span, f"GPUs that {self.axis.name} spans")
 
     def _together(self) -> Expr:
-        """Ranks of the axis on one island."""
+        """As many as fit, evenly spread."""
         fit = maximum(1, sympy.floor(symbol("link.span") / self.axis.stride))
         together = self.axis.ranks / sympy.ceiling(self.axis.ranks / fit)
-        name = self.axis.name
-        return self.ledger.define(f"together.{name}", together, f"ranks of {name} that share an island", "", "time")
+        return self._of_axis("together", together, f"ranks of {self.axis.name} that share an island")
 
-    def _sharing(self) -> Expr:
-        """Groups side by side in an island, as far as they use the same wires there."""
+    def _islands(self) -> Expr:
+        return self._of_axis("islands", self.axis.ranks / self._together(), f"islands of {self.axis.name}")
+
+    def _beside(self) -> Expr:
+        if self.axis.stride == 1:
+            return Integer(0)
         beside = minimum(self.axis.stride, symbol("link.span")) - 1
-        return 1 + table(Symbol(f"link.{self.collective}.shared"), self.axis.ranks) * beside
+        return self._of_axis("beside", beside, f"groups of {self.axis.name} beside one in an island")
 
-    def _rate(self) -> Expr:
-        axis, ranks = self.axis, self.axis.ranks
-        inside = symbol("link.bandwidth") * self._figure("link", "efficiency")
-        outside = symbol("network.bandwidth") * self._figure("network", "efficiency")
-        if self.collective == "send_receive":
-            rate = self._either(inside / self._sharing(), outside)
-        else:
-            together = self._together()
-            inside = inside / self._sharing()
-            if self.collective == "all_to_all":
-                cards = (ranks - 1) / maximum(ranks - together, 1)
-            else:
-                cards = together
-            rate = self._either(inside, minimum(inside, outside * cards))
-        meaning = f"rate of {self.collective} over {axis.name}"
-        return self.ledger.define(f"rate.{axis.name}.{self.collective}", rate, meaning, "B/s", "time")
+    def _inside(self) -> Expr:
+        """The rate within an island; groups side by side slow down as far as they use the same wires."""
+        efficiency, ranks = self._figure("link", "efficiency"), self.axis.ranks
+        if self.collective == "all_reduce":
+            # A switch that adds up takes a buffer from each GPU once; a ring moves 2·(n − 1)/n of it.
+            efficiency = maximum(efficiency, symbol("link.sharp") * 2 * (ranks - 1) / ranks)
+        sharing = 1 + table(Symbol(f"link.{self.collective}.shared"), ranks) * self._beside()
+        rate = symbol("link.bandwidth") * efficiency / sharing
+        return self._define("island", rate, f"of it within an island, {self.collective} over", "B/s")
 
-    def _delay(self) -> Expr:
-        axis, others = self.axis, self.axis.ranks - 1
-        inside, outside = self._figure("link", "latency"), self._figure("network", "latency")
-        fixed = self._either(self._figure("link", "fixed"), self._figure("network", "fixed"))
-        if self.collective == "send_receive":
-            delay = others * (self._either(inside, outside) + fixed)
-        else:
-            together = self._together()
-            islands = axis.ranks / together
-            hops = self._either(inside * others, outside * (islands - 1) + inside * (axis.ranks - islands))
-            delay = less(1, axis.ranks) * (_PASSES[self.collective] * hops + fixed)
-        meaning = f"start-up of {self.collective} over {axis.name}"
-        return self.ledger.define(f"delay.{axis.name}.{self.collective}", delay, meaning, "s", "time")
+    def _cards(self) -> Expr:
+        """Network cards that carry what one rank sends.
+
+        A ring enters and leaves an island by the cards of all its ranks there. Of an all-to-all only what is for
+        other islands leaves, each rank by its own card. A tree of two islands crosses once instead of twice.
+        """
+        ranks, together = self.axis.ranks, self._together()
+        match self.collective:
+            case "all_to_all":
+                return (ranks - 1) / maximum(ranks - together, 1)
+            case "all_reduce":
+                return together * maximum(1, 2 / maximum(self._islands() - 1, 1))
+        return together
+
+    def _crowd(self) -> Expr:
+        """How much slower the fabric is as more islands meet in it."""
+        return self._islands() ** table(Symbol(f"network.{self.collective}.contention"), self._span())

@@ -13,6 +13,9 @@ from symsim.records.system import Table
 LINKS = ("nvlink", "pcie")
 """Names of the fast link inside an island; both are ``link`` in formulas."""
 
+TIERS = ("link", "network")
+"""Where messages travel: within an island, and between islands."""
+
 NEEDED = {
     "gpus_per_node": "gpus_per_node = 8",
     "memory.capacity": "memory { capacity = 80 GiB }",
@@ -26,26 +29,35 @@ NEEDED = {
 
 _PRECISIONS = ("bf16", "fp16", "fp32", "fp8", "mxfp8", "nvfp4")
 _COLLECTIVES = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send_receive")
-_MEASURED = ("efficiency", "latency", "fixed", "shared")
+_OF_COLLECTIVE = {
+    "link": ("efficiency", "latency", "fixed", "fill", "shared"),
+    "network": ("efficiency", "latency", "fixed", "fill", "contention"),
+}
+"""Figures that each collective may have of its own, by tier."""
+_MEASURED = tuple(dict.fromkeys(figure for tier in _OF_COLLECTIVE.values() for figure in tier))
 """Figures that a table may give."""
 _OF = {
     "memory": ("capacity", "context", "communicator", "fragmentation"),
     "hbm": ("bandwidth", "efficiency", "latency"),
     "matmul": (*_PRECISIONS, "efficiency", "fp8_relative_efficiency"),
-    "link": ("bandwidth", "span", *_MEASURED),
-    "network": ("bandwidth", *_MEASURED),
+    "link": ("bandwidth", "span", "sharp", "overlap_slowdown", *_OF_COLLECTIVE["link"]),
+    "network": ("bandwidth", "overlap_slowdown", *_OF_COLLECTIVE["network"]),
     "host": ("bandwidth",),
 }
 _UNIT_OF = {
     "bandwidth": "B/s",
-    "latency": "s",
-    "fixed": "s",
+    **dict.fromkeys(("latency", "fixed", "fill"), "s"),
     **dict.fromkeys(("capacity", "context", "communicator"), "B"),
     **dict.fromkeys(_PRECISIONS, "FLOP/s"),
 }
 _EXAMPLE_OF = {"B/s": "50 GB/s", "s": "5 us", "B": "80 GiB", "FLOP/s": "989 TFLOP/s", "": "0.8"}
 _WHOLE = ("gpus_per_node", "span")
-_MAY_BE_ZERO = ("latency", "fixed", "shared", "context", "communicator", "fragmentation")
+_MAY_BE_ZERO = (
+    "latency", "fixed", "fill", "shared", "contention", "sharp", "overlap_slowdown",
+    "context", "communicator", "fragmentation",
+)  # fmt: skip
+_SHARES = ("shared", "sharp", "overlap_slowdown")
+"""Figures that are a part of a whole."""
 MAX_FIGURE = 10**30
 
 _COLUMNS = {
@@ -63,6 +75,14 @@ def canonical(name: str) -> str:
     return f"link{dot}{rest}" if first in LINKS else name
 
 
+def of_messages(name: str) -> bool:
+    """Is this a figure of the link or the network, or of one collective there?"""
+    first, *middle, last = name.split(".") if "." in name else ("", name)
+    if first not in TIERS or len(middle) > 1:
+        return False
+    return last in _OF_COLLECTIVE[first] and middle[0] in _COLLECTIVES if middle else last in _OF[first]
+
+
 def check_name(name: str, place: Place) -> None:
     """Refuse a name that no formula can use.
 
@@ -70,9 +90,8 @@ def check_name(name: str, place: Place) -> None:
     figure has its place.
     """
     first, *middle, last = name.split(".") if "." in name else ("", name)
-    if first in ("link", "network"):
-        known = last in _OF[first] if not middle else last in _MEASURED
-        known = known and all(m in _COLLECTIVES for m in middle)
+    if first in TIERS:
+        known = of_messages(name)
     elif first in _OF:
         known = not middle and last in _OF[first]
     else:
@@ -112,7 +131,14 @@ def figure_value(name: str, node: tree.Expression) -> tuple[float, str]:
         raise out_of_bounds("figure", node.place)
     if last.endswith("efficiency"):
         _check_efficiency(value, node.place)
+    if last in _SHARES:
+        _check_share(name, value, node.place)
     return float(value), wanted
+
+
+def _check_share(name: str, value: int | Fraction | float, place: Place) -> None:
+    if value > 1:
+        raise error("E425", f"'{name}' is a share of a whole, and {float(value):g} is more", place, "at most 1")
 
 
 def _check_efficiency(value: int | Fraction | float, place: Place) -> None:
@@ -130,6 +156,8 @@ def check_table(name: str, table: Table, place: Place) -> None:
         raise error("E429", message, place, f"its columns are [phase,] {', '.join(wanted)} and the value")
     if last.endswith("efficiency"):
         _check_efficiency(max(table.entries.values()), place)
+    if last in _SHARES:
+        _check_share(name, max(table.entries.values()), place)
 
 
 def check_measurable(name: str, place: Place) -> None:

@@ -27,10 +27,25 @@ FALLBACKS = {
     "memory.context": 0.0,
     "memory.communicator": 0.0,
     "memory.fragmentation": 0.0,
+    "link.overlap_slowdown": 0.0,
+    "network.overlap_slowdown": 0.0,
 }
 """What a system file may leave out, and what is taken then."""
 
-LINK_FALLBACKS = {"efficiency": 1.0, "latency": 0.0, "fixed": 0.0, "shared": 0.0}
+ABSENT = {"link.sharp": 0.0}
+"""What only some machines have: a file that does not name it says that there is none."""
+
+RINGS = ("all_reduce", "all_gather", "reduce_scatter")
+"""Collectives that go round the same ring, so that one stands in for another that nobody measured."""
+
+LINK_FALLBACKS = {
+    "efficiency": 1.0,
+    "latency": 0.0,
+    "fixed": 0.0,
+    "fill": 0.0,
+    "shared": 0.0,
+    "contention": 0.0,
+}
 
 
 def bind(system: System, names: tuple[str, ...], tables: tuple[str, ...] = ()) -> Machine:
@@ -85,8 +100,23 @@ def lookup_of(system: System) -> Callable[..., Any]:
 
 def measured(system: System, name: str) -> tuple[Mapping[tuple[int, ...], float], float]:
     """Measured entries by dimensions, and what is taken for any other."""
-    table = system.tables.get(name)
-    return (table.entries, table.mean) if table is not None else ({}, _plain(system, name))
+    for candidate in (name, *_siblings(name)):
+        table = system.tables.get(candidate)
+        if table is not None:
+            return table.entries, table.mean
+        if candidate in system.figures:
+            return {}, system.figures[candidate].value
+    return {}, _plain(system, name)
+
+
+def _siblings(name: str) -> tuple[str, ...]:
+    """Where a figure of a collective is taken from if it has none: its tier's, else another ring's there."""
+    first, _, rest = name.partition(".")
+    collective, _, last = rest.partition(".")
+    if first not in ("link", "network") or not last:
+        return ()
+    others = RINGS if collective in RINGS and last in ("efficiency", "latency", "fixed") else ()
+    return (f"{first}.{last}", *(f"{first}.{ring}.{last}" for ring in others if ring != collective))
 
 
 def _over_arrays(scalar: Callable[[tuple[Any, ...]], float], name: str, dimensions: tuple[Any, ...]) -> Any:
@@ -117,6 +147,8 @@ def _plain(system: System, name: str) -> float:
 def _figure(system: System, name: str) -> tuple[float, str] | None:
     if name in system.figures:
         return system.figures[name].value, ""
+    if name in ABSENT:
+        return ABSENT[name], ""
     if name.endswith(".efficiency") and name not in FALLBACKS:
         shared = system.figures.get("hbm.efficiency")
         value = shared.value if shared is not None else FALLBACKS["hbm.efficiency"]
