@@ -189,7 +189,7 @@ class _Way:
         ranks, together = self.axis.ranks, self._together()
         match self.collective:
             case "all_to_all":
-                return (ranks - 1) / maximum(ranks - together, 1)
+                return maximum(ranks - 1, 1) / maximum(ranks - together, 1)
             case "all_reduce":
                 return together * maximum(1, 2 / maximum(self._islands() - 1, 1))
         return together
