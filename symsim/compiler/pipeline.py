@@ -86,7 +86,7 @@ def compile_cost(
         by_moment(units, sent, met, held.may_be_empty, ledger)
     all_rules = (*_mesh_rules(structure), *schedule_rules(structure, held.alike != 1), *held.rules, *rules)
     inputs = inputs_of(ledger.definitions, tuple(r.amount for r in all_rules))
-    return CostModel(model.name, ledger.definitions, all_rules, inputs)
+    return CostModel(model.name, ledger.definitions, all_rules, inputs, profile.figures)
 
 
 def regions(model: Model, structure: Structure) -> frozenset[str]:
