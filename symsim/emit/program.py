@@ -26,6 +26,7 @@ OPERATIONS: Mapping[str, int] = {
     "max": -1,
     "floor": 1,
     "ceil": 1,
+    "log": 1,
     "mod": 2,
     "equal": 2,
     "less": 2,

@@ -22,6 +22,9 @@ class Machine:
 
 FALLBACKS = {
     "matmul.fp8_relative_efficiency": 1.0,
+    "link.overlap_slowdown": 0.0,
+    "network.overlap_slowdown": 0.0,
+    "network.straggler": 0.0,
     "hbm.efficiency": 1.0,
     "hbm.latency": 0.0,
     "memory.context": 0.0,
@@ -122,6 +125,9 @@ def _figure(system: System, name: str, stated: Mapping[str, float]) -> tuple[flo
         return system.figures[name].value, ""
     if name in stated:
         return stated[name], ""
+    if name.endswith(".sustained"):
+        shared = system.figures.get("matmul.sustained")
+        return (shared.value if shared is not None else 1.0), ""
     if name.endswith(".efficiency") and name not in FALLBACKS:
         shared = system.figures.get("hbm.efficiency")
         value = shared.value if shared is not None else FALLBACKS["hbm.efficiency"]
