@@ -37,12 +37,12 @@ LINK_FALLBACKS = {"efficiency": 1.0, "latency": 0.0, "fixed": 0.0}
 
 
 def bind(
-    system: System, names: tuple[str, ...], tables: tuple[str, ...] = (), stated: Mapping[str, float] | None = None
+    system: System, names: tuple[str, ...], tables: tuple[str, ...] = (), framework: Mapping[str, float] | None = None
 ) -> Machine:
     """Values for those of ``names`` that belong to a machine (dotted ones and gpus_per_node).
 
     ``tables`` are those that will be asked; what a machine does not state becomes an assumption.
-    ``stated`` are figures of the framework, which a system's own of the same name replace.
+    ``framework`` are figures of the framework, which a system's own of the same name replace.
 
     Raises:
         InputError: the machine says nothing about a name, such as a precision that it lacks.
@@ -52,7 +52,7 @@ def bind(
     for name in names:
         if "." not in name and name != "gpus_per_node":
             continue
-        found = _figure(system, name, stated or {})
+        found = _figure(system, name, framework or {})
         if found is None:
             about = "precision" if name.startswith("matmul.") else None
             hint = f"state {name} in its file" + (", or choose another precision" if about else "")
@@ -120,11 +120,11 @@ def _plain(system: System, name: str) -> float:
     return sum(means) / len(means) if means else 1.0
 
 
-def _figure(system: System, name: str, stated: Mapping[str, float]) -> tuple[float, str] | None:
+def _figure(system: System, name: str, framework: Mapping[str, float]) -> tuple[float, str] | None:
     if name in system.figures:
         return system.figures[name].value, ""
-    if name in stated:
-        return stated[name], ""
+    if name in framework:
+        return framework[name], ""
     if name.endswith(".sustained"):
         shared = system.figures.get("matmul.sustained")
         return (shared.value if shared is not None else 1.0), ""
