@@ -39,23 +39,27 @@ _MEASURED = tuple(dict.fromkeys(figure for tier in _OF_COLLECTIVE.values() for f
 _OF = {
     "memory": ("capacity", "context", "communicator", "fragmentation"),
     "hbm": ("bandwidth", "efficiency", "latency"),
-    "matmul": (*_PRECISIONS, "efficiency", "fp8_relative_efficiency"),
+    "matmul": (*_PRECISIONS, "efficiency", "sustained", "fp8_relative_efficiency"),
     "link": ("bandwidth", "span", "sharp", "overlap_slowdown", *_OF_COLLECTIVE["link"]),
-    "network": ("bandwidth", "overlap_slowdown", *_OF_COLLECTIVE["network"]),
+    "network": ("bandwidth", "overlap_slowdown", "straggler", *_OF_COLLECTIVE["network"]),
     "host": ("bandwidth",),
+    "framework": ("launch", "turn", "traffic", "step"),
 }
+_OF_KERNELS = ("efficiency", "sustained")
+"""What a class of kernels, or of traffic, may have."""
+
 _UNIT_OF = {
     "bandwidth": "B/s",
-    **dict.fromkeys(("latency", "fixed", "fill"), "s"),
+    **dict.fromkeys(("latency", "fixed", "fill", "launch", "turn", "step"), "s"),
     **dict.fromkeys(("capacity", "context", "communicator"), "B"),
     **dict.fromkeys(_PRECISIONS, "FLOP/s"),
 }
 _EXAMPLE_OF = {"B/s": "50 GB/s", "s": "5 us", "B": "80 GiB", "FLOP/s": "989 TFLOP/s", "": "0.8"}
 _WHOLE = ("gpus_per_node", "span")
 _MAY_BE_ZERO = (
-    "latency", "fixed", "fill", "shared", "contention", "sharp", "overlap_slowdown",
-    "context", "communicator", "fragmentation",
-)  # fmt: skip
+    *("latency", "fixed", "fill", "shared", "contention", "sharp", "context", "communicator", "fragmentation"),
+    *("overlap_slowdown", "straggler", "launch", "turn", "step"),
+)
 _SHARES = ("shared", "sharp", "overlap_slowdown")
 """Figures that are a part of a whole."""
 MAX_FIGURE = 10**30
@@ -67,6 +71,12 @@ _COLUMNS = {
     **dict.fromkeys(_COLLECTIVES, ("ranks",)),
 }
 """Dimensions by which formulas look a table up, in order; a class of kernels that a user adds has its own."""
+
+
+def optional(name: str) -> bool:
+    """Whether a machine that does not state a figure may still be given it: no effect is taken otherwise."""
+    of_others = name.startswith("framework.") or name.endswith((".sustained", ".overlap_slowdown", ".straggler"))
+    return of_others or of_messages(name)
 
 
 def canonical(name: str) -> str:
@@ -95,7 +105,7 @@ def check_name(name: str, place: Place) -> None:
     elif first in _OF:
         known = not middle and last in _OF[first]
     else:
-        known = name == "gpus_per_node" or (bool(first) and not middle and last == "efficiency")
+        known = name == "gpus_per_node" or (bool(first) and not middle and last in _OF_KERNELS)
     if not known:
         names = [f"{group}.{figure}" for group, figures in _OF.items() for figure in figures]
         hint = nearest(name, [*names, "gpus_per_node"]) or _within(first)

@@ -18,7 +18,7 @@ from symsim.language.figures import (
     check_name,
     check_table,
     figure_value,
-    of_messages,
+    optional,
 )
 from symsim.language.library import file_hint, read_source
 from symsim.language.parser import parse_system
@@ -110,7 +110,9 @@ class _Walk:
             self.figures[name] = Figure(*figure_value(name, entry.value), source or "not stated")
 
     def override(self, name: str, node: tree.Expression, place: Place) -> None:
-        if name not in self.figures and not self._tables_of(name) and not of_messages(name):
+        if optional(name):
+            check_name(name, place)
+        elif name not in self.figures and not self._tables_of(name):
             hint = nearest(name, [*self.figures, *self.tables]) or f"it has {', '.join(self.figures)}"
             raise error("E422", f"this system has no figure '{name}'", place, hint)
         self.figures[name] = Figure(*figure_value(name, node), "--set")
