@@ -6,6 +6,7 @@ import sympy
 from sympy import Expr
 
 from symsim.compiler import device, memory, offload, schedule, sharding, work
+from symsim.compiler.efficiency import Efficiencies
 from symsim.compiler.details import details as by_operator
 from symsim.compiler.expand import Definitions, expand
 from symsim.compiler.in_flight import SPLIT_BACKWARD, schedule_rules
@@ -70,7 +71,7 @@ def compile_cost(
     with timed("work"):
         work.hardware_flops(units, ledger)
         work.messages(units, stream, structure, ledger)
-        work.operator_times(units, structure, ledger)
+        work.operator_times(units, structure, Efficiencies(library), ledger)
         if structure["schedule"] in SPLIT_BACKWARD:
             work.weight_grad_time(units, ledger)
         offload.bandwidth(ledger)

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import sympy
-from sympy import Expr, Integer, Symbol
+from sympy import Expr, Integer
 
+from symsim.compiler.efficiency import Efficiencies
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.network import family, message_time, sent_bytes
 from symsim.compiler.sharding import step_volumes
 from symsim.compiler.simplify import tidy, total
 from symsim.compiler.units import Held
 from symsim.elements import QUANTISED_PRECISIONS, element_bytes
-from symsim.functions import maximum, stage_sum, table
+from symsim.functions import maximum, stage_sum
 from symsim.records.graph import PHASES, Graph, Kernel, Message, Operator, PhaseName, Unit, Work
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
@@ -143,7 +144,7 @@ def step_messages(structure: Structure, ledger: Ledger) -> list[tuple[Message, s
     return out
 
 
-def operator_times(units: tuple[Held, ...], structure: Structure, ledger: Ledger) -> None:
+def operator_times(units: tuple[Held, ...], structure: Structure, efficiencies: Efficiencies, ledger: Ledger) -> None:
     """Per stage: ``forward``, ``backward``, ``recompute`` and exposed messages; F and B are their sums."""
     sums: dict[str, Expr] = {}
     for held in units:
@@ -151,9 +152,11 @@ def operator_times(units: tuple[Held, ...], structure: Structure, ledger: Ledger
         for operator in held.part.unit.operators:
             for phase in PHASES:
                 turn = "forward" if phase == "forward" else "backward"
-                _collect(own, turn, held.qualified(operator.name), operator, phase, structure, ledger)
+                _collect(own, turn, held.qualified(operator.name), operator, phase, structure, efficiencies, ledger)
         for operator in held.phased.replayed:
-            _collect(own, "recompute", held.qualified(operator.name), operator, "forward", structure, ledger)
+            _collect(
+                own, "recompute", held.qualified(operator.name), operator, "forward", structure, efficiencies, ledger
+            )
         for key, times in own.items():
             turn, _, axis = key.partition(".")
             what = f"{axis} messages" if axis else turn
@@ -188,12 +191,15 @@ def _collect(
     operator: Operator,
     phase: PhaseName,
     structure: Structure,
+    efficiencies: Efficiencies,
     ledger: Ledger,
 ) -> None:
     work = operator.work[phase]
     name = f"{name}.{phase}"
     precision = kernel_precision(operator, structure)
-    compute = roofline(work, phase, precision)
+    shares = efficiencies.define(name, work.kernels, phase, precision, ledger)
+    kernels = [_kernel_time(k, precision, share) for k, share in zip(work.kernels, shares, strict=True)]
+    compute = roofline(kernels, work)
     if compute != 0:
         compute = ledger.define(name, compute, f"{operator.kind}, {phase}", "s", "time.operator")
         own.setdefault(turn, []).append(compute)
@@ -213,9 +219,9 @@ def kernel_precision(operator: Operator, structure: Structure) -> str:
     return precision if as_it_is else "bf16"
 
 
-def roofline(work: Work, phase: PhaseName, precision: str) -> Expr:
+def roofline(kernels: Iterable[Expr], work: Work) -> Expr:
     """The longer of arithmetic and memory traffic; a memory-bound kernel also pays a latency."""
-    arithmetic = sympy.Add(*(_kernel_time(k, phase, precision) for k in work.kernels))
+    arithmetic = sympy.Add(*kernels)
     traffic = sympy.Add(*(_traffic_time(rate, amount) for rate, amount in work.traffic.items()))
     if traffic == 0:
         return arithmetic
@@ -223,10 +229,7 @@ def roofline(work: Work, phase: PhaseName, precision: str) -> Expr:
     return traffic if arithmetic == 0 else maximum(arithmetic, traffic)
 
 
-def _kernel_time(kernel: Kernel, phase: PhaseName, precision: str) -> Expr:
-    efficiency = table(Symbol(f"{kernel.rate}.{phase}.efficiency"), *kernel.shape)
-    if precision in QUANTISED_PRECISIONS:
-        efficiency *= symbol("matmul.fp8_relative_efficiency")
+def _kernel_time(kernel: Kernel, precision: str, efficiency: Expr) -> Expr:
     return tidy(total([kernel.flops])) / (symbol(f"matmul.{precision}") * efficiency)
 
 
