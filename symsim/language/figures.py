@@ -14,6 +14,9 @@ from symsim.records.system import Table
 LINKS = ("nvlink", "pcie")
 """Names of the fast link inside an island; both are ``link`` in formulas."""
 
+TIERS = ("link", "network")
+"""Where messages travel: within an island, and between islands."""
+
 NEEDED = {
     "gpus_per_node": "gpus_per_node = 8",
     "memory.capacity": "memory { capacity = 80 GiB }",
@@ -27,14 +30,19 @@ NEEDED = {
 
 _PRECISIONS = ("bf16", "fp16", "fp32", "fp8", "mxfp8", "nvfp4")
 _COLLECTIVES = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send_receive")
-_MEASURED = ("efficiency", "latency", "fixed")
+_OF_COLLECTIVE = {
+    "link": ("efficiency", "latency", "fixed", "fill", "shared"),
+    "network": ("efficiency", "latency", "fixed", "fill", "contention"),
+}
+"""Figures that each collective may have of its own, by tier."""
+_MEASURED = tuple(dict.fromkeys(figure for tier in _OF_COLLECTIVE.values() for figure in tier))
 """Figures that a table may give."""
 _OF = {
     "memory": ("capacity", "context", "communicator", "fragmentation"),
     "hbm": ("bandwidth", "efficiency", "latency"),
     "matmul": (*_PRECISIONS, "efficiency", "sustained", "fp8_relative_efficiency"),
-    "link": ("bandwidth", "span", "overlap_slowdown", *_MEASURED),
-    "network": ("bandwidth", "overlap_slowdown", "straggler", *_MEASURED),
+    "link": ("bandwidth", "span", "sharp", "overlap_slowdown", *_OF_COLLECTIVE["link"]),
+    "network": ("bandwidth", "overlap_slowdown", "straggler", *_OF_COLLECTIVE["network"]),
     "host": ("bandwidth",),
     "framework": ("launch", "turn", "traffic", "step"),
 }
@@ -43,16 +51,18 @@ _OF_KERNELS = ("efficiency", "sustained")
 
 _UNIT_OF = {
     "bandwidth": "B/s",
-    **dict.fromkeys(("latency", "fixed", "launch", "turn", "step"), "s"),
+    **dict.fromkeys(("latency", "fixed", "fill", "launch", "turn", "step"), "s"),
     **dict.fromkeys(("capacity", "context", "communicator"), "B"),
     **dict.fromkeys(_PRECISIONS, "FLOP/s"),
 }
 _EXAMPLE_OF = {"B/s": "50 GB/s", "s": "5 us", "B": "80 GiB", "FLOP/s": "989 TFLOP/s", "": "0.8"}
 _WHOLE = ("gpus_per_node", "span")
 _MAY_BE_ZERO = (
-    *("latency", "fixed", "context", "communicator", "fragmentation"),
+    *("latency", "fixed", "fill", "shared", "contention", "sharp", "context", "communicator", "fragmentation"),
     *("overlap_slowdown", "straggler", "launch", "turn", "step"),
 )
+_SHARES = ("shared", "sharp", "overlap_slowdown")
+"""Figures that are a part of a whole."""
 MAX_FIGURE = 10**30
 
 COEFFICIENTS = {"level": None, "ramp_*": 0.0, "wave": 0.0, "tile_*": 1.0, "sms": 1.0}
@@ -84,13 +94,22 @@ _COLUMNS = {
 
 def optional(name: str) -> bool:
     """Whether a machine that does not state a figure may still be given it: no effect is taken otherwise."""
-    return name.startswith("framework.") or name.endswith((".sustained", ".overlap_slowdown", ".straggler"))
+    of_others = name.startswith("framework.") or name.endswith((".sustained", ".overlap_slowdown", ".straggler"))
+    return of_others or of_messages(name)
 
 
 def canonical(name: str) -> str:
     """``nvlink.bandwidth`` and ``pcie.bandwidth`` are both ``link.bandwidth`` in formulas."""
     first, dot, rest = name.partition(".")
     return f"link{dot}{rest}" if first in LINKS else name
+
+
+def of_messages(name: str) -> bool:
+    """Is this a figure of the link or the network, or of one collective there?"""
+    first, *middle, last = name.split(".") if "." in name else ("", name)
+    if first not in TIERS or len(middle) > 1:
+        return False
+    return last in _OF_COLLECTIVE[first] and middle[0] in _COLLECTIVES if middle else last in _OF[first]
 
 
 def check_name(name: str, place: Place) -> None:
@@ -100,15 +119,16 @@ def check_name(name: str, place: Place) -> None:
     figure has its place.
     """
     first, *middle, last = name.split(".") if "." in name else ("", name)
-    if first in ("link", "network"):
-        known = last in _OF[first] if not middle else last in _MEASURED
-        known = known and all(m in (*_COLLECTIVES, "strided") for m in middle)
+    if first in TIERS:
+        known = of_messages(name)
     elif first in _OF and first != "matmul":
         known = not middle and last in _OF[first]
     else:
         known = name in ("gpus_per_node", "sms") or (bool(first) and not middle and last in _OF_KERNELS)
         known = known or (first in _OF and not middle and last in _OF[first])
-        known = known or (bool(first) and is_coefficient(last) and (not middle or middle in ([p] for p in PHASES)))
+        known = known or (
+            bool(first) and is_coefficient(last) and (not middle or (len(middle) == 1 and middle[0] in PHASES))
+        )
     if not known:
         names = [f"{group}.{figure}" for group, figures in _OF.items() for figure in figures]
         hint = nearest(name, [*names, "gpus_per_node"]) or _within(first)
@@ -148,7 +168,14 @@ def figure_value(name: str, node: tree.Expression) -> tuple[float, str]:
         raise out_of_bounds("figure", node.place)
     if last.endswith("efficiency") or last == "level":
         _check_efficiency(value, node.place)
+    if last in _SHARES:
+        _check_share(name, value, node.place)
     return float(value), wanted
+
+
+def _check_share(name: str, value: int | Fraction | float, place: Place) -> None:
+    if value > 1:
+        raise error("E425", f"'{name}' is a share of a whole, and {float(value):g} is more", place, "at most 1")
 
 
 def _check_efficiency(value: int | Fraction | float, place: Place) -> None:
@@ -166,6 +193,8 @@ def check_table(name: str, table: Table, place: Place) -> None:
         raise error("E429", message, place, f"its columns are [phase,] {', '.join(wanted)} and the value")
     if last.endswith("efficiency"):
         _check_efficiency(max(table.entries.values()), place)
+    if last in _SHARES:
+        _check_share(name, max(table.entries.values()), place)
 
 
 def check_measurable(name: str, place: Place) -> None:

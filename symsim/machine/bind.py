@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from symsim.diagnostics import error
-from symsim.language.figures import is_coefficient, neutral
+from symsim.language.figures import TIERS, is_coefficient, neutral
 from symsim.records.system import System
 
 
@@ -34,7 +34,20 @@ FALLBACKS = {
 }
 """What a system file may leave out, and what is taken then."""
 
-LINK_FALLBACKS = {"efficiency": 1.0, "latency": 0.0, "fixed": 0.0}
+ABSENT = {"link.sharp": 0.0}
+"""What only some machines have: a file that does not name it says that there is none."""
+
+RINGS = ("all_reduce", "all_gather", "reduce_scatter")
+"""Collectives that go round the same ring, so that one stands in for another that nobody measured."""
+
+LINK_FALLBACKS = {
+    "efficiency": 1.0,
+    "latency": 0.0,
+    "fixed": 0.0,
+    "fill": 0.0,
+    "shared": 0.0,
+    "contention": 0.0,
+}
 
 
 def bind(
@@ -63,7 +76,7 @@ def bind(
             assumptions.append(assumed)
     for name in tables:
         first = name.partition(".")[0]
-        if first not in ("link", "network") and not _states_efficiency(system, first):
+        if first not in TIERS and not _states_efficiency(system, first):
             assumptions.append(f"{first}.efficiency is not stated: matmul's is taken")
     return Machine(system.name, values, lookup_of(system), tuple(dict.fromkeys(assumptions)))
 
@@ -95,11 +108,26 @@ def measured(system: System, name: str) -> tuple[Mapping[tuple[int, ...], float]
     For a link that is the mean of the table, or its one figure. For a class of kernels it is 0: formulas
     then take the form of its efficiency.
     """
-    table = system.tables.get(name)
-    entries = table.entries if table is not None else {}
-    if name.partition(".")[0] not in ("link", "network"):
-        return entries, 0.0
-    return entries, table.mean if table is not None else _of_link(system, name)
+    if name.partition(".")[0] not in TIERS:
+        table = system.tables.get(name)
+        return (table.entries if table is not None else {}), 0.0
+    for candidate in (name, *_siblings(name)):
+        table = system.tables.get(candidate)
+        if table is not None:
+            return table.entries, table.mean
+        if candidate in system.figures:
+            return {}, system.figures[candidate].value
+    return {}, LINK_FALLBACKS[name.rpartition(".")[2]]
+
+
+def _siblings(name: str) -> tuple[str, ...]:
+    """Where a figure of a collective is taken from if it has none: its tier's, else another ring's there."""
+    first, _, rest = name.partition(".")
+    collective, _, last = rest.partition(".")
+    if not last:
+        return ()
+    others = RINGS if collective in RINGS and last in ("efficiency", "latency", "fixed") else ()
+    return (f"{first}.{last}", *(f"{first}.{ring}.{last}" for ring in others if ring != collective))
 
 
 def _over_arrays(scalar: Callable[[tuple[Any, ...]], float], name: str, dimensions: tuple[Any, ...]) -> Any:
@@ -111,13 +139,6 @@ def _over_arrays(scalar: Callable[[tuple[Any, ...]], float], name: str, dimensio
     distinct, where = np.unique(rows, axis=0, return_inverse=True)
     answers = np.array([scalar((name, *row)) for row in distinct])
     return answers[where.ravel()].reshape(spread[0].shape)
-
-
-def _of_link(system: System, name: str) -> float:
-    """A table's name without a table: the constant of the collective, or of its link."""
-    first, last = name.partition(".")[0], name.rpartition(".")[2]
-    found = next((n for n in (name, f"{first}.{last}") if n in system.figures), None)
-    return system.figures[found].value if found is not None else LINK_FALLBACKS[last]
 
 
 def coefficient(system: System, name: str) -> str | None:
@@ -152,6 +173,8 @@ def _figure(system: System, name: str, framework: Mapping[str, float]) -> tuple[
         return _level(system, name) if value is None else value, ""
     if name in system.figures:
         return system.figures[name].value, ""
+    if name in ABSENT:
+        return ABSENT[name], ""
     if name in framework:
         return framework[name], ""
     if name.endswith(".sustained"):
