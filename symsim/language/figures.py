@@ -126,7 +126,8 @@ def check_name(name: str, place: Place) -> None:
     else:
         known = name in ("gpus_per_node", "sms") or (bool(first) and not middle and last in _OF_KERNELS)
         known = known or (first in _OF and not middle and last in _OF[first])
-        known = known or (
+        phase = not middle or (len(middle) == 1 and middle[0] in PHASES)
+        known = known or (bool(first) and is_coefficient(last) and phase)
             bool(first) and is_coefficient(last) and (not middle or (len(middle) == 1 and middle[0] in PHASES))
         )
     if not known:
