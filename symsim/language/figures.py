@@ -128,8 +128,6 @@ def check_name(name: str, place: Place) -> None:
         known = known or (first in _OF and not middle and last in _OF[first])
         phase = not middle or (len(middle) == 1 and middle[0] in PHASES)
         known = known or (bool(first) and is_coefficient(last) and phase)
-            bool(first) and is_coefficient(last) and (not middle or (len(middle) == 1 and middle[0] in PHASES))
-        )
     if not known:
         names = [f"{group}.{figure}" for group, figures in _OF.items() for figure in figures]
         hint = nearest(name, [*names, "gpus_per_node"]) or _within(first)
