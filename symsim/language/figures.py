@@ -8,6 +8,7 @@ from symsim.diagnostics import Place, error, nearest
 from symsim.language import tree
 from symsim.language.expressions import Plain, evaluate, number, out_of_bounds
 from symsim.language.tables import MAX_EFFICIENCY
+from symsim.records.graph import PHASES
 from symsim.records.system import Table
 
 LINKS = ("nvlink", "pcie")
@@ -60,9 +61,27 @@ _MAY_BE_ZERO = (
     *("latency", "fixed", "fill", "shared", "contention", "sharp", "context", "communicator", "fragmentation"),
     *("overlap_slowdown", "straggler", "launch", "turn", "step"),
 )
-_SHARES = ("shared", "sharp", "overlap_slowdown")
+_SHARES = ("misaligned", "shared", "sharp", "overlap_slowdown")
 """Figures that are a part of a whole."""
 MAX_FIGURE = 10**30
+
+COEFFICIENTS = {"level": None, "ramp_*": 0.0, "wave": 0.0, "tile_*": 1.0, "sms": 1.0, "misaligned": 1.0}
+"""Names that the form of an efficiency may use (``ramp_k``, ``tile_m``), with values that leave the level as it is."""
+
+
+def is_coefficient(name: str) -> bool:
+    return _pattern(name) in COEFFICIENTS
+
+
+def neutral(name: str) -> float | None:
+    """What a coefficient is where the machine does not state it; a level has no such value."""
+    return COEFFICIENTS[_pattern(name)]
+
+
+def _pattern(name: str) -> str:
+    kind, bar, rest = name.partition("_")
+    return f"{kind}_*" if bar and rest else name
+
 
 _COLUMNS = {
     "matmul": ("m", "k", "n"),
@@ -102,10 +121,13 @@ def check_name(name: str, place: Place) -> None:
     first, *middle, last = name.split(".") if "." in name else ("", name)
     if first in TIERS:
         known = of_messages(name)
-    elif first in _OF:
+    elif first in _OF and first != "matmul":
         known = not middle and last in _OF[first]
     else:
-        known = name == "gpus_per_node" or (bool(first) and not middle and last in _OF_KERNELS)
+        known = name in ("gpus_per_node", "sms") or (bool(first) and not middle and last in _OF_KERNELS)
+        known = known or (first in _OF and not middle and last in _OF[first])
+        phase = not middle or (len(middle) == 1 and middle[0] in PHASES)
+        known = known or (bool(first) and is_coefficient(last) and phase)
     if not known:
         names = [f"{group}.{figure}" for group, figures in _OF.items() for figure in figures]
         hint = nearest(name, [*names, "gpus_per_node"]) or _within(first)
@@ -132,14 +154,18 @@ def figure_value(name: str, node: tree.Expression) -> tuple[float, str]:
     if unit != wanted and not (value == 0 and not unit):
         written = {None: "units that do not fit together", "": "no unit"}.get(unit, f"'{unit}'")
         raise error("E424", f"'{name}' is measured in {wanted or 'no unit'}, not {written}", node.place, example)
-    if value < 0 or (value == 0 and last not in _MAY_BE_ZERO):
-        message = f"'{name}' must be positive" + (" or zero" if last in _MAY_BE_ZERO else "")
+    may_be_zero = last in _MAY_BE_ZERO or (is_coefficient(last) and neutral(last) == 0)
+    if value < 0 or (value == 0 and not may_be_zero):
+        message = f"'{name}' must be positive" + (" or zero" if may_be_zero else "")
         raise error("E425", message, node.place, example)
-    if last in _WHOLE and not isinstance(value, int):
+    if last == "wave" and value > 1:
+        raise error("E425", f"'{name}' is at most 1: all of the last wave", node.place, "for example 0.5")
+    whole = last in _WHOLE or last == "sms" or last.startswith("tile_")
+    if whole and not isinstance(value, int):
         raise error("E425", f"'{name}' must be a whole number", node.place, "for example 8")
     if value > MAX_FIGURE:
         raise out_of_bounds("figure", node.place)
-    if last.endswith("efficiency"):
+    if last.endswith("efficiency") or last == "level":
         _check_efficiency(value, node.place)
     if last in _SHARES:
         _check_share(name, value, node.place)
