@@ -123,12 +123,13 @@ class _Way:
         def reached(places: Expr) -> Expr:
             return 1 - (1 - 1 / places) ** copies
 
-        ranks, islands = self.axis.ranks, self._islands()
-        crossing = size * (islands - 1) * reached(islands) / (ranks * reached(ranks))
+        ranks, islands, name = self.axis.ranks, self._islands(), self.axis.name
+        share = (islands - 1) * reached(islands) / (ranks * reached(ranks))
+        meaning = f"share that crosses for {copies} copies, dispatch over {name}"
+        crossing = size * self.ledger.define(f"crossing.{name}.{copies}", share, meaning, "", "time")
         card = symbol("network.bandwidth") * self._figure("network", "efficiency") / self._crowd()
         card = self._define("card", card, "rate of one card, dispatch over", "B/s")
-        inside = volume / self._inside()
-        return self._either(inside, maximum(inside, crossing / card)) + self.delay()
+        return maximum(volume / self._inside(), crossing / card) + self.delay()
 
     def delay(self) -> Expr:
         """Every step of a ring waits for its slowest hop; what was measured of a tree is all of its steps."""
@@ -197,7 +198,7 @@ class _Way:
             efficiency = maximum(efficiency, symbol("link.sharp") * 2 * (ranks - 1) / ranks)
         sharing = 1 + table(Symbol(f"link.{self.collective}.shared"), ranks) * self._beside()
         rate = symbol("link.bandwidth") * efficiency / sharing
-        return self._define("island", rate, f"of it within an island, {self.collective} over", "B/s")
+        return self._define("island", rate, f"rate of {self.collective} within an island, over", "B/s")
 
     def _cards(self) -> Expr:
         """Network cards that carry what one rank sends.
