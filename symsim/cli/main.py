@@ -25,6 +25,7 @@ COMMANDS = {
     "list": "symsim.cli.listing",
     "check": "symsim.cli.check",
     "validate": "symsim.cli.validate",
+    "calibrate": "symsim.cli.calibrate",
     "import": "symsim.cli.importing",
     "completion": "symsim.cli.completion",
 }

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from symsim.emit.program import REDUCING, Instruction, Program
+from symsim.emit.program import REDUCING, Instruction, Program, operands
 
 TableLookup = Callable[..., Any]
 """``lookup(name, *dimensions)`` → the machine's number."""
@@ -141,31 +141,18 @@ def _plan(program: Program, wanted: Sequence[int]) -> tuple[_Levels, tuple[int, 
     depends[program.stage_register] = True
     reduced = [False] * first
     for instruction in program.instructions:
-        operands = _operands(instruction)
-        depends.append(instruction[0] not in REDUCING and any(depends[k] for k in operands))
-        reduced.append(instruction[0] in REDUCING or any(reduced[k] for k in operands))
-    needed: set[int] = set()
-    pending = list(wanted)
-    while pending:
-        register = pending.pop()
-        if register >= first and register not in needed:
-            needed.add(register)
-            pending += _operands(program.instructions[register - first])
-    order = sorted(needed)
+        read = operands(instruction)
+        depends.append(instruction[0] not in REDUCING and any(depends[k] for k in read))
+        reduced.append(instruction[0] in REDUCING or any(reduced[k] for k in read))
+    order = [k for k in program.leading_to(*wanted) if k >= first]
     collected = {k for k in wanted if depends[k]}
     for register in order:
         instruction = program.instructions[register - first]
         if instruction[0] in REDUCING:
-            collected |= set(_operands(instruction))
+            collected |= set(operands(instruction))
     before = tuple(k for k in order if not depends[k] and not reduced[k])
     after = tuple(k for k in order if not depends[k] and reduced[k])
     return _Levels(before, tuple(k for k in order if depends[k]), after), tuple(sorted(collected))
-
-
-def _operands(instruction: Instruction) -> tuple[int, ...]:
-    if instruction[0] == "const":
-        return ()
-    return instruction[2:] if instruction[0] == "table" else instruction[1:]
 
 
 def _needed_inputs(program: Program, levels: _Levels, read: tuple[int, ...]) -> tuple[int, ...]:
@@ -173,7 +160,7 @@ def _needed_inputs(program: Program, levels: _Levels, read: tuple[int, ...]) -> 
     used = {k for k in read if k < program.stage_register} | {
         operand
         for register in (*levels.before, *levels.stage, *levels.after)
-        for operand in _operands(program.instructions[register - first])
+        for operand in operands(program.instructions[register - first])
         if operand < program.stage_register
     }
     if levels.stage or _reduces(program, levels):

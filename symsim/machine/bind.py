@@ -102,16 +102,29 @@ def _over_arrays(scalar: Callable[[tuple[Any, ...]], float], name: str, dimensio
 
 def _plain(system: System, name: str) -> float:
     """A table's name without a table: the constant of its class, of its link, or of the GEMMs."""
+    behind = figure_behind_table(system, name)
+    if behind is not None:
+        return system.figures[behind].value
     first, last = name.partition(".")[0], name.rpartition(".")[2]
-    for candidate in (name, f"{first}.{last}"):
-        if candidate in system.figures:
-            return system.figures[candidate].value
     if first in ("link", "network"):
         return LINK_FALLBACKS[last]
-    if "matmul.efficiency" in system.figures:
-        return system.figures["matmul.efficiency"].value
     means = [t.mean for n, t in system.tables.items() if n.startswith("matmul.")]
     return sum(means) / len(means) if means else 1.0
+
+
+def figure_behind_table(system: System, name: str) -> str | None:
+    """The figure that answers for a table's name; ``None`` where a table does, or nothing is stated."""
+    if name in system.tables:
+        return None
+    first, last = name.partition(".")[0], name.rpartition(".")[2]
+    shared = () if first in ("link", "network") else ("matmul.efficiency",)
+    return next((n for n in (name, f"{first}.{last}", *shared) if n in system.figures), None)
+
+
+def figure_behind(system: System, name: str) -> str | None:
+    """The figure that answers for a name of formulas; ``None`` where a fallback does."""
+    shared = ("hbm.efficiency",) if name.endswith(".efficiency") and name not in FALLBACKS else ()
+    return next((n for n in (name, *shared) if n in system.figures), None)
 
 
 def _figure(system: System, name: str) -> tuple[float, str] | None:

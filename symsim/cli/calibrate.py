@@ -1,0 +1,113 @@
+"""``symsim calibrate``: fit named constants of a machine or a framework to measured steps."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from symsim.cli.options import SYSTEM, json_option
+from symsim.diagnostics import error, nearest
+
+PATTERN_HELP = (
+    "Constants to fit: figures of the machine such as hbm.efficiency, patterns such as 'nvlink.*.latency', facts such "
+    "as framework.megatron.NAME. NAME:50% states how far a constant may be off. May be repeated."
+)
+
+
+@click.command("calibrate", short_help="Fit constants of a machine to measured steps.")
+@click.argument("cases", metavar="CASES.json", type=click.Path(path_type=Path))
+@click.option("-y", "--system", type=SYSTEM, metavar="SYSTEM", required=True, help="A shipped machine or a .sym file.")
+@click.option("--fit", "names", metavar="NAME,…", multiple=True, required=True, help=PATTERN_HELP)
+@click.option("--only", metavar="SET,…", help="Only the cases of these sets.")
+@click.option("--framework", metavar="NAME", help="Only the cases of this framework.")
+@click.option(
+    "--group",
+    type=click.Choice(["layout", "model", "set", "id"]),
+    default="layout",
+    show_default=True,
+    help="Cases that are left out together to predict them: those of one model and layout, whatever their batch.",
+)
+@click.option("--prior", type=click.FloatRange(0, 1000, min_open=True), default=30.0, show_default=True, metavar="PCT",
+              help="How far a constant may be off where --fit does not say.")  # fmt: skip
+@click.option("--error", "expected", type=click.FloatRange(0, 1000, min_open=True), metavar="PCT",
+              help="Error expected of a prediction; without it, what the fit leaves in each set.")  # fmt: skip
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE.sym", help="Write the fitted machine.")
+@json_option
+def command(
+    cases: Path,
+    system: str,
+    names: tuple[str, ...],
+    only: str | None,
+    framework: str | None,
+    group: str,
+    prior: float,
+    expected: float | None,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Fit named constants of a machine to the steps of CASES.json that were timed on it.
+
+    Each constant starts where its file has it and stays there unless measurements move it. Printed are
+    the values with their deviations, what the data cannot tell apart, and the errors before, after, and
+    of cases that were left out of the fit.
+
+    \b
+    symsim calibrate cases.json -y h100_sxm --fit hbm.efficiency,matmul.efficiency
+    symsim calibrate cases.json -y b200 --only b200-megatron --fit 'hbm.*:10%,nvlink.*.latency' -o b200.sym
+    """
+    from symsim.analysis.calibrate import calibrate, document
+    from symsim.analysis.constants import constants
+    from symsim.analysis.timed_cases import timed_cases
+    from symsim.analysis.validate import load_cases
+    from symsim.language.systems import load_system
+
+    machine = load_system(system)
+    wanted = [n.strip() for given in names for n in given.split(",") if n.strip()]
+    fitted = constants(machine, wanted, prior / 100)
+    chosen = _chosen(load_cases(cases), machine.name, only, framework)
+    if sys.stderr.isatty():
+        from rich.progress import Progress
+
+        with Progress(transient=True) as progress:
+            task = progress.add_task("cases", total=len(chosen))
+            timed, failed = timed_cases(chosen, system, group, lambda: progress.advance(task))
+    else:
+        timed, failed = timed_cases(chosen, system, group)
+    if not timed:
+        hint = f"{failed[0][0]}: {failed[0][1]}" if failed else "a timed case measures iteration_s or TFLOP/s"
+        raise error("E603", f"no timed case of {machine.name} can be computed", None, hint)
+    found = calibrate(timed, fitted, None if expected is None else expected / 100)
+    result = document(found, machine.name, failed)
+    if as_json:
+        click.echo(json.dumps(result, indent=1))
+    else:
+        from symsim.report.calibration import print_calibration
+
+        print_calibration(result)
+
+
+def _chosen(
+    cases: Sequence[dict[str, Any]], system: str, only: str | None, framework: str | None
+) -> list[dict[str, Any]]:
+    """The cases of a machine, those of some sets and of a framework where these are named."""
+    sets = {s.strip() for s in only.split(",")} if only is not None else None
+    known = sorted({c["set"] for c in cases if c.get("system") == system})
+    for name in sorted(sets or ()):
+        if name not in known:
+            raise error("E603", f"no case of {system} is of the set '{name}'", None, nearest(name, known))
+    found = [
+        c
+        for c in cases
+        if c.get("system") == system
+        and (sets is None or c["set"] in sets)
+        and (framework is None or c["strategy"].get("framework", "megatron") == framework)
+    ]
+    if not found:
+        about = f" under {framework}" if framework is not None else ""
+        raise error("E603", f"no case is of {system}{about}", None, 'cases name a machine under "system"')
+    return found
