@@ -34,7 +34,9 @@ OVERRIDDEN = "--set"
 class Constant:
     """A positive number that is searched for, in logarithms.
 
-    ``width`` is the standard deviation of the prior of log(value/start); ``highest`` a bound or infinite.
+    ``start`` is what its source states, whatever an earlier fit made of it: fitting twice to the same
+    measurements must not count them twice. ``width`` is the standard deviation of the prior of
+    log(value/start); ``highest`` a bound or infinite.
     """
 
     name: str
@@ -99,8 +101,9 @@ def _constant(system: System, name: str, width: float) -> Constant:
         message = f"'{name}' is a table of {system.name}" if table else f"{system.name} states no figure '{name}'"
         hint = "measured entries are not fitted" if table else nearest(name, system.figures)
         raise error("E604", message, None, hint or f"it has {', '.join(system.figures)}")
-    _check_positive(name, figure.value)
-    return Constant(name, figure.value, figure.unit, figure.source, width, _highest(name, figure.value, figure.unit))
+    start = figure.value if figure.before is None else figure.before
+    _check_positive(name, start)
+    return Constant(name, start, figure.unit, figure.source, width, _highest(name, start, figure.unit))
 
 
 def _fact(name: str, width: float) -> Constant:
@@ -111,7 +114,8 @@ def _fact(name: str, width: float) -> Constant:
     stated = {f.name: f for f in profiles[profile].facts}
     if fact not in stated:
         raise error("E604", f"profile {profile} states no fact '{fact}'", None, nearest(fact, stated))
-    value = evaluate(stated[fact].value, Plain({}))
+    fitted = stated[fact].calibrated
+    value = evaluate(stated[fact].value if fitted is None else fitted.before, Plain({}))
     if isinstance(value, bool | str | frozenset):
         raise error("E604", f"'{name}' is no number", None, "a flag or a word is not fitted")
     _check_positive(name, float(value))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +14,7 @@ import click
 
 from symsim.cli.options import SYSTEM, json_option
 from symsim.diagnostics import error, nearest
+from symsim.language import tree
 
 PATTERN_HELP = (
     "Constants to fit: figures of the machine such as hbm.efficiency, patterns such as 'nvlink.*.latency', facts such "
@@ -83,12 +86,35 @@ def command(
         raise error("E603", f"no timed case of {machine.name} can be computed", None, hint)
     found = calibrate(timed, fitted, None if expected is None else expected / 100)
     result = document(found, machine.name, failed)
+    if output is not None:
+        _write(result, system, output)
     if as_json:
         click.echo(json.dumps(result, indent=1))
     else:
         from symsim.report.calibration import print_calibration
 
         print_calibration(result)
+
+
+def _write(result: dict[str, Any], system: str, output: Path) -> None:
+    """The machine's file with the fitted values; tables that it reads are put beside it."""
+    from symsim.analysis.calibrate import fitted_values, record
+    from symsim.language.calibrated import figures_of, rewritten
+    from symsim.language.parser import parse_system
+    from symsim.language.systems import system_source
+
+    source, folder = system_source(system)
+    entries = figures_of(parse_system(source))
+    values = {n: f for n, f in fitted_values(result).items() if n in entries}
+    command_line = shlex.join(["symsim", *sys.argv[1:]])
+    text = rewritten(source, entries, values, record(result, command_line))
+    for entry in entries.values():
+        if isinstance(entry.value, tree.Apply) and isinstance(entry.value.arguments[0], tree.Text):
+            table = entry.value.arguments[0].value
+            if not (output.parent / table).exists():
+                (output.parent / table).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(folder / table, output.parent / table)
+    output.write_text(text, encoding="utf-8")
 
 
 def _chosen(
