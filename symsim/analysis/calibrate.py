@@ -37,15 +37,16 @@ class Calibration:
 
     cases: tuple[TimedCase, ...]
     constants: tuple[Constant, ...]
+    factors: tuple[str, ...]
     x: Array
-    """log(value/start) of each constant."""
+    """log(value/start) of each factor."""
     covariance: Array
     before: Array
     after: Array
     held_out: Array
     """Error of each case where its group was left out of the fit."""
     spread: Array
-    """By refit and constant: log(value/start)."""
+    """By refit and factor: log(value/start)."""
     expected: dict[str, float]
     """σ of each set."""
 
@@ -56,8 +57,9 @@ def calibrate(cases: Sequence[TimedCase], constants: Sequence[Constant], expecte
     ``expected`` is the error expected of every set; found from the fit where it is not given.
     """
     predictions = Predictions(cases, constants)
-    width = np.array([c.width for c in constants])
-    upper = np.array([c.upper for c in constants])
+    of_factor = [[c for c in constants if c.factor == factor] for factor in predictions.factors]
+    width = np.array([min(c.width for c in several) for several in of_factor])
+    upper = np.array([min(c.upper for c in several) for several in of_factor])
     sets = sorted({case.set for case in cases})
     members = {name: np.array([case.set == name for case in cases]) for name in sets}
     sigma = dict.fromkeys(sets, FIRST_ERROR if expected is None else expected)
@@ -72,8 +74,8 @@ def calibrate(cases: Sequence[TimedCase], constants: Sequence[Constant], expecte
     refits = fit(predictions, without, width, upper, whole.x[0])
     before, _ = predictions(np.zeros((1, len(width))))
     return Calibration(
-        tuple(cases), tuple(constants), whole.x[0], whole.covariance[0], before[0], whole.residual[0],
-        refits.residual[place, np.arange(len(cases))], refits.x, sigma,
+        tuple(cases), tuple(constants), predictions.factors, whole.x[0], whole.covariance[0],
+        before[0], whole.residual[0], refits.residual[place, np.arange(len(cases))], refits.x, sigma,
     )  # fmt: skip
 
 
@@ -97,6 +99,7 @@ def document(found: Calibration, system: str, left_out: Sequence[tuple[str, str]
     return {
         "schema": "symsim.calibrate/1",
         "system": system,
+        "fitted": len(found.factors),
         "constants": [_constant(found, k) for k in range(len(found.constants))],
         "confounded": _confounded(found),
         "sets": {name: _set(found, name) for name in found.expected},
@@ -142,9 +145,11 @@ def record(result: Mapping[str, Any], command_line: str) -> str:
 
 
 def _constant(found: Calibration, k: int) -> dict[str, Any]:
-    constant, deviation = found.constants[k], float(np.sqrt(found.covariance[k, k]))
-    after = constant.start * float(np.exp(found.x[k]))
-    values = constant.start * np.exp(found.spread[:, k])
+    constant = found.constants[k]
+    factor = found.factors.index(constant.factor)
+    deviation = float(np.sqrt(found.covariance[factor, factor]))
+    after = constant.start * float(np.exp(found.x[factor]))
+    values = constant.start * np.exp(found.spread[:, factor])
     return {
         "name": constant.name,
         "unit": constant.unit,
@@ -154,8 +159,9 @@ def _constant(found: Calibration, k: int) -> dict[str, Any]:
         "prior_width": constant.width,
         "lowest_refit": float(values.min()),
         "highest_refit": float(values.max()),
+        "factor": constant.factor,
         "informed": deviation < UNINFORMED * constant.width,
-        "at_limit": bool(found.x[k] >= constant.upper),
+        "at_limit": bool(found.x[factor] >= constant.upper),
     }
 
 
@@ -163,7 +169,7 @@ def _confounded(found: Calibration) -> list[dict[str, Any]]:
     """Pairs of constants that the data move together."""
     deviation = np.sqrt(np.diag(found.covariance))
     r = found.covariance / np.outer(deviation, deviation)
-    names = [c.name for c in found.constants]
+    names = found.factors
     return [
         {"constants": [names[a], names[b]], "r": float(r[a, b])}
         for a in range(len(names))

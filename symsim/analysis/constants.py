@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
 
@@ -45,6 +45,8 @@ class Constant:
     source: str
     width: float
     highest: float = math.inf
+    factor: str = ""
+    """Constants of one factor are multiplied by the same number: together they are one that is fitted."""
 
     @property
     def upper(self) -> float:
@@ -52,13 +54,17 @@ class Constant:
         return math.log(self.highest / self.start)
 
 
+TOGETHER = "together"
+"""Behind a pattern: all that it means get one factor."""
+
 _WIDTH = re.compile(r"([0-9]+(?:\.[0-9]+)?) *%")
 
 
 def constants(system: System, wanted: Sequence[str], width: float) -> tuple[Constant, ...]:
-    """The constants that names such as ``hbm.efficiency``, ``nvlink.*.latency`` or ``host.bandwidth:50%`` mean.
+    """The constants that names such as ``hbm.efficiency`` or ``nvlink.*.latency:together:50%`` mean.
 
-    ``width`` is the prior's relative standard deviation where a name states none.
+    ``width`` is the prior's relative standard deviation where a name states none. A constant that is
+    meant twice is as the last name says.
 
     Raises:
         InputError: a name that is no figure or fact, is a table, or is 0.
@@ -66,19 +72,26 @@ def constants(system: System, wanted: Sequence[str], width: float) -> tuple[Cons
     found: dict[str, Constant] = {}
     problems: list[Diagnostic] = []
     for text in wanted:
-        name, colon, stated = text.partition(":")
-        own = _WIDTH.fullmatch(stated.strip()) if colon else None
+        name, *stated = (part.strip() for part in text.split(":"))
         try:
-            if colon and (own is None or float(own[1]) <= 0):
-                message = f"'{stated}' is no width"
-                raise error("E604", message, None, f"a width is a percentage above 0: {name}:50%")
-            for one in _meant(system, name.strip()):
-                found[one] = _constant(system, one, float(own[1]) / 100 if own else width)
+            own = _width(name, [s for s in stated if s != TOGETHER], width)
+            factor = name if TOGETHER in stated else ""
+            for one in _meant(system, name):
+                found.pop(one, None)
+                found[one] = replace(_constant(system, one, own), factor=factor or one)
         except InputError as problem:
             problems += problem.diagnostics
     if problems:
         raise InputError(problems)
     return tuple(found.values())
+
+
+def _width(name: str, stated: Sequence[str], otherwise: float) -> float:
+    found = [_WIDTH.fullmatch(text) for text in stated]
+    if len(found) > 1 or any(f is None or float(f[1]) <= 0 for f in found):
+        hint = f"behind a name stands a percentage above 0, or {TOGETHER}: {name}:50%"
+        raise error("E604", f"'{':'.join(stated)}' is no width", None, hint)
+    return float(found[0][1]) / 100 if found and found[0] else otherwise
 
 
 def _meant(system: System, name: str) -> list[str]:

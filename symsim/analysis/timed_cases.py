@@ -83,7 +83,7 @@ def timed_cases(
 
 
 class Predictions:
-    """log(predicted/measured) of every case and its derivatives, for many values of the constants at once.
+    """log(predicted/measured) of every case and its derivatives, for many values of the factors at once.
 
     Each distinct structure is compiled once. Cases of one structure are evaluated together, so a value
     of the constants costs arithmetic on arrays alone.
@@ -93,6 +93,8 @@ class Predictions:
         self._count = len(cases)
         self._start = np.array([c.start for c in fitted])
         self._names = tuple(c.name for c in fitted)
+        self.factors = tuple(dict.fromkeys(c.factor for c in fitted))
+        self._of_factor = np.array([[float(c.factor == f) for c in fitted] for f in self.factors])
         self._batches: list[_Batch] = []
         together: dict[Any, list[int]] = {}
         made: dict[Any, tuple[Specialised, Compiled, str]] = {}
@@ -117,8 +119,8 @@ class Predictions:
             self._batches.append(_batch(parted, function, [cases[k] for k in members], members))
 
     def __call__(self, x: Array) -> tuple[Array, Array]:
-        """``x[problem, constant]`` is log(value/start); gives residual[problem, case] and its derivatives."""
-        values = self._start * np.exp(x)
+        """``x[problem, factor]`` is log(value/start); gives residual[problem, case] and its derivatives."""
+        values = self._start * np.exp(x @ self._of_factor)
         residual = np.empty((len(x), self._count))
         jacobian = np.empty((len(x), self._count, len(self._names)))
         with np.errstate(all="ignore"):
@@ -127,7 +129,7 @@ class Predictions:
                 residual[:, batch.members] = np.log(predicted / batch.measured)
                 for k, slope in enumerate(partials):
                     jacobian[:, batch.members, k] = slope * values[:, k, None] / predicted
-        return residual, jacobian
+        return residual, jacobian @ self._of_factor.T
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from symsim.language import tree
 
 PATTERN_HELP = (
     "Constants to fit: figures of the machine such as hbm.efficiency, patterns such as 'nvlink.*.latency', facts such "
-    "as framework.megatron.NAME. NAME:50% states how far a constant may be off. May be repeated."
+    "as framework.megatron.NAME. NAME:50% states how far a constant may be off; 'PATTERN:together' fits one factor for "
+    "all that it means. May be repeated."
 )
 
 

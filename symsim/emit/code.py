@@ -53,7 +53,8 @@ def compile_scalar(program: Program, wanted: Sequence[int]) -> Compiled:
         lines += [f"        {line}" for line in _lines(program, levels.stage, _SCALAR)]
         lines += [f"        c{k}.append({_r(k)})" for k in collected] or ["        pass"]
     lines += [f"    {line}" for line in _lines(program, levels.after, _SCALAR)]
-    lines.append(f"    return ({''.join(_returned(k, collected) + ', ' for k in wanted)})")
+    staged = {*levels.stage, program.stage_register}
+    lines.append(f"    return ({''.join((f'c{k}' if k in staged else _r(k)) + ', ' for k in wanted)})")
     names = _names(program)
     scope: dict[str, Any] = {
         "floor": lambda x: math.floor(_whole(x)),
@@ -89,7 +90,8 @@ def compile_array(program: Program, wanted: Sequence[int]) -> Compiled:
         lines.append(f"    held = {stage} < {_stage_count(program)}")
         lines += [f"    {line}" for line in _lines(program, levels.stage, _ARRAY)]
     lines += [f"    {line}" for line in _lines(program, levels.after, _ARRAY)]
-    returned = (f"masked(held, {_r(k)})" if k in collected else f"last({_r(k)})" for k in wanted)
+    staged = {*levels.stage, program.stage_register}
+    returned = (f"masked(held, {_r(k)})" if k in staged else f"last({_r(k)})" for k in wanted)
     lines.append(f"    return ({''.join(r + ', ' for r in returned)})")
     scope: dict[str, Any] = {
         "floor": lambda x: np.floor(_settle(x)),
@@ -183,10 +185,6 @@ def _names(program: Program) -> list[str]:
 
 def _r(register: int) -> str:
     return f"r{register}"
-
-
-def _returned(register: int, collected: tuple[int, ...]) -> str:
-    return f"c{register}" if register in collected else _r(register)
 
 
 def _lines(program: Program, registers: tuple[int, ...], dialect: Mapping[str, str]) -> list[str]:

@@ -19,6 +19,7 @@ def print_calibration(result: dict[str, Any]) -> None:
         refits = f"{value_text(found['lowest_refit'], unit)} … {value_text(found['highest_refit'], unit)}"
         notes = [] if found["informed"] else ["the data say nothing"]
         notes += ["at its limit"] if found["at_limit"] else []
+        notes += [f"together as {found['factor']}"] if found["factor"] != found["name"] else []
         rows.append(
             [found["name"], value_text(found["before"], unit), value_text(found["after"], unit),
              f"{100 * deviation:.1f} %", f"{100 * found['prior_width']:.0f} %", refits, ", ".join(notes)]
