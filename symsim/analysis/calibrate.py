@@ -7,7 +7,7 @@ measurements move it. σ, the error that is expected of a set, is what the fit i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,6 @@ from symsim.analysis.agreement import error_pct, spearman_within, summary
 from symsim.analysis.constants import Constant
 from symsim.analysis.least_squares import Array, Fit, fit
 from symsim.analysis.timed_cases import Predictions, TimedCase
-from symsim.language.calibrated import Fitted
 
 FIRST_ERROR = 0.05
 """Error expected of a set before anything is known of it."""
@@ -117,31 +116,6 @@ def document(found: Calibration, system: str, left_out: Sequence[tuple[str, str]
         ],
         "left_out": [{"id": name, "reason": reason} for name, reason in left_out],
     }
-
-
-def fitted_values(result: Mapping[str, Any]) -> dict[str, Fitted]:
-    """What is written into a file, from the document of a fit: constants of which the data say nothing stay."""
-    steps = f"{sum(s['before']['n'] for s in result['sets'].values())} steps of {', '.join(result['sets'])}"
-    return {
-        c["name"]: Fitted(c["after"], c["unit"], f"+- {100 * c['relative_deviation']:.1f} %, fitted to {steps}")
-        for c in result["constants"]
-        if c["informed"]
-    }
-
-
-def record(result: Mapping[str, Any], command_line: str) -> str:
-    """How the values were found, for the top of the file."""
-    lines = [
-        "Figures marked 'calibrated' were fitted to measured steps; 'from' is what their source says. Found by",
-        f"  {command_line}",
-    ]
-    for name, found in result["sets"].items():
-        before, after, held_out = (found[stage]["mean_abs_pct"] for stage in ("before", "after", "held_out"))
-        lines.append(
-            f"{name}: {found['before']['n']} steps, mean error {before:.2f} % before, {after:.2f} % after, "
-            f"{held_out:.2f} % of steps left out of the fit"
-        )
-    return "\n".join(lines)
 
 
 def _constant(found: Calibration, k: int) -> dict[str, Any]:

@@ -52,6 +52,10 @@ class TimedCase:
     measured: float
     asked: Question
     machine: Machine
+    predicted: float
+    """What the machine as it stands makes of the quantity, in the unit of ``measured``."""
+    step_s: float
+    """The predicted time of the step."""
 
 
 def timed_cases(
@@ -69,7 +73,7 @@ def timed_cases(
             try:
                 asked = asked_of(case, system)
                 machine = machine_of(asked)
-                answer(asked.model, asked.plan, machine)
+                values = answer(asked.model, asked.plan, machine).values
             except InputError as problem:
                 failed.append((case["id"], problem.diagnostics[0].message))
             else:
@@ -77,7 +81,13 @@ def timed_cases(
                 key = json.dumps(GROUPS[group](case), sort_keys=True)
                 ranked = model_and_machine(case)
                 measured = float(case["measured"][quantity])
-                found.append(TimedCase(case["id"], case["set"], key, ranked, quantity, measured, asked, machine))
+                output, unit = QUANTITIES[quantity]
+                found.append(
+                    TimedCase(
+                        case["id"], case["set"], key, ranked, quantity, measured, asked, machine,
+                        values[output] / unit, float(values["time.iteration"]),
+                    )
+                )  # fmt: skip
         tick()
     return found, failed
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from symsim.analysis.recorded_fits import RecordedFit, fitted_values, record
 from symsim.cli.options import SYSTEM, json_option
 from symsim.diagnostics import error, nearest
 from symsim.language import tree
@@ -71,7 +72,7 @@ def command(
     from symsim.language.systems import load_system
 
     machine = load_system(system)
-    wanted = [n.strip() for given in names for n in given.split(",") if n.strip()]
+    wanted = [n.replace(" ", "") for given in names for n in given.split(",") if n.strip()]
     fitted = constants(machine, wanted, prior / 100)
     chosen = _chosen(load_cases(cases), machine.name, only, framework)
     if sys.stderr.isatty():
@@ -88,7 +89,11 @@ def command(
     found = calibrate(timed, fitted, None if expected is None else expected / 100)
     result = document(found, machine.name, failed)
     if output is not None:
-        _write(result, system, output)
+        names_with_widths = tuple(n if "%" in n else f"{n}:{prior:g}%" for n in wanted)
+        own_error = None if expected is None else expected / 100
+        _write(
+            result, RecordedFit(names_with_widths, tuple(result["sets"]), group, framework, own_error), system, output
+        )
     if as_json:
         click.echo(json.dumps(result, indent=1))
     else:
@@ -97,9 +102,8 @@ def command(
         print_calibration(result)
 
 
-def _write(result: dict[str, Any], system: str, output: Path) -> None:
+def _write(result: dict[str, Any], fit: RecordedFit, system: str, output: Path) -> None:
     """The machine's file with the fitted values; tables that it reads are put beside it."""
-    from symsim.analysis.calibrate import fitted_values, record
     from symsim.language.calibrated import figures_of, rewritten
     from symsim.language.parser import parse_system
     from symsim.language.systems import system_source
@@ -108,7 +112,7 @@ def _write(result: dict[str, Any], system: str, output: Path) -> None:
     entries = figures_of(parse_system(source))
     values = {n: f for n, f in fitted_values(result).items() if n in entries}
     command_line = shlex.join(["symsim", *sys.argv[1:]])
-    text = rewritten(source, entries, values, record(result, command_line))
+    text = rewritten(source, entries, values, record(result, fit, command_line))
     for entry in entries.values():
         if isinstance(entry.value, tree.Apply) and isinstance(entry.value.arguments[0], tree.Text):
             table = entry.value.arguments[0].value
