@@ -1,9 +1,11 @@
 """Write what the pages of this folder take from the program: ``python docs/generate.py``.
 
-``formulas.md`` and ``accuracy.md`` are made whole; ``python docs/generate.py accuracy`` makes the latter alone. In
-every other page a ``text`` block right behind a ``sh`` block is what the last command of that block prints. Commands
+``formulas.md`` is made whole, and so is the table between two comments of ``network.md``; ``accuracy.md`` is made
+whole, alone by ``python docs/generate.py accuracy``. In every other
+page a ``text`` block right behind a ``sh`` block is what the last command of that block prints. Commands
 run in a scratch folder that holds the page's own files: a block below ``<!-- file: NAME -->`` is one.
-``<!-- exit 1 -->`` above a ``sh`` block is the exit status to expect, and ``<!-- not run -->`` leaves a block alone.
+``<!-- exit 1 -->`` above a ``sh`` block is the exit status to expect, and ``<!-- not run -->`` leaves a
+block alone.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import json
 import os
 import re
 import shlex
@@ -19,15 +22,20 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from symsim.analysis.accuracy import accuracy
+from symsim.analysis.collectives import collective_time
 from symsim.analysis.error_bar import shipped
 from symsim.analysis.formulas import formulas
 from symsim.analysis.load import question
 from symsim.analysis.validate import load_cases
 from symsim.cli.main import main as symsim
+from symsim.diagnostics import Source
 from symsim.emit import markdown
+from symsim.language.parser import parse_expression
+from symsim.language.systems import load_system
 from symsim.records.cost import Definition
 from symsim.report import accuracy as report
 from symsim.symbols import symbol
@@ -107,7 +115,39 @@ def refreshed(page: str) -> str:
         return f"{head}{shown}```"
 
     with scratch(page):
-        return _PRINTED.sub(now, page)
+        page = _PRINTED.sub(now, page)
+    return _RESIDUALS.sub(lambda match: f"{match[1]}{residuals()}{match[2]}", page)
+
+
+# Messages beside measured ones.
+
+CURVES = DOCS.parent / "tests" / "data" / "collectives.json"
+_RESIDUALS = re.compile(r"(<!-- residuals of messages -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def curve_errors(curve: Mapping[str, Any]) -> list[float]:
+    """Predicted over measured, less 1, of every point of a curve of ``tests/data/collectives.json``."""
+    settings = (given.partition("=") for given in curve["set"])
+    own = {name: parse_expression(Source(CURVES.name, value)) for name, _, value in settings}
+    system = load_system(curve["system"], own)
+    groups = 8 if curve.get("side_by_side") else 0
+    return [
+        collective_time(system, curve["collective"], ranks, size, max(1, groups // ranks)) / seconds - 1
+        for ranks, size, seconds in curve["points"]
+    ]
+
+
+def residuals() -> str:
+    """A table of the errors of every curve, and what was set beside the machine's own figures."""
+    rows = ["| measured | collective | points | mean | worst | bias | fitted to it |", "|---|---|--:|--:|--:|--:|---|"]
+    for curve in json.loads(CURVES.read_text(encoding="utf-8")):
+        errors = curve_errors(curve)
+        sizes = [abs(e) for e in errors]
+        cells = [f"{curve['name']}: {curve['source']}", curve["collective"], str(len(errors))]
+        cells += [f"{100 * e:.1f} %" for e in (sum(sizes) / len(sizes), max(sizes))]
+        cells += [f"{100 * sum(errors) / len(errors):+.1f} %", curve["fitted"]]
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows) + "\n"
 
 
 # formulas.md

@@ -11,15 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from symsim import resources
 from symsim.analysis.agreement import error_pct, spearman_within, summary
 from symsim.analysis.calibrate import calibrate
-from symsim.analysis.constants import constants
+from symsim.analysis.constants import constants, fact_of, facts_as_stated
 from symsim.analysis.error_bar import Known, bar_of, traits_of
 from symsim.analysis.evaluate import answer, evaluator
-from symsim.analysis.recorded_fits import recorded_fits
+from symsim.analysis.recorded_fits import RecordedFit, recorded_fits
 from symsim.analysis.timed_cases import QUANTITIES, TimedCase, timed_cases
 from symsim.language.systems import load_system, system_source
 from symsim.machine.bind import bind
+from symsim.records.system import System
 
 STAGES = ("stated", "shipped", "held_out")
 PEERS: Mapping[str, tuple[str, str]] = {
@@ -61,19 +63,17 @@ def accuracy(cases: Sequence[Mapping[str, Any]], tick: Callable[[], None] = lamb
     by_id = {case["id"]: case for case in cases}
     errors = {c.id: {"stated": _stated(c), "shipped": error_pct(c.predicted, c.measured)} for c in found}
     fitted = dict.fromkeys((c.set for c in found), 0)
-    for name in dict.fromkeys(c.asked.system.name for c in found if c.asked.system is not None):
-        machine = load_system(name)
-        for fit in recorded_fits(system_source(name)[0].text):
-            chosen = [case for case in cases if fit.takes(case, name)]
-            timed, _ = timed_cases(chosen, None, fit.group)
-            if not timed:
-                continue
-            wanted = [c for c in constants(machine, fit.names, 1.0) if c.name in machine.fitted]
-            held_out = calibrate(timed, wanted, fit.expected).held_out
-            for case, error in zip(timed, held_out, strict=True):
-                errors[case.id]["held_out"] = error_pct(math.exp(float(error)), 1)
-            for group in {case.set for case in timed}:
-                fitted[group] += len({c.factor for c in wanted})
+    for fit in _fits():
+        timed, _ = timed_cases([case for case in cases if fit.takes(case)], None, fit.group)
+        machine = load_system(fit.system)
+        wanted = [c for c in constants(machine, fit.names, 1.0) if _is_fitted(machine, c.name)]
+        if not timed or not wanted:
+            continue
+        held_out = calibrate(timed, wanted, fit.expected).held_out
+        for case, error in zip(timed, held_out, strict=True):
+            errors[case.id]["held_out"] = error_pct(math.exp(float(error)), 1)
+        for group in {case.set for case in timed}:
+            fitted[group] += len({c.factor for c in wanted})
     precisions = {c.set: {_precision(o) for o in found if o.set == c.set} for c in found}
     judged = tuple(
         Judged(
@@ -87,6 +87,18 @@ def accuracy(cases: Sequence[Mapping[str, Any]], tick: Callable[[], None] = lamb
     return Accuracy(judged, fitted, tuple(failed))
 
 
+def _fits() -> list[RecordedFit]:
+    """The fits that shipped files tell of, each once."""
+    texts = [system_source(name)[0].text for name in resources.shipped("systems")]
+    texts += [path.read_text(encoding="utf-8") for path in resources.library_files()]
+    return list(dict.fromkeys(fit for text in texts for fit in recorded_fits(text)))
+
+
+def _is_fitted(machine: System, name: str) -> bool:
+    fact = fact_of(name)
+    return name in machine.fitted or (fact is not None and fact.calibrated is not None)
+
+
 def _precision(case: TimedCase) -> str:
     """The precision of the GEMMs; the 16-bit formats are one."""
     word = str(case.asked.plan.values["precision"])
@@ -97,12 +109,11 @@ def _stated(case: TimedCase) -> float:
     """The error with every fitted figure as its source states it."""
     system = case.asked.system
     assert system is not None
-    if not system.fitted:
-        return error_pct(case.predicted, case.measured)
     asked = replace(case.asked, system=system.as_stated())
     program = evaluator(asked.model, asked.plan.structure).program
+    figures = {**program.figures, **facts_as_stated(str(asked.plan.values["framework"]))}
     assert asked.system is not None
-    found = answer(asked.model, asked.plan, bind(asked.system, program.inputs, program.tables))
+    found = answer(asked.model, asked.plan, bind(asked.system, program.inputs, program.tables, figures))
     output, unit = QUANTITIES[case.quantity]
     return error_pct(found.values[output] / unit, case.measured)
 

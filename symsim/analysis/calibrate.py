@@ -15,7 +15,7 @@ import numpy as np
 
 from symsim.analysis.agreement import error_pct, spearman_within, summary
 from symsim.analysis.constants import Constant
-from symsim.analysis.least_squares import Array, Fit, fit
+from symsim.analysis.gauss_newton import Array, Fit, fit
 from symsim.analysis.timed_cases import Predictions, TimedCase
 
 FIRST_ERROR = 0.05
@@ -28,6 +28,8 @@ CONFOUNDED = 0.95
 """Correlation above which the data do not tell two constants apart."""
 UNINFORMED = 0.95
 """Share of the prior's width above which the data say nothing of a constant."""
+MOVED = 0.1
+"""Share of the prior's width by which even such a constant may have moved and is still left as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def calibrate(cases: Sequence[TimedCase], constants: Sequence[Constant], expecte
     place = np.array([groups.index(case.group) for case in cases])
     without = np.where(place[None, :] == np.arange(len(groups))[:, None], 0.0, weights[None, :])
     refits = fit(predictions, without, width, upper, whole.x[0])
-    before, _ = predictions(np.zeros((1, len(width))))
+    before, _ = predictions.at(np.array([[c.stated for c in constants]]))
     return Calibration(
         tuple(cases), tuple(constants), predictions.factors, whole.x[0], whole.covariance[0],
         before[0], whole.residual[0], refits.residual[place, np.arange(len(cases))], refits.x, sigma,
@@ -127,7 +129,8 @@ def _constant(found: Calibration, k: int) -> dict[str, Any]:
     return {
         "name": constant.name,
         "unit": constant.unit,
-        "before": constant.start,
+        "before": constant.stated,
+        "start": constant.start,
         "after": after,
         "relative_deviation": deviation,
         "prior_width": constant.width,
@@ -135,6 +138,7 @@ def _constant(found: Calibration, k: int) -> dict[str, Any]:
         "highest_refit": float(values.max()),
         "factor": constant.factor,
         "informed": deviation < UNINFORMED * constant.width,
+        "written": deviation < UNINFORMED * constant.width or abs(float(found.x[factor])) > MOVED * constant.width,
         "at_limit": bool(found.x[factor] >= constant.upper),
     }
 

@@ -1,95 +1,79 @@
-"""Regularised least squares, many problems at a time.
+"""Least squares within bounds, for a handful of unknowns: Levenberg and Marquardt's method, outliers weighed down.
 
-The problems share their residuals and differ in which of them count: the whole data and every
-leave-one-group-out refit are solved side by side, each residual evaluated once for all of them.
+Source: Marquardt 1963; the weights are those of the loss 2·(√(1 + z²) − 1).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-Array = Any
-"""A numpy array of floats."""
+Array = NDArray[np.float64]
 
-Residuals = Callable[[Array], tuple[Array, Array]]
-"""``residuals(x[problem, parameter])`` → residual[problem, datum] and its derivative[problem, datum, parameter]."""
-
-MOST_STEPS = 100
-LONGEST_STEP = 0.7
-"""Most by which a parameter changes in one step: linear models are believed no further than a factor of 2."""
-SMALLEST_STEP = 1e-9
-FIRST_DAMPING = 1e-3
-MOST_DAMPING = 1e9
-DAMPING_FACTOR = 6.0
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """The solution of each problem: parameters, residuals and derivatives there, inverse of the curvature."""
-
-    x: Array
-    residual: Array
-    jacobian: Array
-    covariance: Array
+OUTLIER = 0.1
+"""Misfit (in logarithms: 10 %) beyond which an entry counts by its size and no longer by its square."""
+PULL = 1e-4
+"""Weight of staying where it started, relative to one entry: decides only what the entries leave open."""
+STEPS = 60
+"""Most steps; fits here settle in about ten."""
+SETTLED = 1e-10
+"""Relative gain of a step below which it is the last."""
+MOST_DAMPING = 1e8
+"""Beyond it a step is too short to gain anything."""
 
 
-def fit(residuals: Residuals, weights: Array, width: Array, upper: Array, start: Array) -> Fit:
-    """Minimise Σ (weight·residual)² + Σ (x/width)² for each row of ``weights[problem, datum]``.
+def fitted(misfit: Callable[[Array], Array], start: Array, low: Array, high: Array) -> Array:
+    """The point between ``low`` and ``high`` with the least misfit, from ``start`` downhill.
 
-    Levenberg's and Marquardt's damped Gauss-Newton; x stays at or below ``upper``, and is 0 where the
-    prior has it. ``width`` is its standard deviation, so the covariance is that of the posterior where
-    a weight is one over the standard deviation of its residual.
+    Of points that fit alike it is the nearest to the start.
     """
-    x = np.broadcast_to(start, (len(weights), len(width))).copy()
-    residual, jacobian = residuals(x)
-    cost = _cost(x, residual, weights, width)
-    damping = np.full(len(weights), FIRST_DAMPING)
-    moving = np.arange(len(weights))
-    for _ in range(MOST_STEPS):
-        if not moving.size:
+    scale = np.maximum(np.abs(start), 1.0)
+
+    def loss_at(point: Array, misfits: Array) -> float:
+        robust = OUTLIER**2 * np.sum(np.sqrt(1 + (misfits / OUTLIER) ** 2) - 1)
+        return float(robust + PULL / 2 * np.sum(((point - start) / scale) ** 2))
+
+    point = np.clip(start, low, high)
+    misfits = misfit(point)
+    damping, loss = 1e-3, loss_at(point, misfits)
+    for _ in range(STEPS):
+        weights = 1 / np.sqrt(1 + (misfits / OUTLIER) ** 2)
+        slopes = _slopes(misfit, point, misfits, high)
+        gradient = slopes.T @ (weights * misfits) + PULL * (point - start) / scale**2
+        held = ((point <= low) & (gradient > 0)) | ((point >= high) & (gradient < 0))
+        curvature = (slopes.T * weights) @ slopes + np.diag(PULL / scale**2)
+        gained = 0.0
+        while damping < MOST_DAMPING:
+            trial = np.clip(point + _step(curvature, gradient, ~held, damping), low, high)
+            trial_misfits = misfit(trial)
+            trial_loss = loss_at(trial, trial_misfits)
+            if trial_loss < loss:
+                gained = (loss - trial_loss) / loss
+                point, misfits, loss = trial, trial_misfits, trial_loss
+                damping /= 5
+                break
+            damping *= 5
+        if gained < SETTLED:
             break
-        curvature, slope = _normal(x[moving], residual[moving], jacobian[moving], weights[moving], width)
-        step = _step(curvature, slope, damping[moving], x[moving], upper)
-        tried = np.minimum(x[moving] + step, upper)
-        there, derivative = residuals(tried)
-        now = _cost(tried, there, weights[moving], width)
-        better = now <= cost[moving]
-        taken = moving[better]
-        x[taken], residual[taken], jacobian[taken], cost[taken] = (
-            tried[better],
-            there[better],
-            derivative[better],
-            now[better],
-        )
-        damping[moving] *= np.where(better, 1 / DAMPING_FACTOR, DAMPING_FACTOR)
-        settled = np.abs(step).max(-1) < SMALLEST_STEP
-        moving = moving[~(settled | (damping[moving] > MOST_DAMPING))]
-    curvature, _ = _normal(x, residual, jacobian, weights, width)
-    return Fit(x, residual, jacobian, np.linalg.inv(curvature))
+    return point
 
 
-def _cost(x: Array, residual: Array, weights: Array, width: Array) -> Array:
-    found = ((weights * residual) ** 2).sum(-1) + ((x / width) ** 2).sum(-1)
-    return np.where(np.isfinite(found), found, np.inf)
+def _slopes(misfit: Callable[[Array], Array], point: Array, misfits: Array, high: Array) -> Array:
+    columns = []
+    for k, value in enumerate(point):
+        change = 1e-6 * max(1.0, abs(value))
+        moved = point.copy()
+        moved[k] += -change if value + change > high[k] else change
+        columns.append((misfit(moved) - misfits) / (moved[k] - value))
+    return np.stack(columns, axis=1)
 
 
-def _normal(x: Array, residual: Array, jacobian: Array, weights: Array, width: Array) -> tuple[Array, Array]:
-    """Half the second and half the first derivative of the cost, by Gauss's approximation."""
-    weighted = weights[..., None] * jacobian
-    curvature = np.swapaxes(weighted, -1, -2) @ weighted + np.diag(1 / width**2)
-    slope = (weighted * (weights * residual)[..., None]).sum(-2) + x / width**2
-    return curvature, slope
-
-
-def _step(curvature: Array, slope: Array, damping: Array, x: Array, upper: Array) -> Array:
-    """The damped Gauss-Newton step; a parameter that leans on its limit rests."""
-    free = ~((x >= upper) & (slope < 0))
-    diagonal = np.einsum("fii->fi", curvature)
-    damped = curvature + (damping[:, None] * diagonal)[..., None] * np.eye(curvature.shape[-1])
-    both = free[:, :, None] & free[:, None, :]
-    solved = np.linalg.solve(np.where(both, damped, np.eye(curvature.shape[-1])), (free * slope)[..., None])[..., 0]
-    return np.clip(-solved, -LONGEST_STEP, LONGEST_STEP)
+def _step(curvature: Array, gradient: Array, moving: NDArray[np.bool_], damping: float) -> Array:
+    step = np.zeros_like(gradient)
+    if moving.any():
+        matrix = curvature[np.ix_(moving, moving)]
+        scale = np.diag(np.maximum(np.diag(matrix), 1e-12))
+        step[moving] = -np.linalg.solve(matrix + damping * scale, gradient[moving])
+    return step

@@ -14,6 +14,7 @@ from symsim.language.calibrated import RECORD, Fitted
 class RecordedFit:
     """The constants with their widths, as ``--fit`` takes them, and the cases that they were fitted to."""
 
+    system: str
     names: tuple[str, ...]
     sets: tuple[str, ...]
     group: str
@@ -23,17 +24,17 @@ class RecordedFit:
     def __str__(self) -> str:
         about = "" if self.framework is None else f" under {self.framework}"
         expected = "" if self.expected is None else f" expecting {100 * self.expected:g} %"
-        return f"fit {' '.join(self.names)} to {', '.join(self.sets)} by {self.group}{about}{expected}"
+        return f"fit {' '.join(self.names)} to {', '.join(self.sets)} on {self.system} by {self.group}{about}{expected}"
 
-    def takes(self, case: Mapping[str, Any], system: str) -> bool:
+    def takes(self, case: Mapping[str, Any]) -> bool:
         """Whether a case was among those fitted to."""
         framework = case["strategy"].get("framework", "megatron")
-        same = case.get("system") == system and case["set"] in self.sets
+        same = case.get("system") == self.system and case["set"] in self.sets
         return same and self.framework in (None, framework)
 
 
 _RECORDED = re.compile(
-    rf"^{RECORD}fit (?P<names>.+?) to (?P<sets>.+?) by (?P<group>\w+)"
+    rf"^{RECORD}fit (?P<names>.+?) to (?P<sets>.+?) on (?P<system>\w+) by (?P<group>\w+)"
     r"(?: under (?P<framework>\w+))?(?: expecting (?P<expected>[0-9.]+) %)?$",
     re.MULTILINE,
 )
@@ -43,6 +44,7 @@ def recorded_fits(text: str) -> list[RecordedFit]:
     """The fits that the text of a system file tells of."""
     return [
         RecordedFit(
+            found["system"],
             tuple(found["names"].split()),
             tuple(found["sets"].split(", ")),
             found["group"],
@@ -54,12 +56,14 @@ def recorded_fits(text: str) -> list[RecordedFit]:
 
 
 def fitted_values(result: Mapping[str, Any]) -> dict[str, Fitted]:
-    """What is written into a file, from the document of a fit: constants of which the data say nothing stay."""
+    """What is written into a file, from the document of a fit: constants that the data did not move stay."""
     steps = f"{sum(s['before']['n'] for s in result['sets'].values())} steps of {', '.join(result['sets'])}"
     return {
-        c["name"]: Fitted(c["after"], c["unit"], f"+- {100 * c['relative_deviation']:.1f} %, fitted to {steps}")
+        c["name"]: Fitted(
+            c["after"], c["before"], c["unit"], f"+- {100 * c['relative_deviation']:.1f} %, fitted to {steps}"
+        )
         for c in result["constants"]
-        if c["informed"]
+        if c["written"]
     }
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from symsim.analysis.constants import Constant, behind
 from symsim.analysis.evaluate import answer, evaluator, machine_of
-from symsim.analysis.least_squares import Array
+from symsim.analysis.gauss_newton import Array
 from symsim.analysis.load import Question
 from symsim.analysis.validate import asked_of, model_and_machine
 from symsim.diagnostics import InputError
@@ -130,16 +130,20 @@ class Predictions:
 
     def __call__(self, x: Array) -> tuple[Array, Array]:
         """``x[problem, factor]`` is log(value/start); gives residual[problem, case] and its derivatives."""
-        values = self._start * np.exp(x @ self._of_factor)
-        residual = np.empty((len(x), self._count))
-        jacobian = np.empty((len(x), self._count, len(self._names)))
+        residual, jacobian = self.at(self._start * np.exp(x @ self._of_factor))
+        return residual, jacobian @ self._of_factor.T
+
+    def at(self, values: Array) -> tuple[Array, Array]:
+        """``values[problem, constant]``; derivatives are with respect to their logarithms."""
+        residual = np.empty((len(values), self._count))
+        jacobian = np.empty((len(values), self._count, len(self._names)))
         with np.errstate(all="ignore"):
             for batch in self._batches:
                 predicted, *partials = batch(values)
                 residual[:, batch.members] = np.log(predicted / batch.measured)
                 for k, slope in enumerate(partials):
                     jacobian[:, batch.members, k] = slope * values[:, k, None] / predicted
-        return residual, jacobian @ self._of_factor.T
+        return residual, jacobian
 
 
 @dataclass(frozen=True, slots=True)

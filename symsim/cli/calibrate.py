@@ -6,16 +6,24 @@ import json
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from symsim.analysis.calibrate import calibrate, document
+from symsim.analysis.constants import constants, fact_of
 from symsim.analysis.recorded_fits import RecordedFit, fitted_values, record
+from symsim.analysis.timed_cases import timed_cases
+from symsim.analysis.validate import load_cases
 from symsim.cli.options import SYSTEM, json_option
 from symsim.diagnostics import error, nearest
 from symsim.language import tree
+from symsim.language.calibrated import Fitted, figures_of, rewritten
+from symsim.language.library import library_of
+from symsim.language.parser import parse_system
+from symsim.language.systems import load_system, system_source
 
 PATTERN_HELP = (
     "Constants to fit: figures of the machine such as hbm.efficiency, patterns such as 'nvlink.*.latency', facts such "
@@ -42,6 +50,8 @@ PATTERN_HELP = (
 @click.option("--error", "expected", type=click.FloatRange(0, 1000, min_open=True), metavar="PCT",
               help="Error expected of a prediction; without it, what the fit leaves in each set.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE.sym", help="Write the fitted machine.")
+@click.option("--profiles", type=click.Path(path_type=Path), metavar="FILE.sym",
+              help="Write the fitted facts of frameworks: models/library/frameworks.sym with them.")  # fmt: skip
 @json_option
 def command(
     cases: Path,
@@ -53,6 +63,7 @@ def command(
     prior: float,
     expected: float | None,
     output: Path | None,
+    profiles: Path | None,
     as_json: bool,
 ) -> None:
     """Fit named constants of a machine to the steps of CASES.json that were timed on it.
@@ -62,15 +73,9 @@ def command(
     of cases that were left out of the fit.
 
     \b
-    symsim calibrate cases.json -y h100_sxm --fit hbm.efficiency,matmul.efficiency
+    symsim calibrate cases.json -y h100_sxm --fit hbm.efficiency,matmul.sustained
     symsim calibrate cases.json -y b200 --only b200-megatron --fit 'hbm.*:10%,nvlink.*.latency' -o b200.sym
     """
-    from symsim.analysis.calibrate import calibrate, document
-    from symsim.analysis.constants import constants
-    from symsim.analysis.timed_cases import timed_cases
-    from symsim.analysis.validate import load_cases
-    from symsim.language.systems import load_system
-
     machine = load_system(system)
     wanted = [n.replace(" ", "") for given in names for n in given.split(",") if n.strip()]
     fitted = constants(machine, wanted, prior / 100)
@@ -88,12 +93,15 @@ def command(
         raise error("E603", f"no timed case of {machine.name} can be computed", None, hint)
     found = calibrate(timed, fitted, None if expected is None else expected / 100)
     result = document(found, machine.name, failed)
-    if output is not None:
+    if output is not None or profiles is not None:
         names_with_widths = tuple(n if "%" in n else f"{n}:{prior:g}%" for n in wanted)
         own_error = None if expected is None else expected / 100
-        _write(
-            result, RecordedFit(names_with_widths, tuple(result["sets"]), group, framework, own_error), system, output
-        )
+        fit = RecordedFit(machine.name, names_with_widths, tuple(result["sets"]), group, framework, own_error)
+        told = record(result, fit, shlex.join(["symsim", *sys.argv[1:]]))
+        if output is not None:
+            _write_system(fitted_values(result), told, system, machine.link_kind, output)
+        if profiles is not None:
+            _write_profiles(fitted_values(result), told, profiles)
     if as_json:
         click.echo(json.dumps(result, indent=1))
     else:
@@ -102,24 +110,30 @@ def command(
         print_calibration(result)
 
 
-def _write(result: dict[str, Any], fit: RecordedFit, system: str, output: Path) -> None:
+def _write_system(values: Mapping[str, Fitted], told: str, system: str, link: str, output: Path) -> None:
     """The machine's file with the fitted values; tables that it reads are put beside it."""
-    from symsim.language.calibrated import figures_of, rewritten
-    from symsim.language.parser import parse_system
-    from symsim.language.systems import system_source
-
     source, folder = system_source(system)
     entries = figures_of(parse_system(source))
-    values = {n: f for n, f in fitted_values(result).items() if n in entries}
-    command_line = shlex.join(["symsim", *sys.argv[1:]])
-    text = rewritten(source, entries, values, record(result, fit, command_line))
+    own = {n: v for n, v in values.items() if fact_of(n) is None}
     for entry in entries.values():
         if isinstance(entry.value, tree.Apply) and isinstance(entry.value.arguments[0], tree.Text):
             table = entry.value.arguments[0].value
             if not (output.parent / table).exists():
                 (output.parent / table).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(folder / table, output.parent / table)
-    output.write_text(text, encoding="utf-8")
+    output.write_text(rewritten(source, entries, own, told, link), encoding="utf-8")
+
+
+def _write_profiles(values: Mapping[str, Fitted], told: str, output: Path) -> None:
+    """The library's file of frameworks with the fitted facts."""
+    facts = {n: fact for n in values if (fact := fact_of(n)) is not None}
+    if not facts:
+        click.echo(f"{output} is not written: the data say nothing of a fact of a framework", err=True)
+        return
+    source = next(iter(facts.values())).place.source
+    stated = {f"{p.name}.{f.name}": f for p in library_of().profiles.values() for f in p.facts}
+    new = {name: f"{name.split('.')[1]}.{fact.name}" for name, fact in facts.items()}
+    output.write_text(rewritten(source, stated, {new[n]: values[n] for n in facts}, told), encoding="utf-8")
 
 
 def _chosen(

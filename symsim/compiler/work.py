@@ -1,29 +1,23 @@
-"""Pass 5, what a stage does for one micro-batch: FLOPs, bytes sent, and their time.
-
-An operator's phase takes the longer of its arithmetic and its memory traffic (the roofline), and
-its messages on top.
-"""
+"""Pass 5, what a stage does for one micro-batch: FLOPs and bytes sent."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 import sympy
-from sympy import Expr, Integer, Symbol
+from sympy import Expr, Integer
 
 from symsim.compiler.ledger import Ledger
-from symsim.compiler.network import family, message_time, sent_bytes
+from symsim.compiler.network import family, sent_bytes
+from symsim.compiler.profile import Profile
 from symsim.compiler.sharding import step_volumes
 from symsim.compiler.simplify import tidy, total
 from symsim.compiler.units import Held
-from symsim.elements import QUANTISED_PRECISIONS, element_bytes
-from symsim.functions import maximum, stage_sum, table
-from symsim.records.graph import PHASES, Graph, Kernel, Message, Operator, PhaseName, Unit, Work
+from symsim.elements import element_bytes
+from symsim.functions import stage_sum
+from symsim.records.graph import PHASES, Graph, Kernel, Message, PhaseName, Unit
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
-
-EXPOSED_AXES = {"tp": "tp", "cp": "cp", "cp_a2a": "cp", "cp_ring": "cp", "ep": "ep", "etp": "ep"}
-"""Message axis → the name under which its exposed time is reported."""
 
 
 def published(expression: Expr, vocab: Expr) -> Expr:
@@ -111,6 +105,12 @@ def hardware_flops(units: tuple[Held, ...], ledger: Ledger) -> None:
     )
 
 
+def sent_stream(stream: Expr, structure: Structure, profile: Profile) -> Expr:
+    """Bytes of the residual stream that one rank sends on: its part, where tensor-parallel ranks share it out."""
+    whole_on_each = profile["p2p_scattered"] and not structure["sequence_parallel"]
+    return stream / symbol("tp") if whole_on_each else stream
+
+
 def messages(units: tuple[Held, ...], stream: Expr, structure: Structure, ledger: Ledger) -> None:
     """Bytes that one rank sends: over each axis for a micro-batch, over dp, edp for a step."""
     for axis in ("tp", "cp", "ep", "etp"):
@@ -141,94 +141,3 @@ def step_messages(structure: Structure, ledger: Ledger) -> list[tuple[Message, s
         if zero >= 1:
             out.append((Message("all_gather", weights, axis), f"sent.{axis}.parameters"))
     return out
-
-
-def operator_times(units: tuple[Held, ...], structure: Structure, ledger: Ledger) -> None:
-    """Per stage: ``forward``, ``backward``, ``recompute`` and exposed messages; F and B are their sums."""
-    sums: dict[str, Expr] = {}
-    for held in units:
-        own: dict[str, list[Expr]] = {}
-        for operator in held.part.unit.operators:
-            for phase in PHASES:
-                turn = "forward" if phase == "forward" else "backward"
-                _collect(own, turn, held.qualified(operator.name), operator, phase, structure, ledger)
-        for operator in held.phased.replayed:
-            _collect(own, "recompute", held.qualified(operator.name), operator, "forward", structure, ledger)
-        for key, times in own.items():
-            turn, _, axis = key.partition(".")
-            what = f"{axis} messages" if axis else turn
-            meaning = f"{what} of one {held.title}" + (f", {turn}" if axis else "")
-            each = ledger.define(f"one.{key}{held.suffix}", sympy.Add(*times), meaning, "s", "time.layer")
-            sums[key] = sums.get(key, Integer(0)) + held.passed * each
-    for key, amount in sums.items():
-        turn, _, axis = key.partition(".")
-        meaning = (f"{axis} messages, " if axis else "") + f"{turn} of one micro-batch"
-        ledger.define(f"stage.{key}", amount, meaning, "s", "time")
-    for name, turns, meaning in (("F", ("forward",), "forward"), ("B", ("backward", "recompute"), "backward")):
-        parts = [ledger.value(f"stage.{k}") for k in sums if k.partition(".")[0] in turns]
-        ledger.define(name, sympy.Add(*parts), f"{meaning} of one micro-batch", "s", "time")
-
-
-def weight_grad_time(units: tuple[Held, ...], ledger: Ledger) -> None:
-    """``W``: the part of B that is weight gradients, which some schedules run apart."""
-    total: Expr = Integer(0)
-    for held in units:
-        own = (ledger.value(f"{held.qualified(o.name)}.weight_grad") for o in held.part.unit.operators)
-        each = sympy.Add(*own)
-        if each != 0:
-            meaning = f"weight gradients of one {held.title}"
-            total += held.passed * ledger.define(f"one.weight_grad{held.suffix}", each, meaning, "s", "time.layer")
-    ledger.define("W", total, "weight gradients of one micro-batch, a part of B", "s", "time")
-
-
-def _collect(
-    own: dict[str, list[Expr]],
-    turn: str,
-    name: str,
-    operator: Operator,
-    phase: PhaseName,
-    structure: Structure,
-    ledger: Ledger,
-) -> None:
-    work = operator.work[phase]
-    name = f"{name}.{phase}"
-    precision = kernel_precision(operator, structure)
-    compute = roofline(work, phase, precision)
-    if compute != 0:
-        compute = ledger.define(name, compute, f"{operator.kind}, {phase}", "s", "time.operator")
-        own.setdefault(turn, []).append(compute)
-    by_axis: dict[str, list[Expr]] = {}
-    for message in work.messages:
-        by_axis.setdefault(EXPOSED_AXES[message.axis], []).append(message_time(message, ledger))
-    for axis, times in by_axis.items():
-        spent = ledger.define(f"{name}.{axis}", sympy.Add(*times), f"messages of {operator.kind}", "s", "time.operator")
-        hidden = bool(structure["overlap_moe"] if axis == "ep" else structure["overlap_tp"] if axis == "tp" else False)
-        own.setdefault(f"{turn}.{axis}", []).append(maximum(spent - compute, 0) if hidden else spent)
-
-
-def kernel_precision(operator: Operator, structure: Structure) -> str:
-    """The strategy's precision; where that is narrower than 16 bits, only of GEMMs with a quantised weight."""
-    precision = str(structure["precision"])
-    as_it_is = precision not in QUANTISED_PRECISIONS or any(w.quantised for w in operator.weights)
-    return precision if as_it_is else "bf16"
-
-
-def roofline(work: Work, phase: PhaseName, precision: str) -> Expr:
-    """The longer of arithmetic and memory traffic; a memory-bound kernel also pays a latency."""
-    arithmetic = sympy.Add(*(_kernel_time(k, phase, precision) for k in work.kernels))
-    traffic = sympy.Add(*(_traffic_time(rate, amount) for rate, amount in work.traffic.items()))
-    if traffic == 0:
-        return arithmetic
-    traffic += symbol("hbm.latency")
-    return traffic if arithmetic == 0 else maximum(arithmetic, traffic)
-
-
-def _kernel_time(kernel: Kernel, phase: PhaseName, precision: str) -> Expr:
-    efficiency = table(Symbol(f"{kernel.rate}.{phase}.efficiency"), *kernel.shape)
-    if precision in QUANTISED_PRECISIONS:
-        efficiency *= symbol("matmul.fp8_relative_efficiency")
-    return tidy(total([kernel.flops])) / (symbol(f"matmul.{precision}") * efficiency)
-
-
-def _traffic_time(rate: str, amount: Expr) -> Expr:
-    return tidy(total([amount])) / (symbol("hbm.bandwidth") * symbol(f"{rate}.efficiency"))

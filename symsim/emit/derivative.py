@@ -13,7 +13,8 @@ Rule by operation, with x' for the derivative of x:
 ``add``            Σ x'
 ``mul``            Σ x' · (the other factors)
 ``div``            (a' − (a/b)·b') / b
-``pow``            n · a^(n−1) · a', for an exponent that does not vary
+``pow``            n · a^(n−1) · a' + a^n · log(a) · n'
+``log``            a' / a
 ``max, min``       x' of the first argument that is the extreme one
 ``mod``            a' − ⌊a/b⌋·b'
 ``where``          a' if c else b'
@@ -43,7 +44,7 @@ def derivative(program: Program, output: str, names: Sequence[str]) -> Program:
     the program; scope and unit are those of the value. An output of a stage has partials of a stage.
 
     Raises:
-        ValueError: a name that is no input, or an exponent that varies with one.
+        ValueError: a name that is no input.
     """
     tangents = _Tangents(program)
     value = program.outputs[output]
@@ -136,10 +137,17 @@ def _div(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int,
 
 def _pow(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
     base, exponent = arguments
+    terms = []
+    if base in by:
+        lower = t.emit("add", exponent, t.emit("const", -1))
+        terms.append(t.product(by[base], exponent, t.emit("pow", base, lower)))
     if exponent in by:
-        raise ValueError("an exponent that varies has no rule")
-    lower = t.emit("add", exponent, t.emit("const", -1))
-    return t.product(by[base], exponent, t.emit("pow", base, lower))
+        terms.append(t.product(register, t.emit("log", base), by[exponent]))
+    return t.total(terms)
+
+
+def _log(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
+    return t.emit("div", by[arguments[0]], arguments[0])
 
 
 def _extreme(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
@@ -189,6 +197,7 @@ RULES: Mapping[str, Rule] = {
     "mul": _mul,
     "div": _div,
     "pow": _pow,
+    "log": _log,
     "min": _extreme,
     "max": _extreme,
     "mod": _mod,

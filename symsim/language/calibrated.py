@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from symsim import units
 from symsim.diagnostics import Source
 from symsim.language import tree
-from symsim.language.figures import canonical
+from symsim.language.figures import LINKS, canonical
 
 SHOWN_DIGITS = 4
 RECORD = "#: "
@@ -31,6 +31,7 @@ class Fitted:
     """A new value in its base unit, and what is said of it."""
 
     value: float
+    before: float
     unit: str
     note: str
 
@@ -49,14 +50,22 @@ def _entries(entries: tuple[tree.SystemEntry, ...], prefix: str) -> Iterator[tup
 
 
 def rewritten(
-    source: Source, entries: Mapping[str, tree.FigureEntry | tree.Fact], fitted: Mapping[str, Fitted], record: str
+    source: Source,
+    entries: Mapping[str, tree.FigureEntry] | Mapping[str, tree.Fact],
+    fitted: Mapping[str, Fitted],
+    record: str,
+    link: str = LINKS[0],
 ) -> str:
     """The text with new values; ``record`` says in lines at its top how they were found.
 
-    Earlier records stay, unless every value that they tell of is a new one.
+    A figure that the text does not state is put behind its end; ``link`` is what its machine calls the
+    link of an island. Earlier records stay, unless every value that they tell of is a new one.
     """
     lines = source.text.splitlines()
     for name, new in fitted.items():
+        if name not in entries:
+            lines += ["", _group(name, new, link)]
+            continue
         place = entries[name].place
         line = lines[place.line - 1]
         start = place.column - 1 + place.width
@@ -70,6 +79,13 @@ def rewritten(
         lines = [line for line in lines if not line.startswith(RECORD)]
     told = [RECORD + line for line in record.splitlines()]
     return "\n".join([*told, *lines]) + "\n"
+
+
+def _group(name: str, new: Fitted, link: str) -> str:
+    *groups, last = (link + name.removeprefix("link") if name.startswith("link.") else name).split(".")
+    before = _text(replace(new, value=new.before), "")
+    figure = f'{last} = {_text(new, "")} calibrated "{new.note}" from {before} "not stated"'
+    return " { ".join([*groups, figure]) + " }" * len(groups)
 
 
 def _text(new: Fitted, old: str) -> str:

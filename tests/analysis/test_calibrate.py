@@ -12,9 +12,12 @@ import pytest
 
 from symsim.analysis.calibrate import calibrate, document
 from symsim.analysis.constants import Constant, constants
+from symsim.analysis.recorded_fits import RecordedFit, recorded_fits
 from symsim.analysis.timed_cases import Predictions, TimedCase, timed_cases
 from symsim.analysis.validate import asked_of, validate
-from symsim.diagnostics import InputError
+from symsim.diagnostics import InputError, Source
+from symsim.language.expressions import Plain, evaluate
+from symsim.language.parser import parse_model
 from symsim.language.systems import load_system
 from tests.errors.case import run
 
@@ -54,7 +57,7 @@ def named(*names: str, width: float = 0.3) -> tuple[Constant, ...]:
 
 def test_predictions_are_those_of_validate_and_their_derivatives_finite_differences() -> None:
     cases = made_up()
-    names = ("hbm.*", "matmul.efficiency", "attention.efficiency", "nvlink.*.*", "network.*.efficiency:together")
+    names = ("hbm.*", "matmul.sustained", "attention.forward.level", "nvlink.*.*", "network.*.efficiency:together")
     predictions = Predictions(timed(cases), named(*names))
     residual, exact = predictions(np.zeros((1, len(predictions.factors))))
     assert residual == pytest.approx(0, abs=1e-12)
@@ -66,19 +69,19 @@ def test_predictions_are_those_of_validate_and_their_derivatives_finite_differen
 
 
 def test_constants_that_made_the_measurements_are_found_again() -> None:
-    cases = timed(made_up("hbm.efficiency=0.6", "matmul.efficiency=0.65", "nvlink.bandwidth=300 GB/s"))
-    found = calibrate(cases, named("hbm.efficiency", "matmul.efficiency", "nvlink.bandwidth", width=3.0))
+    cases = timed(made_up("hbm.efficiency=0.6", "matmul.sustained=0.85", "nvlink.bandwidth=300 GB/s"))
+    found = calibrate(cases, named("hbm.efficiency", "matmul.sustained", "nvlink.bandwidth", width=3.0))
     values = {c["name"]: c["after"] for c in document(found, MACHINE, [])["constants"]}
     assert values["hbm.efficiency"] == pytest.approx(0.6, rel=1e-3)
-    assert values["matmul.efficiency"] == pytest.approx(0.65, rel=1e-3)
+    assert values["matmul.sustained"] == pytest.approx(0.85, rel=1e-3)
     assert values["link.bandwidth"] == pytest.approx(300e9, rel=1e-3)
     assert np.abs(found.before).max() > 0.05
     assert np.abs(found.held_out).max() < 1e-3
 
 
 def test_leaving_a_group_out_is_fitting_without_it() -> None:
-    cases = timed(made_up("hbm.efficiency=0.6", "matmul.efficiency=0.65"))
-    fitted = named("hbm.efficiency", "attention.efficiency")
+    cases = timed(made_up("hbm.efficiency=0.6", "matmul.sustained=0.85"))
+    fitted = named("hbm.efficiency", "attention.forward.level")
     whole = calibrate(cases, fitted, 0.05)
     left_out = cases[3]
     rest = [c for c in cases if c.group != left_out.group]
@@ -112,7 +115,7 @@ def test_constants_that_act_alike_are_said_to_be_confounded() -> None:
 
 def test_an_efficiency_stays_possible() -> None:
     cases = timed(made_up("matmul.bf16=2000 TFLOP/s"))
-    found = document(calibrate(cases, named("matmul.efficiency", width=3.0)), MACHINE, [])
+    found = document(calibrate(cases, named("matmul.sustained", width=3.0)), MACHINE, [])
     assert found["constants"][0]["after"] == 1.0
     assert found["constants"][0]["at_limit"]
 
@@ -122,6 +125,50 @@ def test_a_case_that_states_a_figure_keeps_it() -> None:
     fitted = named("network.bandwidth")
     predictions = Predictions(timed(stated), fitted)
     assert not predictions(np.zeros((1, 1)))[1].any()
+
+
+def test_a_figure_that_is_zero_may_be_given_a_start() -> None:
+    cases = timed(made_up("framework.step=30 ms"))
+    found = document(calibrate(cases, named("framework.megatron.step=10ms:100%"), 0.01), MACHINE, [])
+    (step,) = found["constants"]
+    assert (step["before"], step["start"], step["unit"]) == (0, 0.01, "s")
+    assert step["after"] == pytest.approx(0.03, rel=0.02)
+    assert found["sets"]["even"]["before"]["mean_abs_pct"] > 1 > found["sets"]["even"]["after"]["mean_abs_pct"]
+
+
+def test_what_a_machine_does_not_state_is_put_behind_its_file(tmp_path: Path) -> None:
+    (tmp_path / "cases.json").write_text(json.dumps(made_up("matmul.sustained=0.85")))
+    written = tmp_path / "fitted.sym"
+    arguments = ("calibrate", str(tmp_path / "cases.json"), "-y", MACHINE, "--fit", "matmul.sustained")
+    assert run(*arguments, "-o", str(written)).status == 0
+    figure = load_system(str(written)).figures["matmul.sustained"]
+    assert (figure.value, figure.before) == (pytest.approx(0.85, rel=0.01), 1.0)
+
+
+def test_facts_of_a_framework_are_written_into_its_profile(tmp_path: Path) -> None:
+    (tmp_path / "cases.json").write_text(json.dumps(made_up("framework.step=30 ms")))
+    written = tmp_path / "frameworks.sym"
+    names = "framework.megatron.step=10ms:100%"
+    arguments = ("calibrate", str(tmp_path / "cases.json"), "-y", MACHINE, "--fit", names, "--error", "1")
+    assert run(*arguments, "--profiles", str(written)).status == 0
+    items = parse_model(Source("frameworks.sym", written.read_text()))
+    facts = {f.name: f for item in items if getattr(item, "name", "") == "megatron" for f in item.facts}
+    assert evaluate(facts["time.step"].value, Plain({})) == pytest.approx(0.03, rel=0.02)
+    assert facts["time.step"].calibrated.fitted_to.endswith("fitted to 16 steps of even, odd")
+    assert facts["time.turn"].calibrated is None
+
+
+def test_a_file_tells_how_to_repeat_its_fit() -> None:
+    fit = RecordedFit(
+        "b200", ("hbm.efficiency:30%", "nvlink.*.fixed:together:20%"), ("a-b", "c"), "layout", "nanotron", 0.03
+    )
+    plain = RecordedFit("b200", ("hbm.efficiency:30%",), ("a",), "id")
+    text = f"#: symsim calibrate x\n#: {fit}\n#: {plain}\nsystem b200\n"
+    assert recorded_fits(text) == [fit, plain]
+    case = {"set": "c", "system": "b200", "strategy": {"framework": "nanotron"}}
+    assert fit.takes(case)
+    assert not fit.takes({**case, "strategy": {}})
+    assert not plain.takes(case)
 
 
 def test_one_factor_moves_all_that_a_pattern_means_and_counts_once() -> None:

@@ -33,6 +33,7 @@ from symsim.language.tree.files import (
 from symsim.language.tree.items import (
     BlockItem,
     DefineItem,
+    EfficiencyItem,
     Fact,
     FamilyItem,
     Item,
@@ -86,6 +87,7 @@ __all__ = [
     "Choose",
     "Compute",
     "DefineItem",
+    "EfficiencyItem",
     "Exchange",
     "Expression",
     "Fact",
