@@ -98,6 +98,11 @@ def optional(name: str) -> bool:
     return of_others or of_messages(name)
 
 
+def unit_of(name: str) -> str:
+    """The base unit of a figure; empty where it has none."""
+    return _UNIT_OF.get(name.rpartition(".")[2], "")
+
+
 def canonical(name: str) -> str:
     """``nvlink.bandwidth`` and ``pcie.bandwidth`` are both ``link.bandwidth`` in formulas."""
     first, dot, rest = name.partition(".")
@@ -147,7 +152,7 @@ def figure_value(name: str, node: tree.Expression) -> tuple[float, str]:
         InputError: another unit, or a value that no machine has.
     """
     last = name.rsplit(".", 1)[-1]
-    wanted = _UNIT_OF.get(last, "")
+    wanted = unit_of(name)
     value = number(evaluate(node, Plain({})), node.place, Plain({}))
     unit = _unit(node)
     example = f"for example {_EXAMPLE_OF[wanted]}"
