@@ -175,14 +175,14 @@ class _Way:
     def _span(self) -> Expr:
         return self._of_axis("span", self.axis.span, f"GPUs that {self.axis.name} spans")
 
-    def _together(self) -> Expr:
-        """As many as fit, evenly spread."""
-        fit = maximum(1, sympy.floor(symbol("link.span") / self.axis.stride))
-        together = self.axis.ranks / sympy.ceiling(self.axis.ranks / fit)
-        return self._of_axis("together", together, f"ranks of {self.axis.name} that share an island")
-
     def _islands(self) -> Expr:
-        return self._of_axis("islands", self.axis.ranks / self._together(), f"islands of {self.axis.name}")
+        fit = maximum(1, sympy.floor(symbol("link.span") / self.axis.stride))
+        return self._of_axis("islands", sympy.ceiling(self.axis.ranks / fit), f"islands of {self.axis.name}")
+
+    def _together(self) -> Expr:
+        """Where ranks do not divide evenly, the island with the fewest sets the pace."""
+        together = sympy.floor(self.axis.ranks / self._islands())
+        return self._of_axis("together", together, f"ranks of {self.axis.name} that share an island")
 
     def _beside(self) -> Expr:
         if self.axis.stride == 1:
