@@ -142,7 +142,7 @@ CASES = [
     machine("table of a bandwidth", "E427", "= 50 GB/s", '= table("b.csv")', "'network.bandwidth' cannot be a table",
             "efficiency, latency, fixed, fill, shared or contention", "7:23"),
     machine("table in arithmetic", "E204", "0.7", '2 * table("gemm.csv")', "unknown function 'table'", "known here",
-            "5:52"),
+            "5:47"),
     table("table of other dimensions", "E429", "ranks,efficiency\n8,0.5\n", "has the dimensions ranks",
           "[phase,] m, k, n and the value", "box.sym:5:43"),
     table("table of 10 MB", "E402", HEADER.encode() + b"1,1,1,0.5\n" * 1_200_000, "over 10 MB", "keep the shapes",
