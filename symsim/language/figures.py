@@ -61,11 +61,11 @@ _MAY_BE_ZERO = (
     *("latency", "fixed", "fill", "shared", "contention", "sharp", "context", "communicator", "fragmentation"),
     *("overlap_slowdown", "straggler", "launch", "turn", "step"),
 )
-_SHARES = ("shared", "sharp", "overlap_slowdown")
+_SHARES = ("misaligned", "shared", "sharp", "overlap_slowdown")
 """Figures that are a part of a whole."""
 MAX_FIGURE = 10**30
 
-COEFFICIENTS = {"level": None, "ramp_*": 0.0, "wave": 0.0, "tile_*": 1.0, "sms": 1.0}
+COEFFICIENTS = {"level": None, "ramp_*": 0.0, "wave": 0.0, "tile_*": 1.0, "sms": 1.0, "misaligned": 1.0}
 """Names that the form of an efficiency may use (``ramp_k``, ``tile_m``), with values that leave the level as it is."""
 
 
@@ -126,9 +126,8 @@ def check_name(name: str, place: Place) -> None:
     else:
         known = name in ("gpus_per_node", "sms") or (bool(first) and not middle and last in _OF_KERNELS)
         known = known or (first in _OF and not middle and last in _OF[first])
-        known = known or (
-            bool(first) and is_coefficient(last) and (not middle or (len(middle) == 1 and middle[0] in PHASES))
-        )
+        phase = not middle or (len(middle) == 1 and middle[0] in PHASES)
+        known = known or (bool(first) and is_coefficient(last) and phase)
     if not known:
         names = [f"{group}.{figure}" for group, figures in _OF.items() for figure in figures]
         hint = nearest(name, [*names, "gpus_per_node"]) or _within(first)
@@ -161,7 +160,7 @@ def figure_value(name: str, node: tree.Expression) -> tuple[float, str]:
         raise error("E425", message, node.place, example)
     if last == "wave" and value > 1:
         raise error("E425", f"'{name}' is at most 1: all of the last wave", node.place, "for example 0.5")
-    whole = last in _WHOLE or (is_coefficient(last) and neutral(last) == 1)
+    whole = last in _WHOLE or last == "sms" or last.startswith("tile_")
     if whole and not isinstance(value, int):
         raise error("E425", f"'{name}' must be a whole number", node.place, "for example 8")
     if value > MAX_FIGURE:
