@@ -29,7 +29,7 @@ NEEDED = {
 """What every machine must state, with an example of how it is written."""
 
 _PRECISIONS = ("bf16", "fp16", "fp32", "fp8", "mxfp8", "nvfp4")
-_COLLECTIVES = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send_receive")
+_COLLECTIVES = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "dispatch", "send_receive")
 _OF_COLLECTIVE = {
     "link": ("efficiency", "latency", "fixed", "fill", "shared"),
     "network": ("efficiency", "latency", "fixed", "fill", "contention"),
@@ -98,6 +98,11 @@ def optional(name: str) -> bool:
     return of_others or of_messages(name)
 
 
+def unit_of(name: str) -> str:
+    """The base unit of a figure; empty where it has none."""
+    return _UNIT_OF.get(name.rpartition(".")[2], "")
+
+
 def canonical(name: str) -> str:
     """``nvlink.bandwidth`` and ``pcie.bandwidth`` are both ``link.bandwidth`` in formulas."""
     first, dot, rest = name.partition(".")
@@ -147,7 +152,7 @@ def figure_value(name: str, node: tree.Expression) -> tuple[float, str]:
         InputError: another unit, or a value that no machine has.
     """
     last = name.rsplit(".", 1)[-1]
-    wanted = _UNIT_OF.get(last, "")
+    wanted = unit_of(name)
     value = number(evaluate(node, Plain({})), node.place, Plain({}))
     unit = _unit(node)
     example = f"for example {_EXAMPLE_OF[wanted]}"

@@ -69,7 +69,7 @@ def test_eval_json_has_every_field_of_the_contract(capsys: pytest.CaptureFixture
     assert set(answer["flops"]) == {"forward_per_token", "model_per_iteration", "hardware_per_iteration"}
     memory = {"weights", "gradients", "optimizer", "activations", "workspace", "overhead", "peak"}
     assert all(set(stage) == memory for stage in answer["memory"]["stages"])
-    assert set(answer["time"]) == {"iteration_s", "breakdown", "stages"}
+    assert set(answer["time"]) == {"iteration_s", "error_pct", "nearest_cases", "breakdown", "stages"}
     assert sum(answer["time"]["breakdown"].values()) == pytest.approx(answer["time"]["iteration_s"], rel=1e-12)
     assert set(answer["time"]["stages"][0]) == {"forward_s", "backward_s"}
     rates = {"tokens_per_s_per_gpu", "model_tflops_per_gpu", "model_tflops_per_gpu_causal", "mfu", "hfu"}
