@@ -184,7 +184,8 @@ part.
 
 OPERATOR = """\
 The forward pass of one GEMM and of its message. `matmul.forward.efficiency(m, k, n)` is what the machine states for
-this shape, and likewise the efficiencies and latencies of collectives by the GPUs that they span.
+this shape, if it was measured there, and the form behind it is taken if not ([efficiency.md](efficiency.md)). Likewise
+the efficiencies and latencies of collectives, by the GPUs that they span.
 """
 
 
@@ -253,6 +254,7 @@ _OPERATOR = (
     "together.tp",
     "rate.tp.all_gather",
     "delay.tp.all_gather",
+    "attention.qkv.forward.efficiency",
     "attention.qkv.forward",
     "attention.qkv.forward.tp",
 )

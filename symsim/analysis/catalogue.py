@@ -7,7 +7,9 @@ from symsim.analysis.load import load_model, source_of
 from symsim.language.library import library_of
 from symsim.language.strategies import load_strategy
 from symsim.language.systems import load_system
+from symsim.machine.bind import coefficient
 from symsim.records.strategy import SIZE_SYMBOLS
+from symsim.records.system import System
 from symsim.units import bytes_text, decimal_text
 
 Rows = list[list[str]]
@@ -63,7 +65,7 @@ def _systems() -> tuple[list[str], Rows]:
                 decimal_text(figure["hbm.bandwidth"].value, "B/s"),
                 f"{system.link_kind} {link} x{figure['link.span'].value:g}",
                 decimal_text(figure["network.bandwidth"].value, "B/s"),
-                "table" if "matmul.forward.efficiency" in system.tables else "one figure",
+                _efficiency(system),
             ]
         )
     return ["name", "title", "memory", "bf16", "hbm", "link", "network", "GEMM efficiency"], rows
@@ -86,3 +88,10 @@ def _library() -> tuple[list[str], Rows]:
             shown = "layer" if getattr(item, "is_layer", False) else kind
             rows.append([shown, name, parameters, item.place.source.name])
     return ["kind", "name", "parameters", "file"], rows
+
+
+def _efficiency(system: System) -> str:
+    """Where the efficiency of matrix products is from, the most exact first."""
+    measured = ["table"] if "matmul.forward.efficiency" in system.tables else []
+    by_size = ["form"] if coefficient(system, "matmul.forward.level") is not None else []
+    return ", ".join(measured + by_size) or "one figure"

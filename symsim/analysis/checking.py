@@ -60,6 +60,7 @@ def _strategy(source: Source, name: str) -> str:
 
 
 def _models(source: Source) -> str:
+    from symsim.compiler.efficiency import check_form
     from symsim.compiler.expand import expand
 
     items = parse_model(source)
@@ -68,6 +69,11 @@ def _models(source: Source) -> str:
     structure = structure_of({n: c.default for n, c in CHOICES.items()})
     lines: list[str] = []
     problems: list[InputError] = []
+    for form in (i for i in items if isinstance(i, tree.EfficiencyItem)):
+        try:
+            check_form(form)
+        except InputError as problem:
+            problems.append(problem)
     for item in (i for i in items if isinstance(i, tree.ModelItem)):
         try:
             model = elaborate_call(item.name, item.title or item.name, item.call, library, {}, source)

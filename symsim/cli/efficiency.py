@@ -14,7 +14,7 @@ from symsim.diagnostics import error
 @click.command("efficiency", short_help="Forms of kernel efficiency, their fit and its error.")
 @click.argument("system", type=SYSTEM)
 @click.option("--fit", is_flag=True, help="Fit the coefficients again; print them as lines of a system file.")
-@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw form against measured entries.")
+@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE.svg", help="Draw form against measured entries.")
 @json_option
 def command(system: str, fit: bool, plot: Path | None, as_json: bool) -> None:
     """Show how the efficiency of SYSTEM's kernels depends on their sizes.
@@ -31,12 +31,12 @@ def command(system: str, fit: bool, plot: Path | None, as_json: bool) -> None:
 
     machine = load_system(system)
     result = document(machine, fit)
-    if (fit or plot) and not result["tables"]:
+    if (fit or plot is not None) and not result["tables"]:
         hint = "its coefficients are transferred: the comments of its file say how"
         raise error("E432", f"system '{machine.name}' has no table of efficiencies", hint=hint)
     if plot is not None:
         points = {f.name: (f.entries.tolist(), f.form.share(f.sizes, f.values).tolist()) for f in fits(machine)}
-        draw(points, plot)
+        plot.write_text(draw(points), encoding="utf-8")
     if as_json:
         click.echo(json.dumps(result, indent=1))
         return

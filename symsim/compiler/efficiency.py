@@ -17,10 +17,10 @@ from symsim.diagnostics import Place, error, nearest
 from symsim.elements import QUANTISED_PRECISIONS
 from symsim.functions import measured, table
 from symsim.language import tree
-from symsim.language.expressions import Plain, Value, evaluate, names_in, number
+from symsim.language.expressions import Plain, Value, evaluate, number
 from symsim.language.figures import COEFFICIENTS, is_coefficient
 from symsim.language.library import Library
-from symsim.records.graph import Kernel, PhaseName
+from symsim.records.graph import PHASES, Kernel, PhaseName
 from symsim.symbols import symbol
 
 DEPTH = "ramp_k"
@@ -112,6 +112,15 @@ def expression(item: tree.EfficiencyItem, prefix: str) -> tuple[tuple[Expr, ...]
     return tuple(sizes.values()), sympy.sympify(value)
 
 
+def check_form(item: tree.EfficiencyItem) -> None:
+    """Refuse a form of a phase that does not exist, or with a name or a value that cannot be."""
+    rate, dot, phase = item.name.partition(".")
+    if dot and phase not in PHASES:
+        hint = nearest(phase, PHASES) or f"the phases are {', '.join(PHASES)}"
+        raise error("E251", f"'{phase}' is not a phase of '{rate}'", item.place, hint)
+    expression(item, item.name)
+
+
 def coefficients(item: tree.EfficiencyItem) -> tuple[str, ...]:
     """The figures of the machine that a form names, in the order of the alphabet.
 
@@ -119,12 +128,19 @@ def coefficients(item: tree.EfficiencyItem) -> tuple[str, ...]:
         InputError: a name that is neither a size, nor a ``let``, nor a coefficient.
     """
     known = {*item.sizes, *(let.name for let in item.lets)}
-    used = set().union(*(names_in(node) for node in (item.value, *(let.value for let in item.lets)))) - known
-    for name in sorted(used):
-        if not is_coefficient(name):
-            hint = nearest(name, [*known, *COEFFICIENTS]) or f"coefficients are {', '.join(COEFFICIENTS)}"
-            raise error("E203", f"unknown name '{name}' in the efficiency of '{item.name}'", item.place, hint)
+    used: set[str] = set()
+    for node in (*(let.value for let in item.lets), item.value):
+        for part in tree.descendants(node):
+            if isinstance(part, tree.Name) and part.name not in known:
+                used.add(_coefficient(part, known))
     return tuple(sorted(used))
+
+
+def _coefficient(node: tree.Name, known: set[str]) -> str:
+    if not is_coefficient(node.name):
+        hint = nearest(node.name, [*known, *COEFFICIENTS]) or f"coefficients are {', '.join(COEFFICIENTS)}"
+        raise error("E203", f"unknown name '{node.name}'", node.place, hint)
+    return node.name
 
 
 def _rounded_up(amount: Expr) -> Expr:

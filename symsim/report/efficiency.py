@@ -1,12 +1,10 @@
-"""What ``symsim efficiency`` prints: errors by table, the forms, lines for a system file, a plot."""
+"""What ``symsim efficiency`` prints: errors by table, the forms, lines for a system file, a drawing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from symsim.diagnostics import error
 from symsim.report.tables import print_table
 
 
@@ -71,28 +69,36 @@ def _rounded(name: str, value: float) -> str:
     return f"{round(value, digits):g}"
 
 
-def plot(points: Mapping[str, tuple[Sequence[float], Sequence[float]]], path: Path) -> None:
-    """Form against measured entry, one panel a table.
+PANEL = 260
+"""Width and height of a panel of the plot, in pixels; its axes are set in by ``MARGIN``."""
+MARGIN = 40
 
-    Raises:
-        InputError: matplotlib is not installed, or the file cannot be written.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise error("E433", "a plot needs matplotlib", hint="pip install matplotlib") from None
-    names = list(points)
-    columns = min(3, len(names))
-    rows = -(-len(names) // columns)
-    figure = Figure(figsize=(4 * columns, 3.6 * rows), layout="constrained")
-    for k, name in enumerate(names):
-        panel = figure.add_subplot(rows, columns, k + 1)
-        entries, shares = points[name]
-        top = 1.05 * max(*entries, *shares)
-        panel.plot([0, top], [0, top], color="0.7")
-        panel.scatter(entries, shares, s=12)
-        panel.set(title=name, xlabel="measured", ylabel="form", xlim=(0, top), ylim=(0, top))
-    try:
-        figure.savefig(path)
-    except (OSError, ValueError) as problem:
-        raise error("E434", f"cannot write the plot '{path}': {problem}", hint="give a name such as fit.svg") from None
+
+def plot(points: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> str:
+    """Form against measured entry as SVG, one panel a table; on the line they agree."""
+    columns = min(3, len(points))
+    rows = -(-len(points) // columns)
+    panels = [
+        f'<g transform="translate({k % columns * PANEL},{k // columns * PANEL})">{_panel(name, entries, shares)}</g>'
+        for k, (name, (entries, shares)) in enumerate(points.items())
+    ]
+    size = f'width="{columns * PANEL}" height="{rows * PANEL}"'
+    style = 'font-family="sans-serif" font-size="11"'
+    background = '<rect width="100%" height="100%" fill="white"/>'
+    return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>', background, *panels, "</svg>\n"])
+
+
+def _panel(name: str, entries: Sequence[float], shares: Sequence[float]) -> str:
+    top = 1.05 * max(*entries, *shares)
+    side = PANEL - 2 * MARGIN
+    dots = "".join(
+        f'<circle cx="{MARGIN + e / top * side:.1f}" cy="{PANEL - MARGIN - s / top * side:.1f}" r="2.5"/>'
+        for e, s in zip(entries, shares, strict=True)
+    )
+    low, high = MARGIN, PANEL - MARGIN
+    return (
+        f'<rect x="{low}" y="{low}" width="{side}" height="{side}" fill="none" stroke="gray"/>'
+        f'<line x1="{low}" y1="{high}" x2="{high}" y2="{low}" stroke="silver"/>'
+        f'<g fill="steelblue" fill-opacity="0.6">{dots}</g>'
+        f'<text x="{low}" y="{low - 8}">{name}: form against entry, 0 to {top:.2f}</text>'
+    )

@@ -52,7 +52,19 @@ leaves = st.one_of(symbols, symbols, integers, rationals, floats)
 _RELATIONS = (functions.equal, functions.less, functions.at_most)
 _OPERATIONS = (
     *("sum", "sum", "product", "product", "quotient", "quotient", "difference", "negation", "power", "root"),
-    *("exponential", "extreme", "relation", "where", "guarded", "remainder", "rounded", "table", "stages", "pick"),
+    *(
+        "exponential",
+        "extreme",
+        "relation",
+        "where",
+        "guarded",
+        "remainder",
+        "rounded",
+        "table",
+        "measured",
+        "stages",
+        "pick",
+    ),
 )
 
 
@@ -110,6 +122,8 @@ def _formula(draw: st.DrawFn, depth: int) -> Any:
             return draw(st.sampled_from([floor, ceiling]))(part(), evaluate=False)
         case "table":
             return functions.table(Symbol(draw(st.sampled_from(TABLES))), *several())
+        case "measured":
+            return functions.measured(functions.table(Symbol(draw(st.sampled_from(TABLES))), *several()), part())
         case "stages":
             return draw(st.sampled_from([functions.stage_sum, functions.stage_max]))(part())
         case _:
@@ -149,6 +163,9 @@ def _value(expr: Any, env: Environment) -> Fraction:
     if isinstance(expr, functions.where):
         condition, then, otherwise = expr.args
         return _value(then if _value(condition, env) != 0 else otherwise, env)
+    if isinstance(expr, functions.measured):
+        entry, otherwise = expr.args
+        return _value(entry, env) or _value(otherwise, env)
     args = [_value(arg, env) for arg in expr.args]
     match expr:
         case Add():

@@ -9,6 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sympy import Float, Integer, Mul, Rational, Symbol, ceiling, floor, sqrt
 
+from symsim import functions
 from symsim.emit import latex
 from symsim.functions import at_most, equal, less, maximum, minimum, remainder, stage_max, stage_pick, stage_sum, where
 from symsim.functions import table as measured
@@ -48,6 +49,10 @@ a, b, c = samples.names("a b c")
         (1 + remainder(a, b), r"(a \bmod b) + 1"),
         (where(less(i, 3), a, b), r"\begin{cases} a & \text{if } i < 3 \\ b & \text{otherwise} \end{cases}"),
         (measured(Symbol("all_reduce.link"), T), r"\mathrm{all\_reduce{.}link}(T)"),
+        (
+            functions.measured(measured(Symbol("matmul"), T), a + b),
+            r"\operatorname{measured}(\mathrm{matmul}(T), a + b)",
+        ),
         (stage_sum(F), r"\sum_{i} F"),
         (2 * stage_sum(F + 1), r"2 \cdot \left( \sum_{i} (F + 1) \right)"),
         (stage_max(F), r"\max_{i}(F)"),

@@ -14,6 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sympy import Float, Mul, Symbol, ceiling, floor, sqrt
 
+from symsim import functions
 from symsim.emit import python, text
 from symsim.functions import equal, less, maximum, minimum, remainder, stage_max, stage_pick, stage_sum, where
 from symsim.functions import table as measured
@@ -70,6 +71,7 @@ def printed(expression: Any, *others: Definition) -> str:
         (where(less(a, 3), b, c), "(b if a < 3 else c)"),
         (maximum(a, minimum(b, 3)), "max(a, min(b, 3))"),
         (measured(Symbol("matmul.forward"), T, 4096), 'table("matmul.forward", T, 4096)'),
+        (functions.measured(measured(Symbol("matmul"), T), a + b), '(table("matmul", T) or a + b)'),
         (symbol("hbm.bandwidth") * a, "a * hbm_bandwidth"),
     ],
     ids=str,

@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sympy import Add, Float, Integer, Mul, Pow, Rational, Symbol, ceiling, exp, floor, sqrt
 
+from symsim import functions
 from symsim.emit import text
 from symsim.functions import at_most, equal, less, maximum, minimum, remainder, stage_max, stage_pick, stage_sum, where
 from symsim.functions import table as measured
@@ -66,6 +67,7 @@ a, b, c = samples.names("a b c")
         (where(less(i, 3), a, b) * 2, "2·(a if i < 3 else b)"),
         (where(c, a, b - 1), "(a if c else b − 1)"),
         (measured(Symbol("matmul.forward"), T, 8192, 10240 / tp), "matmul.forward(T, 8192, 10 240/tp)"),
+        (functions.measured(measured(Symbol("matmul.forward"), T), a / b), "measured(matmul.forward(T), a/b)"),
         (stage_sum(F) + stage_max(F + t), "max_i(F + t) + sum_i(F)"),
         (stage_pick(t, F), "at_max_i(F, t)"),
         (symbol("hbm.latency") + a / symbol("hbm.bandwidth"), "a/hbm.bandwidth + hbm.latency"),
