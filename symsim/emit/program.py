@@ -34,10 +34,17 @@ OPERATIONS: Mapping[str, int] = {
     "stage_sum": 1,
     "stage_max": 1,
     "stage_pick": 2,
+    "sum_before": 1,
+    "max_to": 1,
+    "max_from": 1,
 }
 """Operation → number of registers it takes (−1: one or more). ``const`` and ``table`` stand beside."""
 
 REDUCING = frozenset({"stage_sum", "stage_max", "stage_pick"})
+"""Over all stages: one number."""
+
+SCANNING = frozenset({"sum_before", "max_to", "max_from"})
+"""Over some of the stages: one number for each stage."""
 
 Instruction = tuple[Any, ...]
 """``("const", number)``, ``("table", name, register, …)`` or ``(operation, register, …)``."""
