@@ -151,7 +151,7 @@ def machine_of(asked: Question, moments: bool = False) -> Machine | None:
     if asked.system is None:
         return None
     program = evaluator(asked.model, asked.plan.structure, moments).program
-    return bind(asked.system, program.inputs, program.tables)
+    return bind(asked.system, program.inputs, program.tables, program.figures)
 
 
 def answer(model: Model, settled: Plan, machine: Machine | None, moments: bool = False) -> Answer:

@@ -148,16 +148,16 @@ def filled_bubble(structure: Structure) -> Expr:
     """What the slowest rank waits, from its first pass to its last, where weight gradients W fill the pipeline.
 
     In F, B, the part W of it, and t = F + B with messages. ZB-H1, ZB-H2: (p − 1)·(F + B − W) and
-    (p − 1)·(F + B − 2·W) of Qi et al. 2023, whose B is without W, where the F + B − W are those of the other
-    stages; a step of few micro-batches has fewer weight gradients to fill with. Exact where stages take equally long
-    and W is the shortest pass. ZB-V: exact where stages take equally long for one micro-batch, and for 2p − 1 and more
-    where B is not shorter than F; else of equal stages at most this, and nothing where all passes are equal (Qi et al. 2024).
-    Of unequal stages an estimate: the step is never below m·max t, nor above the form of equal stages
-    at the largest F, B and W where that is exact; where they differ by up to 10 % and m ≥ 2p the estimate is within 5 % of it.
+    (p − 1)·(F + B − 2·W) of Qi et al. 2023, whose B is without W, where the F + B − W are those of the
+    other stages; a step of few micro-batches has fewer weight gradients to fill with. Exact where stages
+    take equally long and W is the shortest pass. ZB-V: exact where stages take equally long for one
+    micro-batch, and for 2p − 1 and more where B is not shorter than F; else of equal stages at most this,
+    and nothing where all passes are equal (Qi et al. 2024). Of unequal stages these are estimates: the step
+    is never below m·max t, nor above the form of equal stages at the largest F, B − W and W where that is exact.
 
     DualPipe: (p/2 − 1)·(F&B + B − 3·W) of the DeepSeek-V3 report, where F&B, a forward and a backward
-    pass at once, takes t here; no longer than published. Where W is longer than the other passes it fills no more
-    than they take. Nothing is added for messages that overlap.
+    pass at once, takes t here; not below a run that runs one after the other. Where W is longer than the
+    other passes it fills no more than they take. Nothing is added for messages that overlap.
     """
     pp, m, t, forward, backward, weights = (symbol(n) for n in ("pp", "m", "t", "F", "B", "W"))
     match structure["schedule"]:

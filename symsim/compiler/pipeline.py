@@ -17,8 +17,9 @@ from symsim.compiler.placement import check_layout
 from symsim.compiler.profile import profile_of
 from symsim.compiler.rules import divides
 from symsim.compiler.simplify import bounds_of
-from symsim.compiler.stages import stages
+from symsim.compiler.stages import stages, tied_elements
 from symsim.compiler.units import held_units
+from symsim.compiler.work import sent_stream
 from symsim.language.library import library_for
 from symsim.records.cost import CostModel, Rule
 from symsim.records.model import Model
@@ -69,14 +70,14 @@ def compile_cost(
         device.device(profile, ledger)
     with timed("work"):
         work.hardware_flops(units, ledger)
-        work.messages(units, stream, structure, ledger)
-        work.operator_times(units, structure, ledger)
+        work.messages(units, sent_stream(stream, structure, profile), structure, ledger)
+        work.operator_times(units, structure, profile, ledger)
         if structure["schedule"] in SPLIT_BACKWARD:
             work.weight_grad_time(units, ledger)
         offload.bandwidth(ledger)
     with timed("schedule"):
         schedule.schedule(structure, symbol("sent.pp"), ledger)
-        schedule.tail(structure, optimizer.traffic(structure), ledger)
+        schedule.tail(structure, profile, optimizer.traffic(structure), tied_elements(held), ledger)
         schedule.iteration(ledger)
         schedule.throughput(str(structure["precision"]), ledger)
     if details or moments:
@@ -86,7 +87,7 @@ def compile_cost(
         by_moment(units, sent, met, held.may_be_empty, ledger)
     all_rules = (*_mesh_rules(structure), *schedule_rules(structure, held.alike != 1), *held.rules, *rules)
     inputs = inputs_of(ledger.definitions, tuple(r.amount for r in all_rules))
-    return CostModel(model.name, ledger.definitions, all_rules, inputs)
+    return CostModel(model.name, ledger.definitions, all_rules, inputs, profile.figures)
 
 
 def regions(model: Model, structure: Structure) -> frozenset[str]:

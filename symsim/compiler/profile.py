@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sympy import Symbol
+
 from symsim.diagnostics import Diagnostic, InputError, error, nearest
 from symsim.language.expressions import Plain, Value, describe, evaluate
 from symsim.language.library import Library, library_of
 from symsim.records.strategy import Structure
+from symsim.symbols import symbol
 
 BASE = "megatron"
 """The profile that states every fact; what another does not state is taken from it."""
@@ -21,6 +24,10 @@ WORDS = {
 """What a fact that is a word may be."""
 
 
+TIMED = "time."
+"""Facts of this group are figures that only times depend on: symbols in formulas, so that they can be calibrated."""
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """``facts`` of a framework by name; ``own`` are those that its profile states itself."""
@@ -31,6 +38,21 @@ class Profile:
 
     def __getitem__(self, fact: str) -> Value:
         return self.facts[fact]
+
+    def figure(self, name: str) -> Symbol:
+        """The symbol of a fact that only times depend on: ``framework.launch`` for ``time.launch``."""
+        assert TIMED + name in self.facts, name
+        return symbol(FIGURE + name)
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Values of those symbols, in base units."""
+        timed = {f.removeprefix(TIMED): v for f, v in self.facts.items() if f.startswith(TIMED)}
+        return {FIGURE + name: float(value) for name, value in timed.items()}
+
+
+FIGURE = "framework."
+"""How formulas call the figures of the strategy's framework."""
 
 
 def profile_of(library: Library, structure: Structure) -> Profile:

@@ -10,8 +10,11 @@ from sympy import Expr, Integer
 from symsim.compiler.bubbles import bubble, waiting
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.network import message_time
-from symsim.compiler.work import step_messages
-from symsim.functions import maximum, stage_max, stage_pick
+from symsim.compiler.profile import Profile
+from symsim.compiler.sharding import groups
+from symsim.compiler.work import overlapped, step_messages
+from symsim.elements import element_bytes
+from symsim.functions import less, maximum, minimum, stage_max, stage_pick
 from symsim.records.graph import Message
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
@@ -34,9 +37,11 @@ def schedule(structure: Structure, stream: Expr, ledger: Ledger) -> None:
     ledger.define("time.pipeline", m * slowest + waits, "all micro-batches through all stages", "s", "time")
 
 
-def tail(structure: Structure, optimizer_traffic: Fraction, ledger: Ledger) -> None:
-    """What follows the last micro-batch: gradients reduced, optimizer, parameters gathered."""
-    zero = int(structure["zero"])  # type: ignore[arg-type]
+def tail(structure: Structure, profile: Profile, optimizer_traffic: Fraction, tied: Expr, ledger: Ledger) -> None:
+    """What follows the last micro-batch: gradients reduced, optimizer, parameters gathered.
+
+    ``tied``: elements of a table of which the last stage holds a copy; its gradients are added up.
+    """
     reduce, gather = Integer(0), Integer(0)
     for message, _ in step_messages(structure, ledger):
         if message.collective == "all_gather":
@@ -46,17 +51,51 @@ def tail(structure: Structure, optimizer_traffic: Fraction, ledger: Ledger) -> N
     reduced = ledger.define("reduce", reduce, "gradient reduction", "s", "time")
     gathered = ledger.define("gather", gather, "parameter gathering", "s", "time")
     if structure["overlap_grad_reduce"]:
-        reduced = maximum(reduced - ledger.value("B"), 0)
+        last = ledger.define("last_bucket", _last_bucket(ledger), "share of gradients that is ready last", "", "time")
+        reduced = overlapped(reduced * (1 - last), ledger.value("B"), "network") + reduced * last
     if structure["overlap_param_gather"]:
-        gathered = maximum(gathered - ledger.value("F"), 0)
-    exposed = ledger.define("stage.dp", reduced + gathered, "exposed data-parallel messages", "s", "time")
-    shards = [("P", symbol("dp") * symbol("cp")), ("P_expert", symbol("edp"))]
-    stepped = sympy.Add(*(ledger.value(e) / (shard if zero >= 1 else 1) for e, shard in shards if e in ledger))
-    rate = symbol("hbm.bandwidth") * symbol("hbm.efficiency")
+        gathered = overlapped(gathered, ledger.value("F"), "network")
+    copies: Expr = Integer(0)
+    if tied != 0:
+        grad = sympy.sympify(element_bytes(str(structure["grad_dtype"]), "bf16"))
+        spent = less(1, symbol("pp")) * message_time(Message("all_reduce", grad * tied, "pp"), ledger)
+        copies = ledger.define("reduce_tied", spent, "gradients of the tied table added up", "s", "time")
+    exposed = ledger.define("stage.dp", reduced + gathered + copies, "exposed data-parallel messages", "s", "time")
     step = ledger.define(
-        "stage.optimizer", sympy.sympify(optimizer_traffic) * stepped / rate, "optimizer step", "s", "time"
+        "stage.optimizer",
+        step_time(structure, profile, optimizer_traffic, ledger),
+        "optimizer step",
+        "s",
+        "time",
     )
     ledger.define("tail", exposed + step, "after the last micro-batch", "s", "time")
+
+
+BUCKET, BUCKET_OF_RANK = 40_000_000, 1_000_000
+"""Elements of a bucket of gradients: the larger of the first, and the second for each replica.
+Source: NVIDIA/Megatron-LM, core/distributed/distributed_data_parallel.py."""
+
+
+def _last_bucket(ledger: Ledger) -> Expr:
+    """The share of a stage's gradients that is reduced when nothing is left to compute."""
+    elements = ledger.value("P") + ledger.value("P_expert")
+    bucket = maximum(BUCKET, BUCKET_OF_RANK * symbol("dp") * symbol("cp"))
+    return minimum(1, bucket / maximum(elements, 1))
+
+
+def step_time(structure: Structure, profile: Profile, optimizer_traffic: Fraction, ledger: Ledger) -> Expr:
+    """The optimizer's traffic for the rank's shard, the framework's passes over gradients, and its host's work.
+
+    ``gradient_passes`` read or write the shard's gradients beside the optimizer's own, ``buffer_passes`` the whole
+    buffer.
+    """
+    grad = sympy.sympify(element_bytes(str(structure["grad_dtype"]), "bf16"))
+    moved: Expr = Integer(0)
+    for group in groups(structure, ledger):
+        share = group.elements / (group.shard if structure["zero"] != 0 else 1)
+        own = sympy.sympify(optimizer_traffic) + 4 * sympy.sympify(profile["gradient_passes"])
+        moved += own * share + grad * sympy.sympify(profile["buffer_passes"]) * group.elements
+    return moved / (symbol("hbm.bandwidth") * symbol("hbm.efficiency")) + profile.figure("step")
 
 
 def iteration(ledger: Ledger) -> None:
@@ -74,6 +113,8 @@ def iteration(ledger: Ledger) -> None:
         ("context_parallel", tuple(f"stage.{p}.cp" for p in ("forward", "backward", "recompute")), "cp messages"),
         ("expert_parallel", tuple(f"stage.{p}.ep" for p in ("forward", "backward", "recompute")), "ep, etp messages"),
         ("pipeline_parallel", ("stage.pp",), "messages between stages"),
+        ("accumulate", ("stage.accumulate",), "gradients added to their buffer"),
+        ("launch", ("stage.forward.launch", "stage.backward.launch"), "the device waits for the host"),
     ):
         picked = sympy.Add(*(stage_pick(symbol(p), stage) for p in parts if p in ledger))
         if picked != 0:
@@ -85,6 +126,9 @@ def iteration(ledger: Ledger) -> None:
     ):
         if part in ledger:
             total += ledger.define(f"time.{name}", stage_pick(symbol(part), end), meaning, "s", "time")
+    nodes = maximum(1, symbol("world") / symbol("gpus_per_node"))
+    late = (nodes ** symbol("network.straggler") - 1) * total
+    total += ledger.define("time.stragglers", late, "waiting for the slowest of many nodes", "s", "time")
     ledger.define("time.iteration", total, "one step", "s", "time")
 
 

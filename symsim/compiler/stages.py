@@ -321,3 +321,9 @@ def _before(run: _Run, x: Expr, layers: Expr) -> Expr:
         return sympy.floor((reached + run.period - 1 - run.residue) / run.period)
     turns = sympy.floor(reached / run.period)
     return run.width * turns + maximum(minimum(remainder(reached, run.period) - run.residue, run.width), 0)
+
+
+def tied_elements(held: Stages) -> Expr:
+    """Elements of a table that the embedding's stage and another stage hold."""
+    weights = (w for part in held.parts if part.untied != 0 for o in part.unit.operators for w in o.weights if w.tied)
+    return sympy.Add(*(w.elements for w in weights))

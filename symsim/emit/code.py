@@ -64,6 +64,7 @@ def compile_scalar(program: Program, wanted: Sequence[int]) -> Compiled:
     lines.append(f"    return ({''.join(_returned(k, collected) + ', ' for k in wanted)})")
     names = _names(program)
     scope: dict[str, Any] = {
+        "log": math.log,
         "floor": lambda x: math.floor(_whole(x)),
         "ceil": lambda x: math.ceil(_whole(x)),
         "names": names,
@@ -103,6 +104,7 @@ def compile_array(program: Program, wanted: Sequence[int]) -> Compiled:
     returned = (f"masked(held, {_r(k)})" if k in collected else f"last({_r(k)})" for k in wanted)
     lines.append(f"    return ({''.join(r + ', ' for r in returned)})")
     scope: dict[str, Any] = {
+        "log": np.log,
         "floor": lambda x: np.floor(_settle(x)),
         "ceil": lambda x: np.ceil(_settle(x)),
         "maximum": np.maximum,

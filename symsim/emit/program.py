@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ OPERATIONS: Mapping[str, int] = {
     "max": -1,
     "floor": 1,
     "ceil": 1,
+    "log": 1,
     "mod": 2,
     "equal": 2,
     "less": 2,
@@ -75,6 +76,8 @@ class Program:
     instructions: tuple[Instruction, ...]
     outputs: Mapping[str, Output]
     rules: tuple[CheckedRule, ...]
+    figures: Mapping[str, float] = field(default_factory=dict)
+    """Values of the inputs that belong to a framework."""
 
     @property
     def stage_register(self) -> int:
@@ -99,7 +102,7 @@ def assemble(cost: CostModel) -> Program:
         assembler.name(definition.name, register)
         outputs[definition.name] = Output(register, definition.scope, definition.unit, definition.part)
     rules = tuple(CheckedRule(assembler.lower(r.amount), r.kind, r.message, r.names) for r in cost.rules)
-    return Program(cost.title, cost.inputs, tuple(assembler.instructions), outputs, rules)
+    return Program(cost.title, cost.inputs, tuple(assembler.instructions), outputs, rules, dict(cost.figures))
 
 
 class _Assembler:
@@ -187,6 +190,7 @@ def to_json(program: Program) -> dict[str, Any]:
         "instructions": [list(i) for i in program.instructions],
         "outputs": {n: [o.register, o.scope, o.unit, o.part] for n, o in program.outputs.items()},
         "rules": [[r.register, r.kind, r.message, list(r.names)] for r in program.rules],
+        "figures": dict(program.figures),
     }
 
 
@@ -196,7 +200,7 @@ def from_json(data: Any) -> Program:
     Raises:
         ValueError: anything but the lists, names and numbers that :func:`to_json` writes.
     """
-    _expect(isinstance(data, dict) and set(data) == {"title", "inputs", "instructions", "outputs", "rules"})
+    _expect(isinstance(data, dict) and set(data) == {"title", "inputs", "instructions", "outputs", "rules", "figures"})
     _expect(isinstance(data["title"], str) and _texts(data["inputs"]))
     inputs = tuple(data["inputs"])
     first = len(inputs) + 1
@@ -227,7 +231,9 @@ def from_json(data: Any) -> Program:
         _expect(isinstance(raw, list) and len(raw) == 4 and _registers(raw[:1], limit) and _texts(raw[1:3]))
         _expect(raw[1] in ("zero", "not_negative") and _texts(raw[3]))
         rules.append(CheckedRule(raw[0], raw[1], raw[2], tuple(raw[3])))
-    return Program(data["title"], inputs, tuple(instructions), outputs, tuple(rules))
+    _expect(isinstance(data["figures"], dict) and _texts(list(data["figures"])))
+    _expect(all(_number(v) for v in data["figures"].values()))
+    return Program(data["title"], inputs, tuple(instructions), outputs, tuple(rules), data["figures"])
 
 
 def _expect(condition: bool) -> None:

@@ -31,21 +31,27 @@ _MEASURED = ("efficiency", "latency", "fixed")
 _OF = {
     "memory": ("capacity", "context", "communicator", "fragmentation"),
     "hbm": ("bandwidth", "efficiency", "latency"),
-    "matmul": (*_PRECISIONS, "efficiency", "fp8_relative_efficiency"),
-    "link": ("bandwidth", "span", *_MEASURED),
-    "network": ("bandwidth", *_MEASURED),
+    "matmul": (*_PRECISIONS, "efficiency", "sustained", "fp8_relative_efficiency"),
+    "link": ("bandwidth", "span", "overlap_slowdown", *_MEASURED),
+    "network": ("bandwidth", "overlap_slowdown", "straggler", *_MEASURED),
     "host": ("bandwidth",),
+    "framework": ("launch", "turn", "traffic", "step"),
 }
+_OF_KERNELS = ("efficiency", "sustained")
+"""What a class of kernels, or of traffic, may have."""
+
 _UNIT_OF = {
     "bandwidth": "B/s",
-    "latency": "s",
-    "fixed": "s",
+    **dict.fromkeys(("latency", "fixed", "launch", "turn", "step"), "s"),
     **dict.fromkeys(("capacity", "context", "communicator"), "B"),
     **dict.fromkeys(_PRECISIONS, "FLOP/s"),
 }
 _EXAMPLE_OF = {"B/s": "50 GB/s", "s": "5 us", "B": "80 GiB", "FLOP/s": "989 TFLOP/s", "": "0.8"}
 _WHOLE = ("gpus_per_node", "span")
-_MAY_BE_ZERO = ("latency", "fixed", "context", "communicator", "fragmentation")
+_MAY_BE_ZERO = (
+    *("latency", "fixed", "context", "communicator", "fragmentation"),
+    *("overlap_slowdown", "straggler", "launch", "turn", "step"),
+)
 MAX_FIGURE = 10**30
 
 _COLUMNS = {
@@ -55,6 +61,11 @@ _COLUMNS = {
     **dict.fromkeys(_COLLECTIVES, ("ranks",)),
 }
 """Dimensions by which formulas look a table up, in order; a class of kernels that a user adds has its own."""
+
+
+def optional(name: str) -> bool:
+    """Whether a machine that does not state a figure may still be given it: no effect is taken otherwise."""
+    return name.startswith("framework.") or name.endswith((".sustained", ".overlap_slowdown", ".straggler"))
 
 
 def canonical(name: str) -> str:
@@ -76,7 +87,7 @@ def check_name(name: str, place: Place) -> None:
     elif first in _OF:
         known = not middle and last in _OF[first]
     else:
-        known = name == "gpus_per_node" or (bool(first) and not middle and last == "efficiency")
+        known = name == "gpus_per_node" or (bool(first) and not middle and last in _OF_KERNELS)
     if not known:
         names = [f"{group}.{figure}" for group, figures in _OF.items() for figure in figures]
         hint = nearest(name, [*names, "gpus_per_node"]) or _within(first)

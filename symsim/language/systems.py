@@ -10,7 +10,16 @@ from symsim import resources, units
 from symsim.diagnostics import InputError, Place, error, nearest
 from symsim.language import tree
 from symsim.language.expressions import collect
-from symsim.language.figures import LINKS, NEEDED, canonical, check_measurable, check_name, check_table, figure_value
+from symsim.language.figures import (
+    LINKS,
+    NEEDED,
+    canonical,
+    check_measurable,
+    check_name,
+    check_table,
+    figure_value,
+    optional,
+)
 from symsim.language.library import file_hint, read_source
 from symsim.language.parser import parse_system
 from symsim.language.tables import read_table
@@ -101,7 +110,9 @@ class _Walk:
             self.figures[name] = Figure(*figure_value(name, entry.value), source or "not stated")
 
     def override(self, name: str, node: tree.Expression, place: Place) -> None:
-        if name not in self.figures and not self._tables_of(name):
+        if optional(name):
+            check_name(name, place)
+        elif name not in self.figures and not self._tables_of(name):
             hint = nearest(name, [*self.figures, *self.tables]) or f"it has {', '.join(self.figures)}"
             raise error("E422", f"this system has no figure '{name}'", place, hint)
         self.figures[name] = Figure(*figure_value(name, node), "--set")

@@ -22,6 +22,9 @@ class Machine:
 
 FALLBACKS = {
     "matmul.fp8_relative_efficiency": 1.0,
+    "link.overlap_slowdown": 0.0,
+    "network.overlap_slowdown": 0.0,
+    "network.straggler": 0.0,
     "hbm.efficiency": 1.0,
     "hbm.latency": 0.0,
     "memory.context": 0.0,
@@ -33,10 +36,13 @@ FALLBACKS = {
 LINK_FALLBACKS = {"efficiency": 1.0, "latency": 0.0, "fixed": 0.0}
 
 
-def bind(system: System, names: tuple[str, ...], tables: tuple[str, ...] = ()) -> Machine:
+def bind(
+    system: System, names: tuple[str, ...], tables: tuple[str, ...] = (), framework: Mapping[str, float] | None = None
+) -> Machine:
     """Values for those of ``names`` that belong to a machine (dotted ones and gpus_per_node).
 
     ``tables`` are those that will be asked; what a machine does not state becomes an assumption.
+    ``framework`` are figures of the framework, which a system's own of the same name replace.
 
     Raises:
         InputError: the machine says nothing about a name, such as a precision that it lacks.
@@ -46,7 +52,7 @@ def bind(system: System, names: tuple[str, ...], tables: tuple[str, ...] = ()) -
     for name in names:
         if "." not in name and name != "gpus_per_node":
             continue
-        found = _figure(system, name)
+        found = _figure(system, name, framework or {})
         if found is None:
             about = "precision" if name.startswith("matmul.") else None
             hint = f"state {name} in its file" + (", or choose another precision" if about else "")
@@ -114,9 +120,14 @@ def _plain(system: System, name: str) -> float:
     return sum(means) / len(means) if means else 1.0
 
 
-def _figure(system: System, name: str) -> tuple[float, str] | None:
+def _figure(system: System, name: str, framework: Mapping[str, float]) -> tuple[float, str] | None:
     if name in system.figures:
         return system.figures[name].value, ""
+    if name in framework:
+        return framework[name], ""
+    if name.endswith(".sustained"):
+        shared = system.figures.get("matmul.sustained")
+        return (shared.value if shared is not None else 1.0), ""
     if name.endswith(".efficiency") and name not in FALLBACKS:
         shared = system.figures.get("hbm.efficiency")
         value = shared.value if shared is not None else FALLBACKS["hbm.efficiency"]

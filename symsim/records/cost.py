@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -54,4 +55,5 @@ class CostModel:
     definitions: tuple[Definition, ...]
     rules: tuple[Rule, ...]
     inputs: tuple[str, ...]
-    assumptions: tuple[str, ...] = ()
+    figures: Mapping[str, float] = field(default_factory=dict)
+    """Values of those inputs that belong to the strategy's framework."""

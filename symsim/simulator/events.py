@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from symsim.simulator.passes import Kind, Order, stage
@@ -114,7 +115,7 @@ class _Builder:
             if blocking:
                 self._meet(i, own, sends)
             else:
-                for earlier, later in zip(own, own[1:], strict=False):
+                for earlier, later in pairwise(own):
                     self.before[later].append(earlier)
         return self._sorted()
 

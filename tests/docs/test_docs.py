@@ -14,9 +14,8 @@ import pytest
 
 from symsim.analysis.answer_json import document
 from symsim.analysis.checking import check_file
-from symsim.analysis.evaluate import answer, evaluator
+from symsim.analysis.evaluate import answer, machine_of
 from symsim.analysis.load import question
-from symsim.machine.bind import bind
 from symsim.records.strategy import CHOICES
 
 ROOT = Path(__file__).parents[2]
@@ -129,7 +128,7 @@ def _stated(what: str) -> list[tuple[str, str]]:
 def values_of(model: str, *settings: str) -> dict[str, Any]:
     asked = question(model, ASKED[model], "b200", settings)
     assert asked.system is not None
-    machine = bind(asked.system, evaluator(asked.model, asked.plan.structure).program.inputs)
+    machine = machine_of(asked)
     return dict(answer(asked.model, asked.plan, machine).values)
 
 
@@ -179,7 +178,7 @@ def _fields(answered: Any, path: str = "") -> set[str]:
 def test_the_eval_page_lists_every_field() -> None:
     asked = question("mixtral_8x7b", ASKED["mixtral_8x7b"], "b200", ("recompute=full",))
     assert asked.system is not None
-    machine = bind(asked.system, evaluator(asked.model, asked.plan.structure).program.inputs)
+    machine = machine_of(asked)
     fields = _fields(document(asked, answer(asked.model, asked.plan, machine), machine))
     listed = set(re.findall(r"^\| `([\w.\[\]]+)` \|", page("eval.md"), re.MULTILINE))
     assert listed - fields == {"strategy.dp", "strategy.edp", "strategy.microbatches"} | (

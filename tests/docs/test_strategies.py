@@ -6,11 +6,10 @@ import pytest
 
 from symsim import resources
 from symsim.analysis.checking import check_file
-from symsim.analysis.evaluate import answer, evaluator
+from symsim.analysis.evaluate import answer, machine_of
 from symsim.analysis.load import question
 from symsim.diagnostics import InputError
 from symsim.language.strategies import load_strategy
-from symsim.machine.bind import bind
 
 PLANS = {
     "tp8_pp4": ("llama3_70b", "h100_sxm"),
@@ -40,7 +39,7 @@ def test_a_strategy_checks_and_has_a_title_and_its_own_name(name: str) -> None:
 def test_a_plan_fits_the_machine_that_it_is_meant_for(name: str, model: str, system: str) -> None:
     asked = question(model, name, system)
     assert asked.system is not None
-    machine = bind(asked.system, evaluator(asked.model, asked.plan.structure).program.inputs)
+    machine = machine_of(asked)
     values = answer(asked.model, asked.plan, machine).values
     assert 0 < values["memory.peak"] <= asked.system.figures["memory.capacity"].value
     assert 0 < values["throughput.mfu"] < 1

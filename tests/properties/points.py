@@ -6,9 +6,9 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from symsim.analysis.evaluate import Evaluator, evaluator
+from symsim.analysis.evaluate import Evaluator, evaluator, machine_of
 from symsim.analysis.load import Question, question
-from symsim.machine.bind import Machine, bind
+from symsim.machine.bind import Machine
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ _SIZES = "world=8,tp=2,pp=2,mbs=1,gbs=16,seq=4096"
 def load(case: Case, system: str | None) -> tuple[Question, Evaluator, Machine | None]:
     asked = question(case.model, f"{_SIZES},{case.choices}" if case.choices else _SIZES, system)
     compiled = evaluator(asked.model, asked.plan.structure)
-    machine = bind(asked.system, compiled.program.inputs) if asked.system else None
+    machine = machine_of(asked)
     return asked, compiled, machine
 
 

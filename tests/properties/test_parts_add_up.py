@@ -7,11 +7,10 @@ import math
 import pytest
 
 from symsim.analysis.answer_json import BREAKDOWN, MEMORY_PARTS
-from symsim.analysis.evaluate import Answer, evaluator
+from symsim.analysis.evaluate import Answer, evaluator, machine_of
 from symsim.analysis.load import question
 from symsim.compiler.pipeline import compile_cost
 from symsim.compiler.simplify import terms
-from symsim.machine.bind import bind
 from symsim.records.strategy import CHOICES
 from symsim.symbols import symbol
 from tests.properties.points import CASES, Case, legal_sizes, load
@@ -114,7 +113,7 @@ def test_every_schedule_does_the_same_work(schedule: str) -> None:
     assert asked.system is not None
     compiled = evaluator(asked.model, asked.plan.structure)
     assert not compiled.broken(asked.plan.sizes)
-    values = compiled.scalar(asked.plan.sizes, bind(asked.system, compiled.program.inputs))
+    values = compiled.scalar(asked.plan.sizes, machine_of(asked))
     plain = question("llama3_8b", "world=4,pp=4,gbs=16,seq=4096", "h100_sxm")
     base = evaluator(plain.model, plain.plan.structure).scalar(plain.plan.sizes, None)
     assert values["flops.hardware_per_iteration"] == base["flops.hardware_per_iteration"]

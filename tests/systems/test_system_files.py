@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from symsim import resources
-from symsim.analysis.evaluate import answer, evaluator
+from symsim.analysis.evaluate import answer, machine_of
 from symsim.analysis.load import question
 from symsim.language.systems import load_system
-from symsim.machine.bind import bind, lookup_of
+from symsim.machine.bind import lookup_of
 
 SYSTEMS = sorted(resources.shipped("systems"))
 PROMISED = {
@@ -33,7 +33,7 @@ def test_a_step_takes_a_sane_time(name: str, model: str) -> None:
     """Between 5 % and 75 % of the peak inside one node."""
     asked = question(model, "world=4,tp=1,gbs=16,seq=4096", name)
     assert asked.system is not None
-    machine = bind(asked.system, evaluator(asked.model, asked.plan.structure).program.inputs)
+    machine = machine_of(asked)
     values = answer(asked.model, asked.plan, machine).values
     assert 0.05 < values["throughput.mfu"] < 0.75
 
