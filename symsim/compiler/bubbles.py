@@ -89,9 +89,11 @@ def _in_turn(structure: Structure, hop: Expr, ledger: Ledger) -> Expr:
     exact where all stages take equally long (with :func:`_round_trips`), else never above, and the form
     of blocking messages never below.
 
-    Interleaved, p(v − 1) and more passes ahead: exact where all ranks take equally long and messages block
-    or take no time; with whole groups of p also where they overlap and 2·hop ≤ (F + B)/v. Else never above, and
-    the form of equal ranks at the largest F and the largest B never below. Chunks of a rank count as equally long.
+    Interleaved, group·(v − 1) passes more ahead: exact where all ranks take equally long and messages block
+    or take no time; in whole groups of p also where they overlap and no hop is longer than a pass. Else never
+    above; the form of equal ranks at the largest F and the largest B is never below where messages block or take no
+    time. Ranks that differ by up to 10 %: within 3.5 % where messages take no time. Chunks of a rank count as
+    equally long.
     """
     i, pp, m, t = (symbol(n) for n in ("i", "pp", "m", "t"))
     chunks = virtual_chunks(structure)
@@ -153,11 +155,12 @@ def filled_bubble(structure: Structure) -> Expr:
     take equally long and W is the shortest pass. ZB-V: exact where stages take equally long for one
     micro-batch, and for 2p − 1 and more where B is not shorter than F; else of equal stages at most this,
     and nothing where all passes are equal (Qi et al. 2024). Of unequal stages these are estimates: the step
-    is never below m·max t, nor above the form of equal stages at the largest F, B − W and W where that is exact.
+    is never below m·max t, nor above the form of equal stages at the largest F, B − W and W where that is exact. Where
+    stages differ by up to 10 % and m is about 2p or more, the step is off by at most 7 %, by 1.5 % on average.
 
     DualPipe: (p/2 − 1)·(F&B + B − 3·W) of the DeepSeek-V3 report, where F&B, a forward and a backward
-    pass at once, takes t here; not below a run that runs one after the other. Where W is longer than the
-    other passes it fills no more than they take. Nothing is added for messages that overlap.
+    pass at once, takes t here; of equal stages with F ≤ 2·(B − W) and W the shortest pass not below a run that runs
+    them one after the other. Where W is longer than the other passes it fills no more than they take. Nothing is added for messages that overlap.
     """
     pp, m, t, forward, backward, weights = (symbol(n) for n in ("pp", "m", "t", "F", "B", "W"))
     match structure["schedule"]:
