@@ -159,8 +159,9 @@ def filled_bubble(structure: Structure) -> Expr:
     stages differ by up to 10 % and m is about 2p or more, the step is off by at most 7 %, by 1.5 % on average.
 
     DualPipe: (p/2 − 1)·(F&B + B − 3·W) of the DeepSeek-V3 report, where F&B, a forward and a backward
-    pass at once, takes t here; of equal stages with F ≤ 2·(B − W) and W the shortest pass not below a run that runs
-    them one after the other. Where W is longer than the other passes it fills no more than they take. Nothing is added for messages that overlap.
+    pass at once, takes t here; of equal stages with F ≤ 2·(B − W) and W the shortest pass not below a run
+    of one after the other. Where W is longer than the other passes it fills no more than they take. Nothing
+    is added for messages that overlap.
     """
     pp, m, t, forward, backward, weights = (symbol(n) for n in ("pp", "m", "t", "F", "B", "W"))
     match structure["schedule"]:

@@ -196,7 +196,7 @@ class _Builder:
                 if waiting[other] == 0:
                     ready.append(other)
         if len(order) < len(self.events):
-            raise DeadlockError(f"{self.schedule}: {len(self.events) - len(order)} passes never run")
+            raise DeadlockError(f"{self.schedule}: {len(self.events) - len(order)} passes and messages never run")
         position = {one: k for k, one in enumerate(order)}
         before = tuple(tuple(position[b] for b in self.before[one]) for one in order)
         return Events(tuple(self.events[one] for one in order), before)

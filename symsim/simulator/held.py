@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from symsim.simulator.passes import Order
 
@@ -27,3 +27,24 @@ def held_while_running(order: Order, chunks: int) -> Iterator[Held]:
             yield tuple(saved), tuple(waiting)
             waiting[one.chunk] -= 1
     assert not any(saved) and not any(waiting)
+
+
+def bytes_of_passes(order: Order, saved: Sequence[float], late: Sequence[float]) -> list[tuple[float, float]]:
+    """For each pass the bytes held while it runs, and when it has ended.
+
+    ``saved``: what one micro-batch of each chunk keeps for its backward pass; ``late``: what of it, until its
+    weight gradient is made, where that is a pass of its own.
+    """
+    split = any(one.kind == "W" for one in order)
+    held = 0.0
+    out: list[tuple[float, float]] = []
+    for one in order:
+        during = held + (saved[one.chunk] if one.kind == "F" else 0)
+        if one.kind == "F":
+            held = during
+        elif one.kind == "B":
+            held -= saved[one.chunk] - (late[one.chunk] if split else 0)
+        else:
+            held -= late[one.chunk]
+        out.append((during, held))
+    return out

@@ -100,7 +100,7 @@ def test_an_expression_is_plain_python(expression: Any, source: str) -> None:
         (stage_sum(sum_before(F)), "sum(sum(F[:i]) for i in stages)"),
         (
             stage_max(max_to(F + t) * max_from(t)),
-            "max(max(F[i] + t[i] for i in stages[:i + 1]) * max(t[i:]) for i in stages)",
+            "max(max(t[i:]) * max(F[i] + t[i] for i in stages[:i + 1]) for i in stages)",
         ),
         (stage_pick(t + 1, F - t), "[t[i] + 1 for i in stages][max(stages, key=lambda i: F[i] - t[i])]"),
     ],
