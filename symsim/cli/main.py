@@ -24,6 +24,7 @@ COMMANDS = {
     "explain": "symsim.cli.explain",
     "trace": "symsim.cli.trace",
     "list": "symsim.cli.listing",
+    "efficiency": "symsim.cli.efficiency",
     "check": "symsim.cli.check",
     "validate": "symsim.cli.validate",
     "import": "symsim.cli.importing",

@@ -74,6 +74,7 @@ _NAMED: Final = {
     "sum_before": "sum_before_i",
     "max_to": "max_to_i",
     "max_from": "max_from_i",
+    "measured": "measured",
 }
 _SUPERSCRIPT: Final = {2: "²", 3: "³"}
 

@@ -50,6 +50,7 @@ GRAMMAR: Final = r"""
     | "\\max_{\\le i}" "(" expression ")"     -> max_to
     | "\\max_{\\ge i}" "(" expression ")"     -> max_from
     | "\\left." expression "\\right|_{i = \\arg\\max" power "}" -> stage_pick
+    | "\\operatorname{measured}" "(" expression "," expression ")" -> entry_or
     | cases
     | NAME "(" [expression ("," expression)*] ")" -> measured
 

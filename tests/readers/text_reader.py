@@ -52,6 +52,7 @@ GRAMMAR: Final = r"""
     | "max_to_i" "(" expression ")"          -> max_to
     | "max_from_i" "(" expression ")"        -> max_from
     | "at_max_i" "(" expression "," expression ")" -> at_largest
+    | "measured" "(" expression "," expression ")" -> entry_or
     | NAME "(" [expression ("," expression)*] ")" -> measured
 
 ?condition: expression | comparison
