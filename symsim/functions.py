@@ -15,6 +15,9 @@ classes here stay as written and know how to differentiate themselves away from 
 ``stage_sum(e)``       e summed over the pipeline stages i = 0 … pp − 1
 ``stage_max(e)``       the largest e over the stages
 ``stage_pick(e, k)``   e on the first stage where k is largest
+``sum_before(e)``      e summed over the stages before this one, 0 … i − 1
+``max_to(e)``          the largest e over the stages up to this one, 0 … i
+``max_from(e)``        the largest e over the stages from this one on, i … pp − 1
 =====================  =================================================================
 
 ``floor`` and ``ceiling`` are sympy's.
@@ -151,6 +154,18 @@ class stage_pick(Function):
     """``stage_pick(value, key)``: the value on the first stage whose key is largest."""
 
 
+class sum_before(Function):
+    """The sum of a stage's quantity over the stages before this one: one number for each stage."""
+
+
+class max_to(Function):
+    """The largest of a stage's quantity up to this stage, itself included."""
+
+
+class max_from(Function):
+    """The largest of a stage's quantity from this stage on."""
+
+
 def derivative(expression: Expr, by: Expr) -> Expr:
     """The partial derivative away from kinks: steps (⌈⌉, ⌊⌋, brackets) are flat between their jumps."""
     found = sympy.diff(expression, by)
@@ -158,6 +173,10 @@ def derivative(expression: Expr, by: Expr) -> Expr:
 
 
 REDUCTIONS = (stage_sum, stage_max, stage_pick)
+"""One number for the run."""
+
+SCANS = (sum_before, max_to, max_from)
+"""One number for each stage, made of those of other stages."""
 
 
 def _decide(difference: Expr, test: Any) -> Expr | None:

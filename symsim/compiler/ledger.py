@@ -8,7 +8,7 @@ import sympy
 from sympy import Expr
 
 from symsim.diagnostics import error
-from symsim.functions import REDUCTIONS
+from symsim.functions import REDUCTIONS, SCANS
 from symsim.records.cost import Definition, Scope
 from symsim.symbols import symbol
 
@@ -50,8 +50,9 @@ class Ledger:
         return tuple(self._definitions.values())
 
     def _scope(self, formula: Expr) -> Scope:
-        if formula.has(*REDUCTIONS):
-            return "run"
+        formula = formula.xreplace({reduced: sympy.Integer(0) for reduced in formula.atoms(*REDUCTIONS)})
+        if formula.has(*SCANS):
+            return "stage"
         stage = symbol("i")
         for free in formula.free_symbols:
             known = self._definitions.get(str(free))

@@ -7,79 +7,35 @@ from fractions import Fraction
 import sympy
 from sympy import Expr, Integer
 
-from symsim.compiler.in_flight import SPLIT_BACKWARD
+from symsim.compiler.bubbles import bubble, waiting
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.network import message_time
 from symsim.compiler.profile import Profile
 from symsim.compiler.sharding import groups
-from symsim.compiler.stages import virtual_chunks
 from symsim.compiler.times import overlapped
 from symsim.compiler.work import step_messages
 from symsim.elements import element_bytes
-from symsim.functions import less, maximum, minimum, stage_max, stage_pick, stage_sum
+from symsim.functions import less, maximum, minimum, stage_max, stage_pick
 from symsim.records.graph import Message
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
 
 def schedule(structure: Structure, stream: Expr, ledger: Ledger) -> None:
-    """The pipelined part of a step: m micro-batches through the slowest stage, and the bubble.
+    """The pipelined part of a step: m micro-batches through the slowest stage, and what that stage waits.
 
-    1F1B and GPipe: (m − 1)·max t + Σ t, exact where all stages take equally long; interleaving
-    divides the bubble Σ t − max t by vp. A stage blocks on its messages to both neighbours unless
-    they overlap. Source: Narayanan et al. 2021, section 2.2.
-
-    A schedule that runs weight gradients apart waits as :func:`filled_bubble` says.
+    Each schedule's wait, and how exact it is, stands in :mod:`symsim.compiler.bubbles`.
     """
-    pp, m = symbol("pp"), symbol("m")
-    chunks = virtual_chunks(structure)
-    hop = ledger.define(
-        "p2p", message_time(Message("send_receive", stream, "pp"), ledger), "one hop to a neighbour", "s", "time"
-    )
-    blocking: Expr = Integer(0) if structure["overlap_p2p"] else 2 * chunks * hop * less(1, pp)
-    ledger.define("stage.pp", blocking, "messages to neighbours for one micro-batch", "s", "time")
-    stage = ledger.define(
-        "t",
-        ledger.value("F") + ledger.value("B") + ledger.value("stage.pp"),
-        "one micro-batch on the stage",
-        "s",
-        "time",
-    )
+    m = symbol("m")
+    message = Message("send_receive", stream, "pp")
+    hop = ledger.define("p2p", message_time(message, ledger), "one hop to a neighbour", "s", "time")
+    meaning = "messages to neighbours for one micro-batch"
+    met = ledger.define("stage.pp", waiting(structure, hop), meaning, "s", "time")
+    whole = ledger.value("F") + ledger.value("B") + met
+    stage = ledger.define("t", whole, "one micro-batch on the stage", "s", "time")
     slowest = ledger.define("t_max", stage_max(stage), "one micro-batch on the slowest stage", "s", "time")
-    bubble = ledger.define(
-        "time.bubble", _bubble(structure, stage, slowest, ledger), "pipeline fills and drains", "s", "time"
-    )
-    ledger.define("time.pipeline", m * slowest + bubble, "all micro-batches through all stages", "s", "time")
-
-
-def _bubble(structure: Structure, stage: Expr, slowest: Expr, ledger: Ledger) -> Expr:
-    if structure["schedule"] not in SPLIT_BACKWARD:
-        return (stage_sum(stage) - slowest) / virtual_chunks(structure)
-    meaning = "that a rank waits, the pipeline filled with weight gradients"
-    waits = ledger.define("stage.bubble", filled_bubble(structure), meaning, "s", "time")
-    return maximum(stage_pick(waits, stage), 0)
-
-
-def filled_bubble(structure: Structure) -> Expr:
-    """What a rank waits in a step, in F, B, their weight gradients W, and t = F + B with messages.
-
-    ZB-H1, ZB-H2: (p − 1)·(F + B − W) and (p − 1)·(F + B − 2·W) of Qi et al. 2023, whose B is without W; a
-    step of few micro-batches has fewer weight gradients to fill with. Exact where stages take equally
-    long and W is the shortest pass. ZB-V: exact for one micro-batch, and for 2p − 1 and more where B is
-    not shorter than F; else at most this, and nothing where all passes are equal (Qi et al. 2024).
-    DualPipe: (p/2 − 1)·(F&B + B − 3·W) of the DeepSeek-V3 report, where F&B, a forward and a backward
-    pass at once, takes t here. Where W is longer than the other passes it fills no more than they take.
-    """
-    pp, m, t, forward, backward, weights = (symbol(n) for n in ("pp", "m", "t", "F", "B", "W"))
-    match structure["schedule"]:
-        case "zb_h1":
-            return (pp - 1) * (t - weights) - (minimum(m, pp) - 1) * weights
-        case "zb_h2":
-            return (pp - 1) * (t - weights) - (minimum(m, 2 * pp - 1) - 1) * weights
-        case "zb_v":
-            pair = minimum(forward, backward - weights) + weights
-            return (pp - 1) * (t - weights) - (minimum(m, 2 * pp - 1) - 1) * pair / 2
-    return (pp / 2 - 1) * (t + backward - 3 * weights)
+    waits = ledger.define("time.bubble", bubble(structure, hop, ledger), "pipeline fills and drains", "s", "time")
+    ledger.define("time.pipeline", m * slowest + waits, "all micro-batches through all stages", "s", "time")
 
 
 def tail(structure: Structure, profile: Profile, optimizer_traffic: Fraction, tied: Expr, ledger: Ledger) -> None:

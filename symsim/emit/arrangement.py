@@ -101,7 +101,7 @@ RELATIONS: Final = frozenset({"equal", "less", "at_most"})
 
 _NAMES_OF_FUNCTIONS: Final = (
     *("maximum", "minimum", "equal", "less", "at_most", "remainder", "where", "measured"),
-    *("stage_sum", "stage_max", "stage_pick"),
+    *("stage_sum", "stage_max", "stage_pick", "sum_before", "max_to", "max_from"),
 )
 _FUNCTIONS: Final[dict[type[Basic], str]] = {
     sympy.floor: "floor",

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
-from symsim.emit.program import REDUCING, Instruction, Program, operands
+from symsim.emit.program import REDUCING, SCANNING, Instruction, Program, operands
 
 TableLookup = Callable[..., Any]
 """``lookup(name, *dimensions)`` → the machine's number."""
@@ -28,12 +29,17 @@ class Compiled:
 
 
 @dataclass(frozen=True, slots=True)
-class _Levels:
-    """Positions of the instructions needed before, for and after the stages."""
+class _Level:
+    """One turn over the stages: ``run``, registers made once before it; ``stage``, those of each stage.
 
-    before: tuple[int, ...]
+    ``kept``: what the turn keeps of every stage, for a reduction, a scan, a later turn or the answer;
+    ``read``: what it takes from what earlier turns kept.
+    """
+
+    run: tuple[int, ...]
     stage: tuple[int, ...]
-    after: tuple[int, ...]
+    kept: tuple[int, ...]
+    read: tuple[int, ...]
 
 
 def compile_scalar(program: Program, wanted: Sequence[int]) -> Compiled:
@@ -46,14 +52,16 @@ def compile_scalar(program: Program, wanted: Sequence[int]) -> Compiled:
     lines = ["def run(v, lookup):"]
     if inputs:
         lines.append(f"    {', '.join(_r(k) for k in inputs)}, = v")
-    lines += [f"    {line}" for line in _lines(program, levels.before, _SCALAR)]
-    if levels.stage or collected:
-        lines += [f"    c{k} = []" for k in collected]
-        lines.append(f"    for {_r(program.stage_register)} in range(int({_stage_count(program)})):")
-        lines += [f"        {line}" for line in _lines(program, levels.stage, _SCALAR)]
-        lines += [f"        c{k}.append({_r(k)})" for k in collected] or ["        pass"]
-    lines += [f"    {line}" for line in _lines(program, levels.after, _SCALAR)]
-    staged = {*levels.stage, program.stage_register}
+    for level in levels:
+        lines += [f"    {line}" for line in _lines(program, level.run, _SCALAR)]
+        if level.stage or level.kept:
+            lines += [f"    c{k} = []" for k in level.kept]
+            lines.append(f"    for {_r(program.stage_register)} in range(int({_stage_count(program)})):")
+            stage = _r(program.stage_register)
+            lines += [f"        {_r(k)} = c{k}[{stage}]" for k in level.read]
+            lines += [f"        {line}" for line in _lines(program, level.stage, _SCALAR)]
+            lines += [f"        c{k}.append({_r(k)})" for k in level.kept] or ["        pass"]
+    staged = _of_stages(program, levels)
     lines.append(f"    return ({''.join((f'c{k}' if k in staged else _r(k)) + ', ' for k in wanted)})")
     names = _names(program)
     scope: dict[str, Any] = {
@@ -67,6 +75,11 @@ def compile_scalar(program: Program, wanted: Sequence[int]) -> Compiled:
         "range": range,
         "int": int,
         "pick": _pick,
+        "before": lambda values: [0, *accumulate(values)][:-1],
+        "highest_to": lambda values: list(accumulate(values, max)),
+        "highest_from": lambda values: list(accumulate(reversed(values), max))[::-1],
+        "pick_to": _pick_to,
+        "pick_from": _pick_from,
         "__builtins__": {},
     }
     return _function(lines, scope, program, inputs, wanted)
@@ -85,13 +98,13 @@ def compile_array(program: Program, wanted: Sequence[int]) -> Compiled:
     lines = ["def run(v, lookup):"]
     if inputs:
         lines.append(f"    {', '.join(_r(k) for k in inputs)}, = [array(x)[..., None] for x in v]")
-    lines += [f"    {line}" for line in _lines(program, levels.before, _ARRAY)]
-    if levels.stage or collected:
-        lines.append(f"    {stage} = stages({_stage_count(program)})")
-        lines.append(f"    held = {stage} < {_stage_count(program)}")
-        lines += [f"    {line}" for line in _lines(program, levels.stage, _ARRAY)]
-    lines += [f"    {line}" for line in _lines(program, levels.after, _ARRAY)]
-    staged = {*levels.stage, program.stage_register}
+    for position, level in enumerate(levels):
+        lines += [f"    {line}" for line in _lines(program, level.run, _ARRAY)]
+        if position == 0 and (level.stage or collected):
+            lines.append(f"    {stage} = stages({_stage_count(program)})")
+            lines.append(f"    held = {stage} < {_stage_count(program)}")
+        lines += [f"    {line}" for line in _lines(program, level.stage, _ARRAY)]
+    staged = _of_stages(program, levels)
     returned = (f"masked(held, {_r(k)})" if k in staged else f"last({_r(k)})" for k in wanted)
     lines.append(f"    return ({''.join(r + ', ' for r in returned)})")
     scope: dict[str, Any] = {
@@ -108,6 +121,11 @@ def compile_array(program: Program, wanted: Sequence[int]) -> Compiled:
         "total": lambda held, x: np.where(held, x, 0.0).sum(-1, keepdims=True),
         "largest": lambda held, x: np.where(held, x, -np.inf).max(-1, keepdims=True),
         "picked": _picked,
+        "before": _before,
+        "highest_to": _highest_to,
+        "highest_from": _highest_from,
+        "picked_to": _picked_to,
+        "picked_from": _picked_from,
         "names": _names(program),
         "__builtins__": {},
     }
@@ -138,43 +156,69 @@ def _function(
     return Compiled(source, tuple(program.inputs[k] for k in inputs), outputs, scope["run"])
 
 
-def _plan(program: Program, wanted: Sequence[int]) -> tuple[_Levels, tuple[int, ...]]:
-    """What is needed for the wanted registers, by level, and the stage registers to collect."""
+def _plan(program: Program, wanted: Sequence[int]) -> tuple[tuple[_Level, ...], tuple[int, ...]]:
+    """What is needed for the wanted registers, by level, and the stage registers to keep.
+
+    What reduces or scans a quantity of a stage comes one level after it.
+    """
     first = len(program.inputs) + 1
-    depends = [False] * first
-    depends[program.stage_register] = True
-    reduced = [False] * first
+    of_stage, level = _level_of_each(program)
+    needed = {k for k in program.leading_to(*wanted) if k >= first}
+    scans = {k for k in needed if program.instructions[k - first][0] in SCANNING}
+    collected = {k for k in wanted if of_stage[k]} | scans
+    read: dict[int, set[int]] = {}
+    for register in needed:
+        operation, *_ = instruction = program.instructions[register - first]
+        if operation in REDUCING or operation in SCANNING:
+            collected |= set(operands(instruction))
+        elif of_stage[register]:
+            earlier = {
+                k
+                for k in operands(instruction)
+                if of_stage[k] and k != program.stage_register and (level[k] < level[register] or k in scans)
+            }
+            read.setdefault(level[register], set()).update(earlier)
+            collected |= earlier
+    levels = []
+    for turn in range(1 + max((level[k] for k in (*needed, *collected)), default=0)):
+        here = [k for k in sorted(needed) if level[k] == turn]
+        levels.append(
+            _Level(
+                tuple(k for k in here if not of_stage[k] or k in scans),
+                tuple(k for k in here if of_stage[k] and k not in scans),
+                tuple(k for k in sorted(collected - scans) if level[k] == turn),
+                tuple(sorted(read.get(turn, ()))),
+            )
+        )
+    return tuple(levels), tuple(sorted(collected))
+
+
+def _level_of_each(program: Program) -> tuple[list[bool], list[int]]:
+    """For each register whether it is one of each stage, and the turn over the stages that can make it."""
+    of_stage = [False] * program.stage_register + [True]
+    level = [0] * len(of_stage)
     for instruction in program.instructions:
         read = operands(instruction)
-        depends.append(instruction[0] not in REDUCING and any(depends[k] for k in read))
-        reduced.append(instruction[0] in REDUCING or any(reduced[k] for k in read))
-    order = [k for k in program.leading_to(*wanted) if k >= first]
-    collected = {k for k in wanted if depends[k]}
-    for register in order:
-        instruction = program.instructions[register - first]
-        if instruction[0] in REDUCING:
-            collected |= set(operands(instruction))
-    before = tuple(k for k in order if not depends[k] and not reduced[k])
-    after = tuple(k for k in order if not depends[k] and reduced[k])
-    return _Levels(before, tuple(k for k in order if depends[k]), after), tuple(sorted(collected))
+        later = instruction[0] in REDUCING or instruction[0] in SCANNING
+        of_stage.append(
+            instruction[0] in SCANNING or (instruction[0] not in REDUCING and any(of_stage[k] for k in read))
+        )
+        level.append(max((level[k] for k in read), default=0) + later)
+    return of_stage, level
 
 
-def _needed_inputs(program: Program, levels: _Levels, read: tuple[int, ...]) -> tuple[int, ...]:
+def _needed_inputs(program: Program, levels: tuple[_Level, ...], read: tuple[int, ...]) -> tuple[int, ...]:
     first = len(program.inputs) + 1
     used = {k for k in read if k < program.stage_register} | {
         operand
-        for register in (*levels.before, *levels.stage, *levels.after)
+        for level in levels
+        for register in (*level.run, *level.stage)
         for operand in operands(program.instructions[register - first])
         if operand < program.stage_register
     }
-    if levels.stage or _reduces(program, levels):
+    if any(level.stage or level.kept for level in levels):
         used.add(program.inputs.index("pp"))
     return tuple(sorted(used))
-
-
-def _reduces(program: Program, levels: _Levels) -> bool:
-    first = len(program.inputs) + 1
-    return any(program.instructions[k - first][0] in REDUCING for k in levels.after)
 
 
 def _stage_count(program: Program) -> str:
@@ -189,9 +233,25 @@ def _r(register: int) -> str:
     return f"r{register}"
 
 
+def _of_stages(program: Program, levels: tuple[_Level, ...]) -> set[int]:
+    """Registers that hold one value for each stage."""
+    first = len(program.inputs) + 1
+    scans = {k for level in levels for k in level.run if program.instructions[k - first][0] in SCANNING}
+    return {program.stage_register, *scans, *(k for level in levels for k in level.stage)}
+
+
 def _lines(program: Program, registers: tuple[int, ...], dialect: Mapping[str, str]) -> list[str]:
     first = len(program.inputs) + 1
-    return [f"{_r(k)} = {_expression(program.instructions[k - first], k - first, dialect)}" for k in registers]
+    return [
+        f"{_target(program, k, dialect)} = {_expression(program.instructions[k - first], k - first, dialect)}"
+        for k in registers
+    ]
+
+
+def _target(program: Program, register: int, dialect: Mapping[str, str]) -> str:
+    """What a scan makes for numbers is the list of all stages."""
+    scan = program.instructions[register - len(program.inputs) - 1][0] in SCANNING
+    return f"c{register}" if scan and dialect is _SCALAR else _r(register)
 
 
 _INFIX = {"add": " + ", "mul": " * "}
@@ -205,6 +265,11 @@ _SCALAR: Mapping[str, str] = {
     "stage_sum": "sum(c{n0})",
     "stage_max": "max(c{n0})",
     "stage_pick": "pick(c{n0}, c{n1})",
+    "sum_before": "before(c{n0})",
+    "max_to": "highest_to(c{n0})",
+    "max_from": "highest_from(c{n0})",
+    "pick_to": "pick_to(c{n0}, c{n1})",
+    "pick_from": "pick_from(c{n0}, c{n1})",
 }
 _ARRAY: Mapping[str, str] = {
     "equal": "({0} == {1}) + 0.0",
@@ -214,6 +279,11 @@ _ARRAY: Mapping[str, str] = {
     "stage_sum": "total(held, {0})",
     "stage_max": "largest(held, {0})",
     "stage_pick": "picked(held, {0}, {1})",
+    "sum_before": "before(held, {0})",
+    "max_to": "highest_to(held, {0})",
+    "max_from": "highest_from(held, {0})",
+    "pick_to": "picked_to(held, {0}, {1})",
+    "pick_from": "picked_from(held, {0}, {1})",
 }
 
 
@@ -249,3 +319,63 @@ def _picked(held: Any, values: Any, keys: Any) -> Any:
     spread = np.broadcast_to(values, np.broadcast_shapes(np.shape(values), np.shape(held)))
     shape = (*best.shape[:-1], spread.shape[-1])
     return np.take_along_axis(np.broadcast_to(spread, shape), best, -1)
+
+
+def _before(held: Any, values: Any) -> Any:
+    import numpy as np
+
+    spread = np.where(held, values, 0.0)
+    return np.cumsum(spread, -1) - spread
+
+
+def _highest_to(held: Any, values: Any) -> Any:
+    import numpy as np
+
+    return np.maximum.accumulate(np.where(held, values, -np.inf), -1)
+
+
+def _highest_from(held: Any, values: Any) -> Any:
+    """Past the last stage 0, which nothing reads: no number there may spoil the arithmetic."""
+    import numpy as np
+
+    found = np.maximum.accumulate(np.where(held, values, -np.inf)[..., ::-1], -1)[..., ::-1]
+    return np.where(held, found, 0.0)
+
+
+def _pick_to(values: list[Any], keys: list[Any]) -> list[Any]:
+    best, out = 0, []
+    for k, key in enumerate(keys):
+        best = k if key > keys[best] else best
+        out.append(values[best])
+    return out
+
+
+def _pick_from(values: list[Any], keys: list[Any]) -> list[Any]:
+    best, out = len(keys) - 1, []
+    for k in reversed(range(len(keys))):
+        best = k if keys[k] >= keys[best] else best
+        out.append(values[best])
+    return out[::-1]
+
+
+def _picked_to(held: Any, values: Any, keys: Any) -> Any:
+    """The value on the first of the stages up to each one whose key is largest."""
+    import numpy as np
+
+    found = np.where(held, keys, -np.inf)
+    before = np.concatenate([np.full_like(found[..., :1], -np.inf), np.maximum.accumulate(found, -1)[..., :-1]], -1)
+    places = np.arange(found.shape[-1])
+    best = np.maximum.accumulate(np.where(found > before, places, 0), -1)
+    return np.take_along_axis(np.broadcast_to(np.where(held, values, 0.0), best.shape), best, -1)
+
+
+def _picked_from(held: Any, values: Any, keys: Any) -> Any:
+    """The value on the first of the stages from each one on whose key is largest."""
+    import numpy as np
+
+    found = np.where(held, keys, -np.inf)
+    after = np.maximum.accumulate(found[..., ::-1], -1)[..., ::-1]
+    beyond = np.concatenate([after[..., 1:], np.full_like(found[..., :1], -np.inf)], -1)
+    last = found.shape[-1] - 1
+    best = np.minimum.accumulate(np.where(found >= beyond, np.arange(last + 1), last)[..., ::-1], -1)[..., ::-1]
+    return np.take_along_axis(np.broadcast_to(np.where(held, values, 0.0), best.shape), best, -1)

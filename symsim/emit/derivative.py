@@ -20,7 +20,9 @@ Rule by operation, with x' for the derivative of x:
 ``where``          a' if c else b'
 ``stage_sum(x)``   stage_sum(x')
 ``stage_max(x)``   stage_pick(x', x)
-``stage_pick``     stage_pick(x', key)
+``stage_pick``     stage_pick(x', key); likewise ``pick_to``, ``pick_from``
+``sum_before(x)``  sum_before(x')
+``max_to(x)``      x' on the stage that has the maximum; likewise ``max_from``
 =================  =====================================================================
 """
 
@@ -183,9 +185,24 @@ def _stage_max(t: _Tangents, register: int, arguments: Sequence[int], by: Mappin
     return t.emit("stage_pick", by[arguments[0]], arguments[0])
 
 
-def _stage_pick(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int | None:
-    value, key = arguments
-    return t.emit("stage_pick", by[value], key) if value in by else None
+def _picked(operation: str) -> Rule:
+    def rule(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int | None:
+        value, key = arguments
+        return t.emit(operation, by[value], key) if value in by else None
+
+    return rule
+
+
+def _sum_before(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
+    return t.emit("sum_before", by[arguments[0]])
+
+
+def _max_to(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
+    return t.emit("pick_to", by[arguments[0]], arguments[0])
+
+
+def _max_from(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
+    return t.emit("pick_from", by[arguments[0]], arguments[0])
 
 
 def _flat(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> None:
@@ -204,7 +221,12 @@ RULES: Mapping[str, Rule] = {
     "where": _where,
     "stage_sum": _stage_sum,
     "stage_max": _stage_max,
-    "stage_pick": _stage_pick,
+    "stage_pick": _picked("stage_pick"),
+    "pick_to": _picked("pick_to"),
+    "pick_from": _picked("pick_from"),
+    "sum_before": _sum_before,
+    "max_to": _max_to,
+    "max_from": _max_from,
     **dict.fromkeys(("floor", "ceil", "equal", "less", "at_most"), _flat),
 }
 """One rule for each operation of a program; ``const`` and ``table`` are flat."""

@@ -269,6 +269,12 @@ def _call(function: str, arguments: tuple[Node, ...]) -> tuple[_Binding, str]:
             return _Binding.PRODUCT, rf"\sum_{{i}} {_render(arguments[0], _Binding.FRACTION)}"
         case "stage_max":
             return _Binding.ATOM, _applied(r"\max_{i}", arguments)
+        case "sum_before":
+            return _Binding.PRODUCT, rf"\sum_{{<i}} {_render(arguments[0], _Binding.FRACTION)}"
+        case "max_to":
+            return _Binding.ATOM, _applied(r"\max_{\le i}", arguments)
+        case "max_from":
+            return _Binding.ATOM, _applied(r"\max_{\ge i}", arguments)
         case "stage_pick":
             value, key = arguments
             return _Binding.POWER, rf"\left. {render(value)} \right|_{{i = \arg\max {_render(key, _Binding.FRACTION)}}}"

@@ -35,10 +35,20 @@ OPERATIONS: Mapping[str, int] = {
     "stage_sum": 1,
     "stage_max": 1,
     "stage_pick": 2,
+    "sum_before": 1,
+    "max_to": 1,
+    "max_from": 1,
+    "pick_to": 2,
+    "pick_from": 2,
 }
 """Operation → number of registers it takes (−1: one or more). ``const`` and ``table`` stand beside."""
 
 REDUCING = frozenset({"stage_sum", "stage_max", "stage_pick"})
+"""Over all stages: one number."""
+
+SCANNING = frozenset({"sum_before", "max_to", "max_from", "pick_to", "pick_from"})
+"""Over some of the stages: one number for each stage. A pick is the value where the key is largest, as
+derivatives of the two maxima need it."""
 
 Instruction = tuple[Any, ...]
 """``("const", number)``, ``("table", name, register, …)`` or ``(operation, register, …)``."""

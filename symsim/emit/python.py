@@ -65,6 +65,12 @@ _RESERVED: Final = frozenset(
 )
 _RELATION: Final = {"equal": "==", "less": "<", "at_most": "<="}
 _REDUCTIONS: Final = frozenset({"stage_sum", "stage_max", "stage_pick"})
+_SCANS: Final = {
+    "sum_before": ("sum", f":{STAGE}", f"{STAGES}[:{STAGE}]"),
+    "max_to": ("max", f":{STAGE} + 1", f"{STAGES}[:{STAGE} + 1]"),
+    "max_from": ("max", f"{STAGE}:", f"{STAGES}[{STAGE}:]"),
+}
+"""Function, the part of a list that it takes, and the stages it runs over."""
 _WIDTH: Final = 100
 _INDENT: Final = " " * 4
 
@@ -209,6 +215,8 @@ class Notation:
                 return _Binding.ATOM, f"sum({self._over_stages(arguments[0])})"
             case "stage_max":
                 return _Binding.ATOM, f"max({self._over_stages(arguments[0])})"
+            case "sum_before" | "max_to" | "max_from":
+                return _Binding.ATOM, self._scan(function, arguments[0])
             case "stage_pick":
                 value, key = arguments
                 values = self._list_over_stages(value) or f"[{self._over_stages(value)}]"
@@ -225,6 +233,11 @@ class Notation:
         floored = f"{sign}{self._product(quotient.numerator)} // {self._divisor(quotient.denominator)}"
         # ⌈x⌉ = −⌊−x⌋
         return _Binding.ROUNDED, f"-({floored})" if function == "ceiling" else floored
+
+    def _scan(self, function: str, node: Node) -> str:
+        reduced, part, stages = _SCANS[function]
+        values = self._list_over_stages(node)
+        return f"{reduced}({values}[{part}])" if values else f"{reduced}({self.render(node)} for {STAGE} in {stages})"
 
     def _over_stages(self, node: Node) -> str:
         """The values on all stages, as the one argument of a call."""

@@ -66,7 +66,16 @@ class _Binding(IntEnum):
 
 
 _RELATION: Final = {"equal": "=", "less": "<", "at_most": "≤"}
-_NAMED: Final = {"maximum": "max", "minimum": "min", "stage_sum": "sum_i", "stage_max": "max_i", "measured": "measured"}
+_NAMED: Final = {
+    "maximum": "max",
+    "minimum": "min",
+    "stage_sum": "sum_i",
+    "stage_max": "max_i",
+    "sum_before": "sum_before_i",
+    "max_to": "max_to_i",
+    "max_from": "max_from_i",
+    "measured": "measured",
+}
 _SUPERSCRIPT: Final = {2: "²", 3: "³"}
 
 _MARGIN: Final = 2

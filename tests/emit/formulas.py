@@ -64,6 +64,7 @@ _OPERATIONS = (
         "measured",
         "stages",
         "pick",
+        "scan",
     ),
 )
 
@@ -126,6 +127,8 @@ def _formula(draw: st.DrawFn, depth: int) -> Any:
             return functions.measured(functions.table(Symbol(draw(st.sampled_from(TABLES))), *several()), part())
         case "stages":
             return draw(st.sampled_from([functions.stage_sum, functions.stage_max]))(part())
+        case "scan":
+            return draw(st.sampled_from(functions.SCANS))(part())
         case _:
             return functions.stage_pick(part(), part())
 
@@ -158,6 +161,13 @@ def _value(expr: Any, env: Environment) -> Fraction:
         if isinstance(expr, functions.stage_pick):
             return columns[0][columns[1].index(max(columns[1]))]
         return sum(columns[0], Fraction(0)) if isinstance(expr, functions.stage_sum) else max(columns[0])
+    if isinstance(expr, functions.SCANS):
+        column = [_value(expr.args[0], env.at_stage(k)) for k in range(STAGES)]
+        here = env.values["i"]
+        if isinstance(expr, functions.sum_before):
+            return sum((x for k, x in enumerate(column) if k < here), Fraction(0))
+        upwards = isinstance(expr, functions.max_from)
+        return max(x for k, x in enumerate(column) if k == here or (k > here) is upwards)
     if isinstance(expr, functions.table):
         return _table(expr.args[0].name, tuple(_value(arg, env) for arg in expr.args[1:]))
     if isinstance(expr, functions.where):

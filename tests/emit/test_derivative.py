@@ -15,7 +15,21 @@ from symsim.emit import derivative as derivatives
 from symsim.emit.code import compile_array, compile_scalar
 from symsim.emit.derivative import derivative, partial
 from symsim.emit.program import OPERATIONS, Program, assemble, from_json, to_json
-from symsim.functions import REDUCTIONS, less, maximum, minimum, remainder, stage_max, stage_pick, stage_sum, where
+from symsim.functions import (
+    REDUCTIONS,
+    SCANS,
+    less,
+    max_from,
+    max_to,
+    maximum,
+    minimum,
+    remainder,
+    stage_max,
+    stage_pick,
+    stage_sum,
+    sum_before,
+    where,
+)
 from symsim.functions import derivative as of_formula
 from symsim.machine.bind import bind
 from symsim.records.cost import CostModel, Definition
@@ -89,6 +103,25 @@ def test_picked_stage_is_differentiated_where_the_key_is_largest() -> None:
     assert slope(program_of(picked), "hbm.bandwidth", dict(zip(NAMES, (3.0, 1.0, 1.0, 4), strict=True))) == 2
 
 
+@pytest.mark.parametrize(
+    ("scan", "slopes"),
+    [(sum_before, [0, 0, 1, 3]), (max_to, [0, 1, 2, 2]), (max_from, [2, 2, 2, 1])],
+    ids=["sum_before", "max_to", "max_from"],
+)
+def test_scans_over_the_stages(scan: Any, slopes: list[float]) -> None:
+    """Of 0, A, 2·A, A: at A = 1 and for arrays alike."""
+    hill = A * (2 - maximum(STAGE - 2, 2 - STAGE))
+    program = program_of(scan(hill), scope="stage")
+    found = derivative(program, "y", ["hbm.bandwidth"])
+    register = found.outputs[partial("y", "hbm.bandwidth")].register
+    function = compile_scalar(found, [register])
+    point = {"hbm.bandwidth": 1.0, "pp": 4}
+    assert function.run([point[n] for n in function.inputs], lambda *_: 0) == (slopes,)
+    arrays = compile_array(found, [register])
+    (rows,) = arrays.run([np.array([point[n], point[n]]) for n in arrays.inputs], lambda *_: 0)
+    assert np.array_equal(np.broadcast_to(rows, (2, 4)), [slopes, slopes])
+
+
 def test_a_name_that_is_no_input_is_refused() -> None:
     with pytest.raises(ValueError, match="no input"):
         derivative(program_of(A), "y", ["nvlink.bandwidth"])
@@ -157,7 +190,7 @@ def test_the_formulas_of_a_model_differentiate_alike() -> None:
     checked = 0
     for definition in compile_cost(asked.model, asked.plan.structure, details=True).definitions:
         formula = definition.expression.xreplace({symbol("i"): symbol("position")})
-        if formula.has(*REDUCTIONS) or not formula.free_symbols:
+        if formula.has(*REDUCTIONS, *SCANS) or not formula.free_symbols:
             continue
         tables = {t.args[0] for t in formula.atoms(sympy.Function) if type(t).__name__ == "table"}
         names = tuple(sorted(str(s) for s in formula.free_symbols - tables))

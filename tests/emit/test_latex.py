@@ -11,7 +11,21 @@ from sympy import Float, Integer, Mul, Rational, Symbol, ceiling, floor, sqrt
 
 from symsim import functions
 from symsim.emit import latex
-from symsim.functions import at_most, equal, less, maximum, minimum, remainder, stage_max, stage_pick, stage_sum, where
+from symsim.functions import (
+    at_most,
+    equal,
+    less,
+    max_from,
+    max_to,
+    maximum,
+    minimum,
+    remainder,
+    stage_max,
+    stage_pick,
+    stage_sum,
+    sum_before,
+    where,
+)
 from symsim.functions import table as measured
 from symsim.records.cost import Definition
 from symsim.symbols import VOCABULARY, symbol
@@ -56,6 +70,8 @@ a, b, c = samples.names("a b c")
         (stage_sum(F), r"\sum_{i} F"),
         (2 * stage_sum(F + 1), r"2 \cdot \left( \sum_{i} (F + 1) \right)"),
         (stage_max(F), r"\max_{i}(F)"),
+        (2 * sum_before(F + 1), r"2 \cdot \left( \sum_{<i} (F + 1) \right)"),
+        (max_to(F) + max_from(t), r"\max_{\ge i}(t) + \max_{\le i}(F)"),
         (stage_pick(t, F), r"\left. t \right|_{i = \arg\max F}"),
         (Integer(0), "0"),
     ],

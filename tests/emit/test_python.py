@@ -16,7 +16,20 @@ from sympy import Float, Mul, Symbol, ceiling, floor, sqrt
 
 from symsim import functions
 from symsim.emit import python, text
-from symsim.functions import equal, less, maximum, minimum, remainder, stage_max, stage_pick, stage_sum, where
+from symsim.functions import (
+    equal,
+    less,
+    max_from,
+    max_to,
+    maximum,
+    minimum,
+    remainder,
+    stage_max,
+    stage_pick,
+    stage_sum,
+    sum_before,
+    where,
+)
 from symsim.functions import table as measured
 from symsim.records.cost import Definition, Scope
 from symsim.symbols import symbol
@@ -86,6 +99,11 @@ def test_an_expression_is_plain_python(expression: Any, source: str) -> None:
         (stage_sum(F), "sum(F)"),
         (stage_max(F + t), "max(F[i] + t[i] for i in stages)"),
         (stage_pick(t, F), "t[F.index(max(F))]"),
+        (stage_sum(sum_before(F)), "sum(sum(F[:i]) for i in stages)"),
+        (
+            stage_max(max_to(F + t) * max_from(t)),
+            "max(max(t[i:]) * max(F[i] + t[i] for i in stages[:i + 1]) for i in stages)",
+        ),
         (stage_pick(t + 1, F - t), "[t[i] + 1 for i in stages][max(stages, key=lambda i: F[i] - t[i])]"),
     ],
     ids=str,
@@ -186,8 +204,8 @@ class _Exact(ast.NodeTransformer):
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         node.value = self.visit(node.value)
-        # An index stays an integer.
-        node.slice = node.slice if isinstance(node.slice, ast.Name) else self.visit(node.slice)
+        # An index stays an integer, and so do the ends of a slice.
+        node.slice = node.slice if isinstance(node.slice, ast.Name | ast.Slice) else self.visit(node.slice)
         return node
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:

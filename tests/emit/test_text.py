@@ -13,7 +13,21 @@ from sympy import Add, Float, Integer, Mul, Pow, Rational, Symbol, ceiling, exp,
 
 from symsim import functions
 from symsim.emit import text
-from symsim.functions import at_most, equal, less, maximum, minimum, remainder, stage_max, stage_pick, stage_sum, where
+from symsim.functions import (
+    at_most,
+    equal,
+    less,
+    max_from,
+    max_to,
+    maximum,
+    minimum,
+    remainder,
+    stage_max,
+    stage_pick,
+    stage_sum,
+    sum_before,
+    where,
+)
 from symsim.functions import table as measured
 from symsim.records.cost import Definition
 from symsim.symbols import symbol
@@ -70,6 +84,7 @@ a, b, c = samples.names("a b c")
         (functions.measured(measured(Symbol("matmul.forward"), T), a / b), "measured(matmul.forward(T), a/b)"),
         (stage_sum(F) + stage_max(F + t), "max_i(F + t) + sum_i(F)"),
         (stage_pick(t, F), "at_max_i(F, t)"),
+        (sum_before(F + t) + max_to(F) * max_from(t), "max_from_i(t)·max_to_i(F) + sum_before_i(F + t)"),
         (symbol("hbm.latency") + a / symbol("hbm.bandwidth"), "a/hbm.bandwidth + hbm.latency"),
     ],
     ids=str,

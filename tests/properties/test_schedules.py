@@ -7,19 +7,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sympy import Integer
 
 from symsim.analysis.plan import structure_of
 from symsim.compiler.in_flight import holdings
 from symsim.compiler.ledger import Ledger, inputs_of
-from symsim.compiler.schedule import filled_bubble
 from symsim.emit.code import Compiled, compile_scalar
 from symsim.emit.program import assemble
 from symsim.records.cost import CostModel
 from symsim.records.strategy import CHOICES
-from symsim.symbols import symbol
-from tests.properties import schedules
-from tests.properties.schedules import Order
+from symsim.simulator.events import events_of
+from symsim.simulator.held import held_while_running
+from symsim.simulator.orders import ORDERS, dualpipe, interleaved, orders_of, zb_v
+from symsim.simulator.passes import Order
 
 RANKS = range(1, 9)
 PARTS = ("late", "embedding", "head", "comes")
@@ -66,7 +65,7 @@ def simulated(order: Order, saved: tuple[int, ...], late: tuple[int, ...]) -> in
     return max(
         sum(n * size for n, size in zip(held, saved, strict=True))
         + sum(n * size for n, size in zip(waiting, late, strict=True))
-        for held, waiting in schedules.held_while_running(order, len(saved))
+        for held, waiting in held_while_running(order, len(saved))
     )
 
 
@@ -86,7 +85,7 @@ def test_one_chunk(schedule: str) -> None:
     for p in RANKS:
         for m in range(1, 4 * p + 2):
             for i, found in enumerate(form.at(p, m)):
-                order = schedules.ORDERS[schedule](p, i, m)
+                order = ORDERS[schedule](p, i, m)
                 assert form.most(found, (1,)) == simulated(order, (1,), (0,)), (p, i, m)
 
 
@@ -96,7 +95,7 @@ def test_weight_gradients_run_late(schedule: str) -> None:
     for p in RANKS:
         for m in range(1, 4 * p + 2):
             for i, found in enumerate(form.at(p, m)):
-                order = schedules.ORDERS[schedule](p, i, m)
+                order = ORDERS[schedule](p, i, m)
                 for saved, late in ((10, 0), (10, 9), (10, 10), (10, 13), (1, 40)):
                     assert form.most(found, (saved,), late) == simulated(order, (saved,), (late,)), (p, i, m)
 
@@ -107,7 +106,7 @@ def test_zb_v() -> None:
     for p in RANKS:
         for m in range(1, 4 * p + 2):
             for i, found in enumerate(form.at(p, m)):
-                order = schedules.zb_v(p, i, m)
+                order = zb_v(p, i, m)
                 for saved in sizes(2):
                     for late in ((0, 0), saved):
                         assert form.most(found, saved) == simulated(order, saved, late), (p, i, m, saved)
@@ -118,7 +117,7 @@ def test_dualpipe() -> None:
     for p in RANKS[1::2]:
         for m in range(2 * p, 6 * p, 2):
             for i, found in enumerate(form.at(p, m)):
-                order = schedules.dualpipe(p, i, m)
+                order = dualpipe(p, i, m)
                 for saved in sizes(2):
                     for late in ((0, 0), saved):
                         assert form.most(found, saved) == simulated(order, saved, late), (p, i, m, saved)
@@ -142,7 +141,7 @@ def test_interleaved_chunks_that_are_alike(vp: int) -> None:
         ranks = grouped.at(p, m, group)
         assert group != p or [{n: r[n] for n in r} for r in plain.at(p, m)] == ranks
         for i, found in enumerate(ranks):
-            order = schedules.interleaved(p, i, m, vp, group)
+            order = interleaved(p, i, m, vp, group)
             each = 10**6
             alike = (each,) * vp
             assert found["0.0"] * vp * each == simulated(order, alike, (0,) * vp), (p, i, m, group)
@@ -158,7 +157,7 @@ def test_interleaved_chunks_that_differ(vp: int) -> None:
     form = Form("interleaved", vp, vp, grouped=True)
     for p, m, group in interleavings(vp, whole=True):
         for i, found in enumerate(form.at(p, m, group)):
-            order = schedules.interleaved(p, i, m, vp, group)
+            order = interleaved(p, i, m, vp, group)
             for saved in sizes(vp):
                 assert form.most(found, saved) == simulated(order, saved, (0,) * vp), (p, i, m, group, saved)
 
@@ -168,14 +167,15 @@ def test_ranks_that_run_these_orders_come_to_their_end(schedule: str) -> None:
     """The orders are possible: no rank waits for ever."""
     for p in RANKS[1::2] if schedule == "dualpipe" else RANKS:
         for m in range(2 * p, 4 * p, 2) if schedule == "dualpipe" else range(1, 3 * p):
-            orders = [schedules.ORDERS[schedule](p, i, m) for i in range(p)]
-            assert schedules.run(orders, schedule)
+            assert events_of(orders_of(schedule, p, m), schedule).events
 
 
 @pytest.mark.parametrize("vp", [2, 3, 4])
 def test_interleaved_ranks_come_to_their_end(vp: int) -> None:
     for p, m, group in interleavings(vp, whole=False):
-        assert schedules.run([schedules.interleaved(p, i, m, vp, group) for i in range(p)], "interleaved", vp)
+        orders = orders_of("interleaved", p, m, vp, group)
+        assert events_of(orders, "interleaved").events
+        assert events_of(orders, "interleaved", blocking=True).events
 
 
 def test_the_first_stage_of_korthikanti() -> None:
@@ -185,47 +185,3 @@ def test_the_first_stage_of_korthikanti() -> None:
             layers = p * v * 5
             found = Form("interleaved", v).at(p, 4 * p)[0]["0.0"]
             assert found * layers / p == pytest.approx(layers * (1 + (p - 1) / (p * v)))
-
-
-TIMES = [(2, 2, 2), (2, 2, 1), (3, 4, 2), (4, 3, 2), (4, 4, 1), (2, 4, 1), (4, 2, 2)]
-"""Forward, backward to the input, weight gradients: the shortest."""
-
-
-def bubbles(schedule: str, p: int, m: int, times: tuple[int, int, int]) -> tuple[float, float]:
-    """What a rank waits by the closed form, and by running every pass."""
-    forward, backward, weights = times
-    structure = structure_of({n: schedule if n == "schedule" else c.default for n, c in CHOICES.items()})
-    put = {"pp": p, "m": m, "F": forward, "B": backward + weights, "W": weights, "t": sum(times)}
-    formula = filled_bubble(structure).xreplace({symbol(n): Integer(v) for n, v in put.items()})
-    chunks = 2 if schedule == "zb_v" else 1
-    each = dict(zip("FBW", (time / chunks for time in times), strict=True))
-    ran = schedules.run([schedules.ORDERS[schedule](p, i, m) for i in range(p)], schedule, times=each)  # type: ignore[arg-type]
-    assert ran is not None
-    return float(formula), max(ran) - m * sum(times)
-
-
-@pytest.mark.parametrize("times", TIMES)
-@pytest.mark.parametrize("schedule", ["zb_h1", "zb_h2"])
-def test_weight_gradients_fill_the_bubble(schedule: str, times: tuple[int, int, int]) -> None:
-    for p in RANKS:
-        for m in range(1, 3 * p):
-            form, ran = bubbles(schedule, p, m, times)
-            assert form == pytest.approx(ran, abs=1e-9), (p, m)
-
-
-@pytest.mark.parametrize("times", TIMES)
-def test_the_bubble_of_zb_v(times: tuple[int, int, int]) -> None:
-    for p in RANKS:
-        for m in range(1, 3 * p):
-            form, ran = bubbles("zb_v", p, m, times)
-            if (m == 1 or m >= 2 * p - 1) and times[1] >= times[0]:
-                assert form == pytest.approx(ran, abs=1e-9), (p, m)
-            assert form >= ran - 1e-9
-
-
-@pytest.mark.parametrize("times", TIMES)
-def test_the_bubble_of_dualpipe_is_no_longer_than_published(times: tuple[int, int, int]) -> None:
-    for p in RANKS[1::2]:
-        form, ran = bubbles("dualpipe", p, 4 * p, times)
-        assert form >= ran - 1e-9
-        assert (form == 0) == (p == 2)

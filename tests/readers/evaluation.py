@@ -151,6 +151,15 @@ class Meaning(Transformer[Any, Evaluator]):
     def stage_max(self, quantity: Evaluator) -> Evaluator:
         return lambda env: max(env.at_all_stages(quantity))
 
+    def sum_before(self, quantity: Evaluator) -> Evaluator:
+        return lambda env: sum(x for k, x in enumerate(env.at_all_stages(quantity)) if k < env.values["i"])
+
+    def max_to(self, quantity: Evaluator) -> Evaluator:
+        return lambda env: max(x for k, x in enumerate(env.at_all_stages(quantity)) if k <= env.values["i"])
+
+    def max_from(self, quantity: Evaluator) -> Evaluator:
+        return lambda env: max(x for k, x in enumerate(env.at_all_stages(quantity)) if k >= env.values["i"])
+
     def stage_pick(self, quantity: Evaluator, key: Evaluator) -> Evaluator:
         def evaluate(env: Environment) -> Value:
             keys = env.at_all_stages(key)

@@ -28,6 +28,7 @@ GRAMMAR: Final = r"""
 
 ?term: product
     | "\\sum_{i}" power                      -> stage_sum
+    | "\\sum_{<i}" power                     -> sum_before
 
 ?product: power
     | product "\\cdot" power                 -> multiply
@@ -46,6 +47,8 @@ GRAMMAR: Final = r"""
     | "\\max" "(" expression ("," expression)* ")" -> maximum
     | "\\min" "(" expression ("," expression)* ")" -> minimum
     | "\\max_{i}" "(" expression ")"         -> stage_max
+    | "\\max_{\\le i}" "(" expression ")"     -> max_to
+    | "\\max_{\\ge i}" "(" expression ")"     -> max_from
     | "\\left." expression "\\right|_{i = \\arg\\max" power "}" -> stage_pick
     | "\\operatorname{measured}" "(" expression "," expression ")" -> entry_or
     | cases

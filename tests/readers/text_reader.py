@@ -48,6 +48,9 @@ GRAMMAR: Final = r"""
     | "min" "(" expression ("," expression)* ")" -> minimum
     | "sum_i" "(" expression ")"             -> stage_sum
     | "max_i" "(" expression ")"             -> stage_max
+    | "sum_before_i" "(" expression ")"      -> sum_before
+    | "max_to_i" "(" expression ")"          -> max_to
+    | "max_from_i" "(" expression ")"        -> max_from
     | "at_max_i" "(" expression "," expression ")" -> at_largest
     | "measured" "(" expression "," expression ")" -> entry_or
     | NAME "(" [expression ("," expression)*] ")" -> measured

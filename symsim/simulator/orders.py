@@ -1,27 +1,13 @@
-"""Pipeline schedules as lists of passes, run one by one: what a rank holds while it runs them.
+"""The order in which each rank runs its passes, for every schedule.
 
 Each order is written as its source gives it, pass by pass; no count of what is held appears here.
-A pass is forward (F), backward with respect to the input (B) or to the weights (W); B of a schedule
-without W is the whole backward pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable
 
-Kind = Literal["F", "B", "W"]
-
-
-@dataclass(frozen=True)
-class Pass:
-    kind: Kind
-    chunk: int
-    micro_batch: int
-
-
-Order = list[Pass]
+from symsim.simulator.passes import Kind, Order, Pass
 
 
 def gpipe(p: int, i: int, m: int) -> Order:
@@ -183,31 +169,6 @@ def dualpipe(p: int, i: int, m: int) -> Order:
     return order
 
 
-Held = tuple[tuple[int, ...], tuple[int, ...]]
-"""Micro-batches of each chunk between F and B, and between B and W."""
-
-
-def held_while_running(order: Order, chunks: int) -> Iterator[Held]:
-    """What is held during each pass: one that is being made, or used up, is held."""
-    saved, waiting = [0] * chunks, [0] * chunks
-    late = any(one.kind == "W" for one in order)
-    for one in order:
-        if one.kind == "F":
-            saved[one.chunk] += 1
-            yield tuple(saved), tuple(waiting)
-        elif one.kind == "B":
-            yield tuple(saved), tuple(waiting)
-            saved[one.chunk] -= 1
-            waiting[one.chunk] += late
-            yield tuple(saved), tuple(waiting)
-        else:
-            yield tuple(saved), tuple(waiting)
-            waiting[one.chunk] -= 1
-    assert not any(saved) and not any(waiting)
-
-
-EQUAL: Mapping[Kind, float] = {"F": 1.0, "B": 1.0, "W": 1.0}
-
 ORDERS: dict[str, Callable[[int, int, int], Order]] = {
     "1f1b": one_forward_one_backward,
     "gpipe": gpipe,
@@ -216,45 +177,11 @@ ORDERS: dict[str, Callable[[int, int, int], Order]] = {
     "zb_v": zb_v,
     "dualpipe": dualpipe,
 }
+"""Schedule → the order of rank i of p for m micro-batches. Interleaving also takes chunks and a group."""
 
 
-def stage(schedule: str, p: int, i: int, chunk: int) -> tuple[int, int]:
-    """The pipeline (DualPipe runs two) and the stage of it that a chunk of a rank is."""
-    if schedule == "zb_v":
-        return 0, (2 * p - 1 - i if chunk else i)
-    if schedule == "dualpipe":
-        return chunk, (p - 1 - i if chunk else i)
-    return 0, chunk * p + i
-
-
-def run(orders: list[Order], schedule: str, chunks: int = 1, times: Mapping[Kind, float] = EQUAL) -> list[float] | None:
-    """How long each rank is busy or waits, from its first pass to its last, each pass as soon as it can.
-
-    None where ranks wait for ever.
-    """
-    p = len(orders)
-    last = p * (2 if schedule == "zb_v" else chunks) - 1
-    done: dict[tuple[Kind, int, int, int], float] = {}
-    at, now, begun = [0] * p, [0.0] * p, [-1.0] * p
-    moved = True
-    while moved:
-        moved = False
-        for i, order in enumerate(orders):
-            while at[i] < len(order):
-                one = order[at[i]]
-                way, k = stage(schedule, p, i, one.chunk)
-                needed: list[tuple[Kind, int]] = []
-                if one.kind == "F" and k > 0:
-                    needed = [("F", k - 1)]
-                elif one.kind == "B":
-                    needed = [("F", k)] if k == last else [("F", k), ("B", k + 1)]
-                before = [done.get((kind, way, other, one.micro_batch), -1.0) for kind, other in needed]
-                if -1.0 in before:
-                    break
-                start = max(now[i], *before, 0.0)
-                begun[i] = start if at[i] == 0 else begun[i]
-                now[i] = done[one.kind, way, k, one.micro_batch] = start + times[one.kind]
-                at[i] += 1
-                moved = True
-    ended = all(position == len(order) for position, order in zip(at, orders, strict=True))
-    return [b - a for a, b in zip(begun, now, strict=True)] if ended else None
+def orders_of(schedule: str, p: int, m: int, chunks: int = 1, group: int | None = None) -> list[Order]:
+    """The orders of all ranks. ``group``: micro-batches that pass a chunk in a row when interleaved, else p."""
+    if schedule == "interleaved":
+        return [interleaved(p, i, m, chunks, group or p) for i in range(p)]
+    return [ORDERS[schedule](p, i, m) for i in range(p)]
