@@ -132,7 +132,9 @@ def curve_errors(curve: Mapping[str, Any]) -> list[float]:
     system = load_system(curve["system"], own)
     groups = 8 if curve.get("side_by_side") else 0
     return [
-        collective_time(system, curve["collective"], ranks, size, max(1, groups // ranks)) / seconds - 1
+        collective_time(system, curve["collective"], ranks, size, max(1, groups // ranks), curve.get("copies"))
+        / seconds
+        - 1
         for ranks, size, seconds in curve["points"]
     ]
 

@@ -276,7 +276,8 @@ class Builder:
         return tree.Workspace(self.build(children[0]), self._place(raw))
 
     def _message(self, raw: Any, children: list[Any]) -> tree.Message:
-        return tree.Message(str(children[0]), self.build(children[1]), str(children[2]), self._place(raw))
+        copies = self.build(children[3]) if len(children) > 3 else None
+        return tree.Message(str(children[0]), self.build(children[1]), str(children[2]), copies, self._place(raw))
 
     def _optimizer(self, raw: Any, children: list[Any]) -> tree.OptimizerItem:
         title = next((_unquote(c) for c in children if isinstance(c, Token) and c.type == "STRING"), None)

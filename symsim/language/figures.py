@@ -29,7 +29,7 @@ NEEDED = {
 """What every machine must state, with an example of how it is written."""
 
 _PRECISIONS = ("bf16", "fp16", "fp32", "fp8", "mxfp8", "nvfp4")
-_COLLECTIVES = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send_receive")
+_COLLECTIVES = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "dispatch", "send_receive")
 _OF_COLLECTIVE = {
     "link": ("efficiency", "latency", "fixed", "fill", "shared"),
     "network": ("efficiency", "latency", "fixed", "fill", "contention"),

@@ -147,6 +147,8 @@ def _siblings(name: str) -> tuple[str, ...]:
     collective, _, last = rest.partition(".")
     if not last:
         return ()
+    if collective == "dispatch":
+        return (f"{first}.all_to_all.{last}", f"{first}.{last}")
     others = RINGS if collective in RINGS and last in ("efficiency", "latency", "fixed") else ()
     return (f"{first}.{last}", *(f"{first}.{ring}.{last}" for ring in others if ring != collective))
 
