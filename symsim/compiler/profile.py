@@ -48,7 +48,7 @@ class Profile:
     def figures(self) -> dict[str, float]:
         """Values of those symbols, in base units."""
         timed = {f.removeprefix(TIMED): v for f, v in self.facts.items() if f.startswith(TIMED)}
-        return {FIGURE + name: float(value) for name, value in timed.items()}  # type: ignore[arg-type]
+        return {FIGURE + name: float(value) for name, value in timed.items()}
 
 
 FIGURE = "framework."

@@ -7,6 +7,7 @@ its messages on top.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import sympy
 from sympy import Expr, Integer, Symbol
@@ -104,6 +105,13 @@ def hardware_flops(units: tuple[Held, ...], ledger: Ledger) -> None:
             )
     ledger.define("flops.stage", stage, "FLOPs of one rank for one micro-batch", "FLOP", "flops")
     ranks = symbol("world") / symbol("pp")
+    for name, masked, meaning in (
+        ("flops.recomputed_per_iteration", False, "model FLOPs of one step that run again"),
+        ("flops.recomputed_causal_per_iteration", True, "of them under a causal mask"),
+    ):
+        again = sympy.Add(*(held.passed * _recomputed(held, masked) for held in units))
+        whole = symbol("m") * ranks * stage_sum(again) if again != 0 else again
+        ledger.define(name, whole, meaning, "FLOP", "flops")
     ledger.define(
         "flops.hardware_per_iteration",
         symbol("m") * ranks * stage_sum(symbol("flops.stage")),
@@ -111,6 +119,13 @@ def hardware_flops(units: tuple[Held, ...], ledger: Ledger) -> None:
         "FLOP",
         "flops",
     )
+
+
+def _recomputed(held: Held, masked: bool) -> Expr:
+    """Model FLOPs that one unit runs again for one micro-batch: tokens spread evenly over the experts."""
+    kernels = (k for o in held.phased.replayed for k in o.work["forward"].kernels)
+    even: dict[Expr, Expr] = {symbol(n): Integer(1) for n in ("moe_imbalance", "moe_capacity")}
+    return tidy(total((k.causal if masked else k.unmasked).xreplace(even) for k in kernels))
 
 
 def sent_stream(stream: Expr, structure: Structure, profile: Profile) -> Expr:
@@ -151,18 +166,51 @@ def step_messages(structure: Structure, ledger: Ledger) -> list[tuple[Message, s
     return out
 
 
-def operator_times(units: tuple[Held, ...], structure: Structure, profile: Profile, ledger: Ledger) -> None:
-    """Per stage: ``forward``, ``backward``, ``recompute`` and exposed messages; F and B are their sums."""
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """``time`` that one unit spends on what the definition ``name`` says: all of it, or what nothing hides."""
+
+    name: str
+    operator: Operator
+    phase: PhaseName
+    time: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one operator's phase, or its messages over ``axis``, adds to ``stage.TURN`` or ``stage.TURN.AXIS``."""
+
+    held: Held
+    turn: str
+    axis: str
+    spent: Spent
+
+    @property
+    def of_stage(self) -> Expr:
+        """Seconds of one micro-batch on the stage."""
+        return self.held.passed * self.spent.time
+
+
+def operator_times(
+    units: tuple[Held, ...], structure: Structure, profile: Profile, ledger: Ledger
+) -> tuple[Share, ...]:
+    """Per stage: ``forward``, ``backward``, ``recompute`` and exposed messages; F and B are their sums.
+
+    Gives what each operator adds to them.
+    """
     sums: dict[str, Expr] = {}
+    shares: list[Share] = []
     for held in units:
-        own: dict[str, list[Expr]] = {}
+        own: dict[str, list[Spent]] = {}
         for turn, operator, phase in _turns(held):
             _collect(own, turn, held.qualified(operator.name), operator, phase, structure, profile, ledger)
         for key, times in own.items():
             turn, _, axis = key.partition(".")
             what = f"{axis} messages" if axis else turn
             meaning = f"{what} of one {held.title}" + (f", {turn}" if axis else "")
-            each = ledger.define(f"one.{key}{held.suffix}", sympy.Add(*times), meaning, "s", "time.layer")
+            one = sympy.Add(*(spent.time for spent in times))
+            each = ledger.define(f"one.{key}{held.suffix}", one, meaning, "s", "time.layer")
+            shares += (Share(held, turn, axis, spent) for spent in times)
             sums[key] = sums.get(key, Integer(0)) + held.passed * each
     for key, amount in sums.items():
         turn, _, axis = key.partition(".")
@@ -175,6 +223,7 @@ def operator_times(units: tuple[Held, ...], structure: Structure, profile: Profi
             parts.append(added)
         parts.append(launch_gaps(units, turns, sympy.Add(*parts), structure, profile, ledger))
         ledger.define(name, sympy.Add(*parts), f"{meaning} of one micro-batch", "s", "time")
+    return tuple(shares)
 
 
 def _turns(held: Held) -> Iterator[tuple[str, Operator, PhaseName]]:
@@ -248,7 +297,7 @@ def weight_grad_time(units: tuple[Held, ...], ledger: Ledger) -> None:
 
 
 def _collect(
-    own: dict[str, list[Expr]],
+    own: dict[str, list[Spent]],
     turn: str,
     name: str,
     operator: Operator,
@@ -263,14 +312,15 @@ def _collect(
     compute = roofline(work, phase, precision, profile)
     if compute != 0:
         compute = ledger.define(name, compute, f"{operator.kind}, {phase}", "s", "time.operator")
-        own.setdefault(turn, []).append(compute)
+        own.setdefault(turn, []).append(Spent(name, operator, phase, compute))
     by_axis: dict[str, list[Expr]] = {}
     for message in work.messages:
         by_axis.setdefault(EXPOSED_AXES[message.axis], []).append(message_time(message, ledger))
     for axis, times in by_axis.items():
         spent = ledger.define(f"{name}.{axis}", sympy.Add(*times), f"messages of {operator.kind}", "s", "time.operator")
         hidden = bool(structure["overlap_moe"] if axis == "ep" else structure["overlap_tp"] if axis == "tp" else False)
-        own.setdefault(f"{turn}.{axis}", []).append(overlapped(spent, compute, "link") if hidden else spent)
+        exposed = overlapped(spent, compute, "link") if hidden else spent
+        own.setdefault(f"{turn}.{axis}", []).append(Spent(f"{name}.{axis}", operator, phase, exposed))
 
 
 def overlapped(messages: Expr, compute: Expr, tier: str) -> Expr:

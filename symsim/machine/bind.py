@@ -33,6 +33,9 @@ FALLBACKS = {
 }
 """What a system file may leave out, and what is taken then."""
 
+WITHOUT_EFFECT = frozenset({"link.overlap_slowdown", "network.overlap_slowdown", "network.straggler"})
+"""Fallbacks that leave something out: what that means for a plan is said once, with its answer."""
+
 LINK_FALLBACKS = {"efficiency": 1.0, "latency": 0.0, "fixed": 0.0}
 
 
@@ -62,8 +65,8 @@ def bind(
             assumptions.append(assumed)
     for name in tables:
         first, last = name.partition(".")[0], name.rpartition(".")[2]
-        stated = name in system.tables or name in system.figures or f"{first}.{last}" in system.figures
-        if not stated and first not in ("link", "network", "matmul"):
+        known = name in system.tables or name in system.figures or f"{first}.{last}" in system.figures
+        if not known and first not in ("link", "network", "matmul"):
             assumptions.append(f"{first}.efficiency is not stated: matmul.efficiency is taken")
     return Machine(system.name, values, lookup_of(system), tuple(dict.fromkeys(assumptions)))
 
@@ -133,5 +136,6 @@ def _figure(system: System, name: str, stated: Mapping[str, float]) -> tuple[flo
         value = shared.value if shared is not None else FALLBACKS["hbm.efficiency"]
         return value, f"{name} is not stated: hbm.efficiency is taken"
     if name in FALLBACKS:
-        return FALLBACKS[name], f"{name} is not stated: {FALLBACKS[name]:g} is taken"
+        taken = "" if name in WITHOUT_EFFECT else f"{name} is not stated: {FALLBACKS[name]:g} is taken"
+        return FALLBACKS[name], taken
     return None
