@@ -1,29 +1,36 @@
 """Write what the pages of this folder take from the program: ``python docs/generate.py``.
 
-``formulas.md`` is made whole. In every other page a ``text`` block right behind a ``sh`` block is what the
-last command of that block prints. Commands run in a scratch folder that holds the page's own files: a
-block below ``<!-- file: NAME -->`` is one. ``<!-- exit 1 -->`` above a ``sh`` block is the exit status to
-expect, and ``<!-- not run -->`` leaves a block alone.
+``formulas.md`` is made whole, and so is the table between two comments of ``network.md``. In every other
+page a ``text`` block right behind a ``sh`` block is what the last command of that block prints. Commands
+run in a scratch folder that holds the page's own files: a block below ``<!-- file: NAME -->`` is one.
+``<!-- exit 1 -->`` above a ``sh`` block is the exit status to expect, and ``<!-- not run -->`` leaves a
+block alone.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import re
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
+from symsim.analysis.collectives import collective_time
 from symsim.analysis.formulas import formulas
 from symsim.analysis.load import question
 from symsim.cli.main import main as symsim
+from symsim.diagnostics import Source
 from symsim.emit import markdown
+from symsim.language.parser import parse_expression
+from symsim.language.systems import load_system
 from symsim.records.cost import Definition
 from symsim.symbols import symbol
 
@@ -102,7 +109,39 @@ def refreshed(page: str) -> str:
         return f"{head}{shown}```"
 
     with scratch(page):
-        return _PRINTED.sub(now, page)
+        page = _PRINTED.sub(now, page)
+    return _RESIDUALS.sub(lambda match: f"{match[1]}{residuals()}{match[2]}", page)
+
+
+# Messages beside measured ones.
+
+CURVES = DOCS.parent / "tests" / "data" / "collectives.json"
+_RESIDUALS = re.compile(r"(<!-- residuals of messages -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def curve_errors(curve: Mapping[str, Any]) -> list[float]:
+    """Predicted over measured, less 1, of every point of a curve of ``tests/data/collectives.json``."""
+    settings = (given.partition("=") for given in curve["set"])
+    own = {name: parse_expression(Source(CURVES.name, value)) for name, _, value in settings}
+    system = load_system(curve["system"], own)
+    groups = 8 if curve.get("side_by_side") else 0
+    return [
+        collective_time(system, curve["collective"], ranks, size, max(1, groups // ranks)) / seconds - 1
+        for ranks, size, seconds in curve["points"]
+    ]
+
+
+def residuals() -> str:
+    """A table of the errors of every curve, and what was set beside the machine's own figures."""
+    rows = ["| measured | collective | points | mean | worst | bias | fitted to it |", "|---|---|--:|--:|--:|--:|---|"]
+    for curve in json.loads(CURVES.read_text(encoding="utf-8")):
+        errors = curve_errors(curve)
+        sizes = [abs(e) for e in errors]
+        cells = [f"{curve['name']}: {curve['source']}", curve["collective"], str(len(errors))]
+        cells += [f"{100 * e:.1f} %" for e in (sum(sizes) / len(sizes), max(sizes))]
+        cells += [f"{100 * sum(errors) / len(errors):+.1f} %", curve["fitted"]]
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows) + "\n"
 
 
 # formulas.md

@@ -11,6 +11,7 @@ classes here stay as written and know how to differentiate themselves away from 
 ``where(c, a, b)``     a if c ≠ 0 else b
 ``remainder(a, b)``    a modulo b
 ``table(name, *dims)`` a number measured on the machine for these dimensions
+``measured(a, b)``     a, what a table says, if it has an entry (a ≠ 0), else b
 ``stage_sum(e)``       e summed over the pipeline stages i = 0 … pp − 1
 ``stage_max(e)``       the largest e over the stages
 ``stage_pick(e, k)``   e on the first stage where k is largest
@@ -93,6 +94,23 @@ class at_most(_Flat):
 
 class table(_Flat):
     """``table(name, *dims)``: looked up when a machine is bound; piecewise constant."""
+
+
+class measured(Function):
+    """``measured(entry, otherwise)``: a table's entry where it has one for these dimensions, else a formula.
+
+    An entry is flat, a formula is not: the derivative goes through ``otherwise``.
+    """
+
+    @classmethod
+    def eval(cls, entry: Expr, otherwise: Expr) -> Expr | None:
+        if entry.is_Number:
+            return otherwise if entry == 0 else entry
+        return None
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        entry, _ = self.args
+        return where(entry, 1, 0) if argindex == 1 else where(entry, 0, 1)
 
 
 class remainder(Function):

@@ -79,6 +79,7 @@ def _library() -> tuple[list[str], Rows]:
         ("optimizer", library.optimizers),
         ("profile", library.profiles),
         ("definition", library.defines),
+        ("efficiency", library.efficiencies),
     ):
         for name, item in items.items():
             parameters = ", ".join(p.name for p in getattr(item, "parameters", ()))

@@ -14,7 +14,7 @@ from typing import Any
 from symsim.analysis.answer_json import BREAKDOWN, pacing_stage, plain
 from symsim.analysis.evaluate import Answer, answer
 from symsim.analysis.load import Question
-from symsim.compiler.work import EXPOSED_AXES
+from symsim.compiler.times import EXPOSED_AXES
 from symsim.machine.bind import Machine
 from symsim.units import UNITS
 

@@ -150,7 +150,7 @@ def _figures(asked: Question, cost: CostModel, chosen: tuple[Definition, ...]) -
 
     assert asked.system is not None
     used = {str(s) for d in chosen for s in d.expression.free_symbols}
-    machine = bind(asked.system, tuple(n for n in cost.inputs if n in used), stated=cost.figures)
+    machine = bind(asked.system, tuple(n for n in cost.inputs if n in used), framework=cost.figures)
     units = {n: f.unit for n, f in asked.system.figures.items()}
     return [
         Definition(name, _number(value), _meaning(name, asked.system.name), units.get(name, ""), "run", "machine")

@@ -23,6 +23,7 @@ COMMANDS = {
     "eval": "symsim.cli.evaluate",
     "explain": "symsim.cli.explain",
     "list": "symsim.cli.listing",
+    "efficiency": "symsim.cli.efficiency",
     "check": "symsim.cli.check",
     "validate": "symsim.cli.validate",
     "import": "symsim.cli.importing",

@@ -30,7 +30,7 @@ from sympy import Expr, Integer
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.network import message_time
 from symsim.compiler.profile import Profile
-from symsim.compiler.work import EXPOSED_AXES, Share
+from symsim.compiler.times import EXPOSED_AXES, Share
 from symsim.functions import maximum, stage_pick
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
@@ -44,14 +44,13 @@ TRAFFIC = "traffic"
 def limits(shares: tuple[Share, ...], structure: Structure, profile: Profile, ledger: Ledger) -> None:
     """Open up the time of a step. Relies on ``t``, ``tail`` and on the times of all operators."""
     for share in shares:
-        spent = share.spent
-        kind = share.axis or next((k.rate for k in spent.operator.work[spent.phase].kernels), TRAFFIC)
+        kind = share.axis or next((k.rate for k in share.operator.work[share.phase].kernels), TRAFFIC)
         unit = share.held.suffix.removeprefix("_") or "layer"
         seconds = symbol("m") * stage_pick(share.of_stage, symbol("t"))
-        meaning = f"{spent.operator.kind}, {share.turn} of a step"
-        _define(f"time@{share.turn}@{kind}@{unit}@{spent.name}", seconds, meaning, ledger)
-        if spent.name in ledger and f"start_up@{spent.name}" not in ledger:
-            _messages(share, ledger) if share.axis else _roofline(spent.name, ledger)
+        meaning = f"{share.operator.kind}, {share.turn} of a step"
+        _define(f"time@{share.turn}@{kind}@{unit}@{share.name}", seconds, meaning, ledger)
+        if share.name in ledger and f"start_up@{share.name}" not in ledger:
+            _messages(share, ledger) if share.axis else _roofline(share.name, ledger)
     _data_parallel(structure, ledger)
     _host(profile, ledger)
 
@@ -76,10 +75,9 @@ def _roofline(name: str, ledger: Ledger) -> None:
 
 def _messages(share: Share, ledger: Ledger) -> None:
     """What messages would take if they had no bytes."""
-    spent = share.spent
-    own = [m for m in spent.operator.work[spent.phase].messages if EXPOSED_AXES[m.axis] == share.axis]
+    own = [m for m in share.operator.work[share.phase].messages if EXPOSED_AXES[m.axis] == share.axis]
     empty = sympy.Add(*(message_time(replace(m, bytes=Integer(0)), ledger) for m in own))
-    _define(f"start_up@{spent.name}", empty, f"start-up of {spent.name}", ledger)
+    _define(f"start_up@{share.name}", empty, f"start-up of {share.name}", ledger)
 
 
 def _data_parallel(structure: Structure, ledger: Ledger) -> None:

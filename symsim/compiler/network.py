@@ -1,8 +1,9 @@
-"""The time of one collective: bytes over a rate, plus a delay, by axis and where its ranks lie.
+"""The time of one message: bytes over a rate, plus a delay, by axis and where its ranks lie.
 
-Ranks are laid out tp fastest, then cp, dp, pp (experts: etp, ep, edp, pp). An axis whose ranks lie
-within ``link.span`` GPUs uses the island's link; any other uses the network. A ring over several
-islands crosses each with all the network cards of its ranks there.
+Ranks are laid out tp fastest, then cp, dp, pp (experts: etp, ep, edp, pp). There are two tiers: an
+axis whose ranks lie within ``link.span`` GPUs uses the island's link, any other uses the network as
+well. An island holds as many whole ranks of an axis as fit; the islands are filled evenly, so of a
+rack of 72 a job of eights uses what it can. docs/network.md says what each figure is fitted to.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import sympy
 from sympy import Expr, Integer, Symbol
 
 from symsim.compiler.ledger import Ledger
@@ -52,7 +54,8 @@ def axes() -> Mapping[str, Axis]:
     }
 
 
-_STEPS = {"all_reduce": 2, "all_gather": 1, "reduce_scatter": 1, "all_to_all": 1, "send_receive": 1}
+_PASSES = {"all_reduce": 2, "all_gather": 1, "reduce_scatter": 1, "all_to_all": 1, "send_receive": 1}
+"""Times that a buffer travels round the ring (of an all-to-all: that it is sent)."""
 
 
 def family(message: Message) -> str:
@@ -68,61 +71,129 @@ def sent_bytes(message: Message) -> Expr:
     ranks = axes()[message.axis].ranks
     if message.collective == "send_receive":
         return message.bytes
-    return _STEPS[message.collective] * message.bytes * (ranks - 1) / ranks
+    return _PASSES[message.collective] * message.bytes * (ranks - 1) / ranks
 
 
 def message_time(message: Message, ledger: Ledger) -> Expr:
-    """α–β time of one message, zero on a single rank. A send_receive goes from rank to rank."""
-    axis = axes()[message.axis]
-    rate, delay = _rate(axis, message.collective, ledger), _delay(axis, message.collective, ledger)
-    if message.collective == "send_receive":
-        return message.bytes / rate + delay
-    return _STEPS[message.collective] * message.bytes * (axis.ranks - 1) / axis.ranks / rate + delay
+    """α–β time of one message, zero on a single rank.
+
+    An all-reduce takes the faster of its own way (a tree between islands; whatever was measured
+    inside one) and of a reduce-scatter and an all-gather round the ring, as NCCL does by size. Until
+    its pipeline of chunks is full, which takes ``fill``, a message moves at half its rate.
+    """
+    axis, collective, volume = axes()[message.axis], message.collective, sent_bytes(message)
+    way = _Way(axis, collective, ledger)
+    sending = volume / way.rate()
+    spent = sending + way.delay()
+    if collective == "all_reduce":
+        halves = [_Way(axis, half, ledger) for half in ("reduce_scatter", "all_gather")]
+        spent = minimum(spent, sympy.Add(*(volume / 2 / half.rate() + half.delay() for half in halves)))
+    if collective in RING_COLLECTIVES:
+        spent += minimum(sending, way.fill())
+    return spent
 
 
-def _figure(place: str, collective: str, what: str, span: Expr) -> Expr:
-    """An efficiency or latency of the machine; measured ones depend on the ranks spanned."""
-    return table(Symbol(f"{place}.{collective}.{what}"), span)
+RING_COLLECTIVES = ("all_reduce", "all_gather", "reduce_scatter")
 
 
-def _inside(axis: Axis) -> Expr:
-    return at_most(axis.span, symbol("link.span"))
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One collective over one axis: its rate and its start-up, whatever is sent."""
 
+    axis: Axis
+    collective: str
+    ledger: Ledger
 
-def _together(axis: Axis, ledger: Ledger) -> Expr:
-    together = maximum(1, minimum(axis.ranks, symbol("link.span") / axis.stride))
-    return ledger.define(f"together.{axis.name}", together, f"ranks of {axis.name} that share an island", "", "time")
+    def rate(self) -> Expr:
+        inside = self._inside()
+        outside = symbol("network.bandwidth") * self._figure("network", "efficiency")
+        if self.collective != "send_receive":
+            outside = minimum(inside, outside * self._cards() / self._crowd())
+        return self._define("rate", self._either(inside, outside), f"rate of {self.collective} over", "B/s")
 
-
-def _rate(axis: Axis, collective: str, ledger: Ledger) -> Expr:
-    inside = symbol("link.bandwidth") * _figure("link", collective, "efficiency", axis.span)
-    outside = symbol("network.bandwidth") * _figure("network", collective, "efficiency", axis.span)
-    if collective in ("all_reduce", "all_gather", "reduce_scatter"):
-        outside = minimum(inside, outside * _together(axis, ledger))
-    elif collective == "all_to_all":
-        outside = minimum(
-            inside, outside * maximum(axis.ranks - 1, 1) / maximum(axis.ranks - _together(axis, ledger), 1)
+    def delay(self) -> Expr:
+        """Every step of a ring waits for its slowest hop; what was measured of a tree is all of its steps."""
+        ranks, steps = self.axis.ranks, self.axis.ranks - 1
+        inside, outside = (self._figure(tier, "latency") for tier in ("link", "network"))
+        within = inside * steps
+        match self.collective:
+            case "all_reduce":
+                across = outside
+            case "all_to_all":
+                across = within + (outside - inside) * (ranks - self._together())
+            case _:
+                across = outside * steps
+        passes = _PASSES[self.collective]
+        calls = steps if self.collective == "send_receive" else Integer(1)
+        delay = self._either(
+            passes * within + calls * self._figure("link", "fixed"),
+            passes * across + calls * self._figure("network", "fixed"),
         )
-    name = f"rate.{axis.name}.{collective}"
-    meaning = f"rate of {collective} over {axis.name}"
-    return ledger.define(name, where(_inside(axis), inside, outside), meaning, "B/s", "time")
+        return self._define("delay", less(1, ranks) * delay, f"start-up of {self.collective} over", "s")
 
+    def fill(self) -> Expr:
+        fill = self._either(*(self._figure(tier, "fill") for tier in ("link", "network")))
+        return self._define("fill", fill, f"until chunks fill the pipeline of {self.collective} over", "s")
 
-def _delay(axis: Axis, collective: str, ledger: Ledger) -> Expr:
-    inside = _figure("link", collective, "latency", axis.span)
-    outside = _figure("network", collective, "latency", axis.span)
-    fixed = where(
-        _inside(axis),
-        _figure("link", collective, "fixed", axis.span),
-        _figure("network", collective, "fixed", axis.span),
-    )
-    if collective == "send_receive":
-        delay = (axis.ranks - 1) * (where(_inside(axis), inside, outside) + fixed)
-    else:
-        islands = axis.ranks / _together(axis, ledger)
-        hops = where(
-            _inside(axis), inside * (axis.ranks - 1), outside * (islands - 1) + inside * (axis.ranks - islands)
-        )
-        delay = less(1, axis.ranks) * (_STEPS[collective] * hops + fixed)
-    meaning = f"start-up of {collective} over {axis.name}"
-    return ledger.define(f"delay.{axis.name}.{collective}", delay, meaning, "s", "time")
+    def _figure(self, tier: str, what: str) -> Expr:
+        """A figure of the machine; measured ones depend on the ranks spanned."""
+        return table(Symbol(f"{tier}.{self.collective}.{what}"), self._span())
+
+    def _either(self, inside: Expr, outside: Expr) -> Expr:
+        return where(at_most(self._span(), symbol("link.span")), inside, outside)
+
+    def _define(self, what: str, expression: Expr, meaning: str, unit: str) -> Expr:
+        name = f"{what}.{self.axis.name}.{self.collective}"
+        return self.ledger.define(name, expression, f"{meaning} {self.axis.name}", unit, "time")
+
+    def _of_axis(self, what: str, expression: Expr, meaning: str) -> Expr:
+        """Where the ranks of the axis lie, the same for every collective; a name of one symbol needs no other."""
+        if expression.is_Symbol:
+            return expression
+        return self.ledger.define(f"{what}.{self.axis.name}", expression, meaning, "", "time")
+
+    def _span(self) -> Expr:
+        return self._of_axis("span", self.axis.span, f"GPUs that {self.axis.name} spans")
+
+    def _together(self) -> Expr:
+        """As many as fit, evenly spread."""
+        fit = maximum(1, sympy.floor(symbol("link.span") / self.axis.stride))
+        together = self.axis.ranks / sympy.ceiling(self.axis.ranks / fit)
+        return self._of_axis("together", together, f"ranks of {self.axis.name} that share an island")
+
+    def _islands(self) -> Expr:
+        return self._of_axis("islands", self.axis.ranks / self._together(), f"islands of {self.axis.name}")
+
+    def _beside(self) -> Expr:
+        if self.axis.stride == 1:
+            return Integer(0)
+        beside = minimum(self.axis.stride, symbol("link.span")) - 1
+        return self._of_axis("beside", beside, f"groups of {self.axis.name} beside one in an island")
+
+    def _inside(self) -> Expr:
+        """The rate within an island; groups side by side slow down as far as they use the same wires."""
+        efficiency, ranks = self._figure("link", "efficiency"), self.axis.ranks
+        if self.collective == "all_reduce":
+            # A switch that adds up takes a buffer from each GPU once; a ring moves 2·(n − 1)/n of it.
+            efficiency = maximum(efficiency, symbol("link.sharp") * 2 * (ranks - 1) / ranks)
+        sharing = 1 + table(Symbol(f"link.{self.collective}.shared"), ranks) * self._beside()
+        rate = symbol("link.bandwidth") * efficiency / sharing
+        return self._define("island", rate, f"of it within an island, {self.collective} over", "B/s")
+
+    def _cards(self) -> Expr:
+        """Network cards that carry what one rank sends.
+
+        A ring enters and leaves an island by the cards of all its ranks there. Of an all-to-all only what is for
+        other islands leaves, each rank by its own card. A tree of two islands crosses once instead of twice.
+        """
+        ranks, together = self.axis.ranks, self._together()
+        match self.collective:
+            case "all_to_all":
+                return maximum(ranks - 1, 1) / maximum(ranks - together, 1)
+            case "all_reduce":
+                return together * maximum(1, 2 / maximum(self._islands() - 1, 1))
+        return together
+
+    def _crowd(self) -> Expr:
+        """How much slower the fabric is as more islands meet in it."""
+        return self._islands() ** table(Symbol(f"network.{self.collective}.contention"), self._span())

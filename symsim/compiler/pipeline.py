@@ -5,8 +5,9 @@ from __future__ import annotations
 import sympy
 from sympy import Expr
 
-from symsim.compiler import device, memory, offload, schedule, sharding, work
+from symsim.compiler import device, memory, offload, schedule, sharding, times, work
 from symsim.compiler.details import details as by_operator
+from symsim.compiler.efficiency import Efficiencies
 from symsim.compiler.expand import Definitions, expand
 from symsim.compiler.in_flight import SPLIT_BACKWARD, schedule_rules
 from symsim.compiler.ledger import Ledger, inputs_of
@@ -19,6 +20,7 @@ from symsim.compiler.profile import profile_of
 from symsim.compiler.rules import divides
 from symsim.compiler.simplify import bounds_of
 from symsim.compiler.stages import stages, tied_elements
+from symsim.compiler.times import Pricing
 from symsim.compiler.units import held_units
 from symsim.compiler.work import sent_stream
 from symsim.language.library import library_for
@@ -73,9 +75,9 @@ def compile_cost(
     with timed("work"):
         work.hardware_flops(units, ledger)
         work.messages(units, sent_stream(stream, structure, profile), structure, ledger)
-        shares = work.operator_times(units, structure, profile, ledger)
+        shares = times.operator_times(units, Pricing(structure, profile, Efficiencies(library), ledger))
         if structure["schedule"] in SPLIT_BACKWARD:
-            work.weight_grad_time(units, ledger)
+            times.weight_grad_time(units, ledger)
         offload.bandwidth(ledger)
     with timed("schedule"):
         schedule.schedule(structure, symbol("sent.pp"), ledger)

@@ -13,7 +13,8 @@ from symsim.compiler.network import message_time
 from symsim.compiler.profile import Profile
 from symsim.compiler.sharding import groups
 from symsim.compiler.stages import virtual_chunks
-from symsim.compiler.work import overlapped, step_messages
+from symsim.compiler.times import overlapped
+from symsim.compiler.work import step_messages
 from symsim.elements import element_bytes
 from symsim.functions import less, maximum, minimum, stage_max, stage_pick, stage_sum
 from symsim.records.graph import Message

@@ -14,7 +14,7 @@ from symsim.elements import element_bytes
 from symsim.language.expressions import FUNCTIONS, Plain, Value
 from symsim.records.graph import Tensor
 
-_SYMBOLIC: Mapping[str, Any] = {
+SYMBOLIC: Mapping[str, Any] = {
     "min": functions.minimum,
     "max": functions.maximum,
     "ceil": sympy.ceiling,
@@ -22,6 +22,7 @@ _SYMBOLIC: Mapping[str, Any] = {
     "remainder": functions.remainder,
     "several": lambda n: functions.less(1, n),
 }
+"""What functions of the language are in a formula."""
 
 
 @dataclass
@@ -55,8 +56,8 @@ class BlockScope(Plain):
 
     def apply(self, function: str, arguments: tuple[Value, ...], place: Place) -> Value:
         symbolic = any(isinstance(a, sympy.Basic) for a in arguments)
-        if symbolic and function in _SYMBOLIC:
-            return _SYMBOLIC[function](*(sympy.sympify(a) for a in arguments))
+        if symbolic and function in SYMBOLIC:
+            return SYMBOLIC[function](*(sympy.sympify(a) for a in arguments))
         if symbolic and function in FUNCTIONS:
             raise error("E207", f"{function}() needs plain numbers", place, "sizes of a strategy stay symbols")
         return super().apply(function, arguments, place)

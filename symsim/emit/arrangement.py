@@ -100,7 +100,7 @@ RELATIONS: Final = frozenset({"equal", "less", "at_most"})
 """Conditions: 1 where they hold, else 0."""
 
 _NAMES_OF_FUNCTIONS: Final = (
-    *("maximum", "minimum", "equal", "less", "at_most", "remainder", "where"),
+    *("maximum", "minimum", "equal", "less", "at_most", "remainder", "where", "measured"),
     *("stage_sum", "stage_max", "stage_pick"),
 )
 _FUNCTIONS: Final[dict[type[Basic], str]] = {

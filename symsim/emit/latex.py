@@ -263,6 +263,8 @@ def _call(function: str, arguments: tuple[Node, ...]) -> tuple[_Binding, str]:
             return _Binding.OPEN, (
                 rf"\begin{{cases}} {first} \\ {render(otherwise)} & \text{{otherwise}} \end{{cases}}"
             )
+        case "measured":
+            return _Binding.ATOM, _applied(r"\operatorname{measured}", arguments)
         case "stage_sum":
             return _Binding.PRODUCT, rf"\sum_{{i}} {_render(arguments[0], _Binding.FRACTION)}"
         case "stage_max":

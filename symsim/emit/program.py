@@ -142,6 +142,9 @@ class _Assembler:
         kind = type(e).__name__
         if kind == "table":
             return self._emit("table", str(e.args[0]), *map(self.lower, e.args[1:]))
+        if kind == "measured":
+            entry, otherwise = map(self.lower, e.args)
+            return self._emit("where", entry, entry, otherwise)
         operation = {"maximum": "max", "minimum": "min", "ceiling": "ceil", "remainder": "mod"}.get(kind, kind)
         if operation not in OPERATIONS:
             raise AssertionError(f"no operation for {e}")

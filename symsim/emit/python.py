@@ -203,6 +203,8 @@ class Notation:
             case "where":
                 condition, then, otherwise = map(self.render, arguments)
                 return _Binding.ATOM, f"({then} if {condition} else {otherwise})"
+            case "measured":
+                return _Binding.ATOM, f"({' or '.join(map(self.render, arguments))})"
             case "stage_sum":
                 return _Binding.ATOM, f"sum({self._over_stages(arguments[0])})"
             case "stage_max":

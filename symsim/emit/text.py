@@ -66,7 +66,7 @@ class _Binding(IntEnum):
 
 
 _RELATION: Final = {"equal": "=", "less": "<", "at_most": "≤"}
-_NAMED: Final = {"maximum": "max", "minimum": "min", "stage_sum": "sum_i", "stage_max": "max_i"}
+_NAMED: Final = {"maximum": "max", "minimum": "min", "stage_sum": "sum_i", "stage_max": "max_i", "measured": "measured"}
 _SUPERSCRIPT: Final = {2: "²", 3: "³"}
 
 _MARGIN: Final = 2

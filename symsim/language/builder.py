@@ -297,6 +297,18 @@ class Builder:
         source = _unquote(children[2]) if len(children) > 2 else None
         return tree.Fact(str(children[0]), self.build(children[1]), source, self._place(children[0]))
 
+    def _efficiency(self, raw: Any, children: list[Any]) -> tree.EfficiencyItem:
+        name, *sizes = (c for c in children if isinstance(c, Token))
+        *lets, value = self.build(children[-1])
+        taken = [tree.Parameter(str(s), None, False, self._place(s)) for s in sizes]
+        _once([*taken, *(tree.Parameter(let.name, None, False, let.place) for let in lets)])
+        return tree.EfficiencyItem(str(name), tuple(map(str, sizes)), tuple(lets), value, self._place(name))
+
+    _efficiency_body = _many
+
+    def _reaches(self, raw: Any, children: list[Any]) -> tree.Expression:
+        return self.build(children[0])  # type: ignore[no-any-return]
+
     # strategies and systems
 
     def _header(self, raw: Any, children: list[Any]) -> tree.Header:

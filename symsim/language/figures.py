@@ -8,10 +8,14 @@ from symsim.diagnostics import Place, error, nearest
 from symsim.language import tree
 from symsim.language.expressions import Plain, evaluate, number, out_of_bounds
 from symsim.language.tables import MAX_EFFICIENCY
+from symsim.records.graph import PHASES
 from symsim.records.system import Table
 
 LINKS = ("nvlink", "pcie")
 """Names of the fast link inside an island; both are ``link`` in formulas."""
+
+TIERS = ("link", "network")
+"""Where messages travel: within an island, and between islands."""
 
 NEEDED = {
     "gpus_per_node": "gpus_per_node = 8",
@@ -26,27 +30,58 @@ NEEDED = {
 
 _PRECISIONS = ("bf16", "fp16", "fp32", "fp8", "mxfp8", "nvfp4")
 _COLLECTIVES = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send_receive")
-_MEASURED = ("efficiency", "latency", "fixed")
+_OF_COLLECTIVE = {
+    "link": ("efficiency", "latency", "fixed", "fill", "shared"),
+    "network": ("efficiency", "latency", "fixed", "fill", "contention"),
+}
+"""Figures that each collective may have of its own, by tier."""
+_MEASURED = tuple(dict.fromkeys(figure for tier in _OF_COLLECTIVE.values() for figure in tier))
 """Figures that a table may give."""
 _OF = {
     "memory": ("capacity", "context", "communicator", "fragmentation"),
     "hbm": ("bandwidth", "efficiency", "latency"),
-    "matmul": (*_PRECISIONS, "efficiency", "fp8_relative_efficiency"),
-    "link": ("bandwidth", "span", *_MEASURED),
-    "network": ("bandwidth", *_MEASURED),
+    "matmul": (*_PRECISIONS, "efficiency", "sustained", "fp8_relative_efficiency"),
+    "link": ("bandwidth", "span", "sharp", "overlap_slowdown", *_OF_COLLECTIVE["link"]),
+    "network": ("bandwidth", "overlap_slowdown", "straggler", *_OF_COLLECTIVE["network"]),
     "host": ("bandwidth",),
+    "framework": ("launch", "turn", "traffic", "step"),
 }
+_OF_KERNELS = ("efficiency", "sustained")
+"""What a class of kernels, or of traffic, may have."""
+
 _UNIT_OF = {
     "bandwidth": "B/s",
-    "latency": "s",
-    "fixed": "s",
+    **dict.fromkeys(("latency", "fixed", "fill", "launch", "turn", "step"), "s"),
     **dict.fromkeys(("capacity", "context", "communicator"), "B"),
     **dict.fromkeys(_PRECISIONS, "FLOP/s"),
 }
 _EXAMPLE_OF = {"B/s": "50 GB/s", "s": "5 us", "B": "80 GiB", "FLOP/s": "989 TFLOP/s", "": "0.8"}
 _WHOLE = ("gpus_per_node", "span")
-_MAY_BE_ZERO = ("latency", "fixed", "context", "communicator", "fragmentation")
+_MAY_BE_ZERO = (
+    *("latency", "fixed", "fill", "shared", "contention", "sharp", "context", "communicator", "fragmentation"),
+    *("overlap_slowdown", "straggler", "launch", "turn", "step"),
+)
+_SHARES = ("shared", "sharp", "overlap_slowdown")
+"""Figures that are a part of a whole."""
 MAX_FIGURE = 10**30
+
+COEFFICIENTS = {"level": None, "ramp_*": 0.0, "wave": 0.0, "tile_*": 1.0, "sms": 1.0}
+"""Names that the form of an efficiency may use (``ramp_k``, ``tile_m``), with values that leave the level as it is."""
+
+
+def is_coefficient(name: str) -> bool:
+    return _pattern(name) in COEFFICIENTS
+
+
+def neutral(name: str) -> float | None:
+    """What a coefficient is where the machine does not state it; a level has no such value."""
+    return COEFFICIENTS[_pattern(name)]
+
+
+def _pattern(name: str) -> str:
+    kind, bar, rest = name.partition("_")
+    return f"{kind}_*" if bar and rest else name
+
 
 _COLUMNS = {
     "matmul": ("m", "k", "n"),
@@ -57,10 +92,24 @@ _COLUMNS = {
 """Dimensions by which formulas look a table up, in order; a class of kernels that a user adds has its own."""
 
 
+def optional(name: str) -> bool:
+    """Whether a machine that does not state a figure may still be given it: no effect is taken otherwise."""
+    of_others = name.startswith("framework.") or name.endswith((".sustained", ".overlap_slowdown", ".straggler"))
+    return of_others or of_messages(name)
+
+
 def canonical(name: str) -> str:
     """``nvlink.bandwidth`` and ``pcie.bandwidth`` are both ``link.bandwidth`` in formulas."""
     first, dot, rest = name.partition(".")
     return f"link{dot}{rest}" if first in LINKS else name
+
+
+def of_messages(name: str) -> bool:
+    """Is this a figure of the link or the network, or of one collective there?"""
+    first, *middle, last = name.split(".") if "." in name else ("", name)
+    if first not in TIERS or len(middle) > 1:
+        return False
+    return last in _OF_COLLECTIVE[first] and middle[0] in _COLLECTIVES if middle else last in _OF[first]
 
 
 def check_name(name: str, place: Place) -> None:
@@ -70,13 +119,15 @@ def check_name(name: str, place: Place) -> None:
     figure has its place.
     """
     first, *middle, last = name.split(".") if "." in name else ("", name)
-    if first in ("link", "network"):
-        known = last in _OF[first] if not middle else last in _MEASURED
-        known = known and all(m in (*_COLLECTIVES, "strided") for m in middle)
-    elif first in _OF:
+    if first in TIERS:
+        known = of_messages(name)
+    elif first in _OF and first != "matmul":
         known = not middle and last in _OF[first]
     else:
-        known = name == "gpus_per_node" or (bool(first) and not middle and last == "efficiency")
+        known = name in ("gpus_per_node", "sms") or (bool(first) and not middle and last in _OF_KERNELS)
+        known = known or (first in _OF and not middle and last in _OF[first])
+        phase = not middle or (len(middle) == 1 and middle[0] in PHASES)
+        known = known or (bool(first) and is_coefficient(last) and phase)
     if not known:
         names = [f"{group}.{figure}" for group, figures in _OF.items() for figure in figures]
         hint = nearest(name, [*names, "gpus_per_node"]) or _within(first)
@@ -103,16 +154,27 @@ def figure_value(name: str, node: tree.Expression) -> tuple[float, str]:
     if unit != wanted and not (value == 0 and not unit):
         written = {None: "units that do not fit together", "": "no unit"}.get(unit, f"'{unit}'")
         raise error("E424", f"'{name}' is measured in {wanted or 'no unit'}, not {written}", node.place, example)
-    if value < 0 or (value == 0 and last not in _MAY_BE_ZERO):
-        message = f"'{name}' must be positive" + (" or zero" if last in _MAY_BE_ZERO else "")
+    may_be_zero = last in _MAY_BE_ZERO or (is_coefficient(last) and neutral(last) == 0)
+    if value < 0 or (value == 0 and not may_be_zero):
+        message = f"'{name}' must be positive" + (" or zero" if may_be_zero else "")
         raise error("E425", message, node.place, example)
-    if last in _WHOLE and not isinstance(value, int):
+    if last == "wave" and value > 1:
+        raise error("E425", f"'{name}' is at most 1: all of the last wave", node.place, "for example 0.5")
+    whole = last in _WHOLE or (is_coefficient(last) and neutral(last) == 1)
+    if whole and not isinstance(value, int):
         raise error("E425", f"'{name}' must be a whole number", node.place, "for example 8")
     if value > MAX_FIGURE:
         raise out_of_bounds("figure", node.place)
-    if last.endswith("efficiency"):
+    if last.endswith("efficiency") or last == "level":
         _check_efficiency(value, node.place)
+    if last in _SHARES:
+        _check_share(name, value, node.place)
     return float(value), wanted
+
+
+def _check_share(name: str, value: int | Fraction | float, place: Place) -> None:
+    if value > 1:
+        raise error("E425", f"'{name}' is a share of a whole, and {float(value):g} is more", place, "at most 1")
 
 
 def _check_efficiency(value: int | Fraction | float, place: Place) -> None:
@@ -130,6 +192,8 @@ def check_table(name: str, table: Table, place: Place) -> None:
         raise error("E429", message, place, f"its columns are [phase,] {', '.join(wanted)} and the value")
     if last.endswith("efficiency"):
         _check_efficiency(max(table.entries.values()), place)
+    if last in _SHARES:
+        _check_share(name, max(table.entries.values()), place)
 
 
 def check_measurable(name: str, place: Place) -> None:

@@ -26,6 +26,7 @@ class Library:
     optimizers: Mapping[str, tree.OptimizerItem]
     profiles: Mapping[str, tree.ProfileItem]
     defines: Mapping[str, tree.DefineItem]
+    efficiencies: Mapping[str, tree.EfficiencyItem]
     models: Mapping[str, tree.ModelItem]
 
 
@@ -90,6 +91,7 @@ _KINDS: dict[type, str] = {
     tree.OptimizerItem: "optimizers",
     tree.ProfileItem: "profiles",
     tree.DefineItem: "defines",
+    tree.EfficiencyItem: "efficiencies",
     tree.ModelItem: "models",
 }
 

@@ -14,7 +14,9 @@ from symsim.language.brackets import CLOSING, unclosed_around
 KINDS = {
     "strategy": "strategy",
     "system": "system",
-    **dict.fromkeys(("model", "family", "layer", "block", "operator", "optimizer", "profile", "define"), "model"),
+    **dict.fromkeys(
+        ("model", "family", "layer", "block", "operator", "optimizer", "profile", "define", "efficiency"), "model"
+    ),
 }
 """First word of a file → what the file is."""
 

@@ -10,10 +10,21 @@ from symsim import resources, units
 from symsim.diagnostics import InputError, Place, error, nearest
 from symsim.language import tree
 from symsim.language.expressions import collect
-from symsim.language.figures import LINKS, NEEDED, canonical, check_measurable, check_name, check_table, figure_value
+from symsim.language.figures import (
+    LINKS,
+    NEEDED,
+    canonical,
+    check_measurable,
+    check_name,
+    check_table,
+    figure_value,
+    is_coefficient,
+    optional,
+)
 from symsim.language.library import file_hint, read_source
 from symsim.language.parser import parse_system
 from symsim.language.tables import read_table
+from symsim.records.graph import PHASES
 from symsim.records.system import Figure, System, Table
 
 
@@ -55,6 +66,7 @@ def elaborate_system(
         message = f"system '{parsed.header.name}' does not say {', '.join(missing)}"
         hint = "add " + "; ".join(NEEDED[n] for n in missing)
         walk.problems.append(error("E421", message, parsed.header.place, hint))
+    walk.check_forms()
     collect(walk.problems)
     header = parsed.header
     return System(header.name, header.title or header.name, walk.link_kind, walk.figures, walk.tables)
@@ -100,13 +112,39 @@ class _Walk:
         else:
             self.figures[name] = Figure(*figure_value(name, entry.value), source or "not stated")
 
+    def check_forms(self) -> None:
+        """A class of kernels states one figure for every size, or a level and what shapes it."""
+        for name, place in self.places.items():
+            first, last = name.partition(".")[0], name.rpartition(".")[2]
+            if "." not in name or not is_coefficient(last) or name not in self.figures:
+                continue
+            if f"{first}.efficiency" in self.figures:
+                message = f"'{first}' has an efficiency for every size, and '{name}'"
+                hint = f"write {first}.level instead of {first}.efficiency, or leave '{last}' out"
+                self.problems.append(error("E431", message, place, hint))
+            elif not any(f"{first}.{phase}level" in self.figures for phase in ("", *(f"{p}." for p in PHASES))):
+                message = f"'{name}' shapes an efficiency that has no level"
+                self.problems.append(error("E431", message, place, f"state {first}.level, what large sizes reach"))
+
     def override(self, name: str, node: tree.Expression, place: Place) -> None:
-        if name not in self.figures and not self._tables_of(name):
+        shaping = self._coefficients_of(name)
+        if optional(name):
+            check_name(name, place)
+        elif name not in self.figures and not self._tables_of(name) and not shaping:
             hint = nearest(name, [*self.figures, *self.tables]) or f"it has {', '.join(self.figures)}"
             raise error("E422", f"this system has no figure '{name}'", place, hint)
         self.figures[name] = Figure(*figure_value(name, node), "--set")
         for table in self._tables_of(name):
             del self.tables[table]
+        for coefficient in shaping:
+            del self.figures[coefficient]
+
+    def _coefficients_of(self, name: str) -> list[str]:
+        """What shapes an efficiency: one figure given for every size takes the place of it."""
+        first, _, last = name.partition(".")
+        if last != "efficiency" or first in LINKS or first in ("link", "network", "hbm"):
+            return []
+        return [n for n in self.figures if n.startswith(f"{first}.") and is_coefficient(n.rpartition(".")[2])]
 
     def _tables_of(self, name: str) -> list[str]:
         """The tables that answer for a figure: its own, or one for each phase."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from symsim.diagnostics import error
+from symsim.language.figures import TIERS, is_coefficient, neutral
 from symsim.records.system import System
 
 
@@ -36,16 +37,29 @@ FALLBACKS = {
 WITHOUT_EFFECT = frozenset({"link.overlap_slowdown", "network.overlap_slowdown", "network.straggler"})
 """Fallbacks that leave something out: what that means for a plan is said once, with its answer."""
 
-LINK_FALLBACKS = {"efficiency": 1.0, "latency": 0.0, "fixed": 0.0}
+ABSENT = {"link.sharp": 0.0}
+"""What only some machines have: a file that does not name it says that there is none."""
+
+RINGS = ("all_reduce", "all_gather", "reduce_scatter")
+"""Collectives that go round the same ring, so that one stands in for another that nobody measured."""
+
+LINK_FALLBACKS = {
+    "efficiency": 1.0,
+    "latency": 0.0,
+    "fixed": 0.0,
+    "fill": 0.0,
+    "shared": 0.0,
+    "contention": 0.0,
+}
 
 
 def bind(
-    system: System, names: tuple[str, ...], tables: tuple[str, ...] = (), stated: Mapping[str, float] | None = None
+    system: System, names: tuple[str, ...], tables: tuple[str, ...] = (), framework: Mapping[str, float] | None = None
 ) -> Machine:
     """Values for those of ``names`` that belong to a machine (dotted ones and gpus_per_node).
 
     ``tables`` are those that will be asked; what a machine does not state becomes an assumption.
-    ``stated`` are figures of the framework, which a system's own of the same name replace.
+    ``framework`` are figures of the framework, which a system's own of the same name replace.
 
     Raises:
         InputError: the machine says nothing about a name, such as a precision that it lacks.
@@ -55,7 +69,7 @@ def bind(
     for name in names:
         if "." not in name and name != "gpus_per_node":
             continue
-        found = _figure(system, name, stated or {})
+        found = _figure(system, name, framework or {})
         if found is None:
             about = "precision" if name.startswith("matmul.") else None
             hint = f"state {name} in its file" + (", or choose another precision" if about else "")
@@ -64,15 +78,14 @@ def bind(
         if assumed:
             assumptions.append(assumed)
     for name in tables:
-        first, last = name.partition(".")[0], name.rpartition(".")[2]
-        known = name in system.tables or name in system.figures or f"{first}.{last}" in system.figures
-        if not known and first not in ("link", "network", "matmul"):
-            assumptions.append(f"{first}.efficiency is not stated: matmul.efficiency is taken")
+        first = name.partition(".")[0]
+        if first not in TIERS and not _states_efficiency(system, first):
+            assumptions.append(f"{first}.efficiency is not stated: matmul's is taken")
     return Machine(system.name, values, lookup_of(system), tuple(dict.fromkeys(assumptions)))
 
 
 def lookup_of(system: System) -> Callable[..., Any]:
-    """``lookup(name, *dimensions)``: the measured entry, else the table's mean, else the figure."""
+    """``lookup(name, *dimensions)``: the measured entry, else what :func:`measured` gives for any other."""
     answers: dict[tuple[Any, ...], float] = {}
 
     def scalar(key: tuple[Any, ...]) -> float:
@@ -93,9 +106,31 @@ def lookup_of(system: System) -> Callable[..., Any]:
 
 
 def measured(system: System, name: str) -> tuple[Mapping[tuple[int, ...], float], float]:
-    """Measured entries by dimensions, and what is taken for any other."""
-    table = system.tables.get(name)
-    return (table.entries, table.mean) if table is not None else ({}, _plain(system, name))
+    """Measured entries by dimensions, and what is taken for any other.
+
+    For a link that is the mean of the table, or its one figure. For a class of kernels it is 0: formulas
+    then take the form of its efficiency.
+    """
+    if name.partition(".")[0] not in TIERS:
+        table = system.tables.get(name)
+        return (table.entries if table is not None else {}), 0.0
+    for candidate in (name, *_siblings(name)):
+        table = system.tables.get(candidate)
+        if table is not None:
+            return table.entries, table.mean
+        if candidate in system.figures:
+            return {}, system.figures[candidate].value
+    return {}, LINK_FALLBACKS[name.rpartition(".")[2]]
+
+
+def _siblings(name: str) -> tuple[str, ...]:
+    """Where a figure of a collective is taken from if it has none: its tier's, else another ring's there."""
+    first, _, rest = name.partition(".")
+    collective, _, last = rest.partition(".")
+    if not last:
+        return ()
+    others = RINGS if collective in RINGS and last in ("efficiency", "latency", "fixed") else ()
+    return (f"{first}.{last}", *(f"{first}.{ring}.{last}" for ring in others if ring != collective))
 
 
 def _over_arrays(scalar: Callable[[tuple[Any, ...]], float], name: str, dimensions: tuple[Any, ...]) -> Any:
@@ -109,25 +144,42 @@ def _over_arrays(scalar: Callable[[tuple[Any, ...]], float], name: str, dimensio
     return answers[where.ravel()].reshape(spread[0].shape)
 
 
-def _plain(system: System, name: str) -> float:
-    """A table's name without a table: the constant of its class, of its link, or of the GEMMs."""
+def coefficient(system: System, name: str) -> str | None:
+    """The figure behind a coefficient's name in formulas: of the phase, of the class, or (``sms``) of the chip."""
     first, last = name.partition(".")[0], name.rpartition(".")[2]
-    for candidate in (name, f"{first}.{last}"):
+    return next((n for n in (name, f"{first}.{last}", last) if n in system.figures), None)
+
+
+def _level(system: System, name: str) -> float:
+    """The level of ``matmul.forward.level``: stated, else the one figure of the class, else its table's mean, else
+    that of the matrix products."""
+    first, phase = name.split(".")[:2]
+    for candidate in (name, f"{first}.level", f"{first}.{phase}.efficiency", f"{first}.efficiency"):
         if candidate in system.figures:
             return system.figures[candidate].value
-    if first in ("link", "network"):
-        return LINK_FALLBACKS[last]
-    if "matmul.efficiency" in system.figures:
-        return system.figures["matmul.efficiency"].value
-    means = [t.mean for n, t in system.tables.items() if n.startswith("matmul.")]
-    return sum(means) / len(means) if means else 1.0
+    table = system.tables.get(f"{first}.{phase}.efficiency") or system.tables.get(f"{first}.efficiency")
+    if table is not None:
+        return table.mean
+    return _level(system, f"matmul.{phase}.level") if first != "matmul" else 1.0
 
 
-def _figure(system: System, name: str, stated: Mapping[str, float]) -> tuple[float, str] | None:
+def _states_efficiency(system: System, first: str) -> bool:
+    stated = (n for n in (*system.figures, *system.tables) if n.startswith(f"{first}."))
+    return any(n.rpartition(".")[2] in ("efficiency", "level") for n in stated)
+
+
+def _figure(system: System, name: str, framework: Mapping[str, float]) -> tuple[float, str] | None:
+    last = name.rpartition(".")[2]
+    if is_coefficient(last):
+        stated = coefficient(system, name) if last != "level" else None
+        value = system.figures[stated].value if stated is not None else neutral(last)
+        return _level(system, name) if value is None else value, ""
     if name in system.figures:
         return system.figures[name].value, ""
-    if name in stated:
-        return stated[name], ""
+    if name in ABSENT:
+        return ABSENT[name], ""
+    if name in framework:
+        return framework[name], ""
     if name.endswith(".sustained"):
         shared = system.figures.get("matmul.sustained")
         return (shared.value if shared is not None else 1.0), ""

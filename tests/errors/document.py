@@ -144,11 +144,14 @@ CODES = {
     "E422": ("unknown figure to set", "Set a figure that the machine states."),
     "E423": ("unknown figure", "Use the figures of its group."),
     "E424": ("wrong unit", "Write the figure in the unit of the hint, or in one with another prefix."),
-    "E425": ("figure out of range", "Figures are positive; latencies may be zero; counts are whole."),
+    "E425": (
+        "figure out of range",
+        "Figures are positive; latencies may be zero; counts are whole; shares are at most 1.",
+    ),
     "E426": ("impossible efficiency", "Efficiencies are fractions of the peak, not per cent."),
     "E427": (
         "wrong use of a table",
-        'Write `efficiency = table("FILE.csv")`; also `latency` and `fixed` may be measured.',
+        'Write `efficiency = table("FILE.csv")`; so may `latency`, `fixed`, `fill`, `shared` and `contention`.',
     ),
     "E428": ("table outside of its folder", "Put the table beside the system file; no other file is read."),
     "E429": ("table of other dimensions", "Name the columns as the hint does, in this order."),

@@ -142,6 +142,9 @@ class Meaning(Transformer[Any, Evaluator]):
     def lookup(self, table: str, dimensions: Sequence[Evaluator]) -> Evaluator:
         return lambda env: env.table(table, tuple(dimension(env) for dimension in dimensions))
 
+    def entry_or(self, entry: Evaluator, otherwise: Evaluator) -> Evaluator:
+        return lambda env: entry(env) or otherwise(env)
+
     def stage_sum(self, quantity: Evaluator) -> Evaluator:
         return lambda env: sum(env.at_all_stages(quantity))
 

@@ -47,6 +47,7 @@ GRAMMAR: Final = r"""
     | "\\min" "(" expression ("," expression)* ")" -> minimum
     | "\\max_{i}" "(" expression ")"         -> stage_max
     | "\\left." expression "\\right|_{i = \\arg\\max" power "}" -> stage_pick
+    | "\\operatorname{measured}" "(" expression "," expression ")" -> entry_or
     | cases
     | NAME "(" [expression ("," expression)*] ")" -> measured
 

@@ -49,6 +49,7 @@ GRAMMAR: Final = r"""
     | "sum_i" "(" expression ")"             -> stage_sum
     | "max_i" "(" expression ")"             -> stage_max
     | "at_max_i" "(" expression "," expression ")" -> at_largest
+    | "measured" "(" expression "," expression ")" -> entry_or
     | NAME "(" [expression ("," expression)*] ")" -> measured
 
 ?condition: expression | comparison

@@ -32,6 +32,7 @@ from symsim.language.tree.files import (
 from symsim.language.tree.items import (
     BlockItem,
     DefineItem,
+    EfficiencyItem,
     Fact,
     FamilyItem,
     Item,
@@ -84,6 +85,7 @@ __all__ = [
     "Choose",
     "Compute",
     "DefineItem",
+    "EfficiencyItem",
     "Exchange",
     "Expression",
     "Fact",

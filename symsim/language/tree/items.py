@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from symsim.diagnostics import Place
 from symsim.language.tree.expressions import Expression
 from symsim.language.tree.operators import Node, Output, TensorShape
-from symsim.language.tree.statements import Body, Call, Parameter
+from symsim.language.tree.statements import Body, Call, Let, Parameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,4 +89,15 @@ class DefineItem:
     place: Place
 
 
-Item = ModelItem | FamilyItem | BlockItem | OperatorItem | OptimizerItem | ProfileItem | DefineItem
+@dataclass(frozen=True, slots=True)
+class EfficiencyItem:
+    """The form of a class of kernels' efficiency in the sizes of a call; other names are the machine's."""
+
+    name: str
+    sizes: tuple[str, ...]
+    lets: tuple[Let, ...]
+    value: Expression
+    place: Place
+
+
+Item = ModelItem | FamilyItem | BlockItem | OperatorItem | OptimizerItem | ProfileItem | DefineItem | EfficiencyItem

@@ -1,0 +1,47 @@
+"""``symsim efficiency``: the share of the peak that kernels of a machine reach, and how well it is known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from symsim.cli.options import SYSTEM, json_option
+from symsim.diagnostics import error
+
+
+@click.command("efficiency", short_help="Forms of kernel efficiency, their fit and its error.")
+@click.argument("system", type=SYSTEM)
+@click.option("--fit", is_flag=True, help="Fit the coefficients again; print them as lines of a system file.")
+@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw form against measured entries.")
+@json_option
+def command(system: str, fit: bool, plot: Path | None, as_json: bool) -> None:
+    """Show how the efficiency of SYSTEM's kernels depends on their sizes.
+
+    A measured entry is taken as it is. For other sizes a form of the library is used, with coefficients of the
+    machine. Errors are form/entry - 1: with the stated coefficients, and for each entry with those fitted to all
+    others.
+    """
+    from symsim.analysis.efficiency import fits
+    from symsim.analysis.efficiency_json import document
+    from symsim.language.systems import load_system
+    from symsim.report.efficiency import plot as draw
+    from symsim.report.efficiency import print_efficiency, system_lines
+
+    machine = load_system(system)
+    result = document(machine, fit)
+    if (fit or plot) and not result["tables"]:
+        hint = "its coefficients are transferred: the comments of its file say how"
+        raise error("E432", f"system '{machine.name}' has no table of efficiencies", hint=hint)
+    if plot is not None:
+        points = {f.name: (f.entries.tolist(), f.form.share(f.sizes, f.values).tolist()) for f in fits(machine)}
+        draw(points, plot)
+    if as_json:
+        click.echo(json.dumps(result, indent=1))
+        return
+    print_efficiency(result)
+    if fit:
+        click.echo()
+        for line in system_lines(result):
+            click.echo(line)
