@@ -14,7 +14,6 @@ from typing import Any
 from symsim.analysis.answer_json import BREAKDOWN, pacing_stage, plain
 from symsim.analysis.evaluate import Answer, answer
 from symsim.analysis.load import Question
-from symsim.compiler.times import EXPOSED_AXES
 from symsim.machine.bind import Machine
 from symsim.units import UNITS
 
@@ -24,17 +23,9 @@ FASTER = 1.1
 RATE_UNITS = frozenset(base for _, base in UNITS.values() if base.endswith("/s"))
 """Units of figures of which more is faster."""
 
-AXES = tuple(dict.fromkeys(EXPOSED_AXES.values()))
-
-OPENED = {
-    "forward": "forward",
-    "backward": "backward",
-    "recompute": "recompute",
-    "tensor_parallel": "tp",
-    "context_parallel": "cp",
-    "expert_parallel": "ep",
-}
-"""Items of the breakdown that operators make up: their turn, or the axis of their messages."""
+TURNS = ("forward", "backward", "recompute")
+AXES = {"tp": "tensor_parallel", "cp": "context_parallel", "ep": "expert_parallel"}
+"""Items of the breakdown that operators make up: those of kernels by their turn, those of messages by their axis."""
 
 LIMITS = {"accumulate": "traffic", "launch": "host", "pipeline_parallel": "messages"}
 """What limits other items; those that are not here are a limit of their own."""
@@ -106,14 +97,12 @@ def _stages(found: Answer, pacing: int) -> list[dict[str, Any]]:
 
 def _items(found: Answer, stage: int) -> Iterator[dict[str, Any]]:
     """What adds up to a step."""
-    opened = {value: name for name, value in OPENED.items()}
     for name, seconds in found.values.items():
         if name.startswith("time@") and not name.startswith("time@data_parallel@"):
             _, turn, kind, unit, of = name.split("@")
             sides = _sides(found, of, stage, kind)
-            item = opened[kind if kind in AXES else turn]
             yield {
-                "item": item,
+                "item": AXES.get(kind, turn),
                 "kind": kind,
                 "unit": unit,
                 "operator": _operator(of, kind),
@@ -124,7 +113,7 @@ def _items(found: Answer, stage: int) -> Iterator[dict[str, Any]]:
                 **_limited(sides),
             }
     for item in BREAKDOWN:
-        if item in OPENED or f"time.{item}" not in found.values:
+        if item in (*TURNS, *AXES.values()) or f"time.{item}" not in found.values:
             continue
         parts = [n for n in found.values if n.startswith(f"time@{item}@")] or [f"time.{item}"]
         for part in parts:
