@@ -1,6 +1,7 @@
 """Write what the pages of this folder take from the program: ``python docs/generate.py``.
 
-``formulas.md`` is made whole, and so is the table between two comments of ``network.md``. In every other
+``formulas.md`` is made whole, and so is the table between two comments of ``network.md``; ``accuracy.md`` is made
+whole, alone by ``python docs/generate.py accuracy``. In every other
 page a ``text`` block right behind a ``sh`` block is what the last command of that block prints. Commands
 run in a scratch folder that holds the page's own files: a block below ``<!-- file: NAME -->`` is one.
 ``<!-- exit 1 -->`` above a ``sh`` block is the exit status to expect, and ``<!-- not run -->`` leaves a
@@ -10,6 +11,7 @@ block alone.
 from __future__ import annotations
 
 import contextlib
+import csv
 import io
 import json
 import os
@@ -23,15 +25,19 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from symsim.analysis.accuracy import accuracy
 from symsim.analysis.collectives import collective_time
+from symsim.analysis.error_bar import shipped
 from symsim.analysis.formulas import formulas
 from symsim.analysis.load import question
+from symsim.analysis.validate import load_cases
 from symsim.cli.main import main as symsim
 from symsim.diagnostics import Source
 from symsim.emit import markdown
 from symsim.language.parser import parse_expression
 from symsim.language.systems import load_system
 from symsim.records.cost import Definition
+from symsim.report import accuracy as report
 from symsim.symbols import symbol
 
 DOCS = Path(__file__).resolve().parent
@@ -126,7 +132,9 @@ def curve_errors(curve: Mapping[str, Any]) -> list[float]:
     system = load_system(curve["system"], own)
     groups = 8 if curve.get("side_by_side") else 0
     return [
-        collective_time(system, curve["collective"], ranks, size, max(1, groups // ranks)) / seconds - 1
+        collective_time(system, curve["collective"], ranks, size, max(1, groups // ranks), curve.get("copies"))
+        / seconds
+        - 1
         for ranks, size, seconds in curve["points"]
     ]
 
@@ -256,11 +264,38 @@ def _without_inputs(title: str, text: str, found: Sequence[Definition]) -> str:
     return f"{heading}\n\n{text}{rest}"
 
 
+# accuracy.md
+
+ACCURACY = DOCS.parent / "accuracy"
+
+
+def accuracy_files() -> dict[Path, str]:
+    """The page, its picture, and the table of errors that answers are given bars from."""
+    found = accuracy(load_cases(ACCURACY / "cases.json"))
+    with (ACCURACY / "peers.csv").open(encoding="utf-8") as file:
+        peers = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    return {
+        DOCS / "accuracy.md": report.page(found, peers),
+        DOCS / "accuracy.svg": report.picture(found),
+        ACCURACY / "errors.csv": report.error_table(found),
+    }
+
+
 def main() -> None:
+    if sys.argv[1:] == ["accuracy"]:
+        _write(accuracy_files())
+        return
     os.environ["SYMSIM_CACHE"] = "off"
+    # Pages show error bars, which come from the table of errors.
+    _write(accuracy_files())
+    shipped.cache_clear()
     written = {DOCS / "formulas.md": formulas_page()}
     for path in (README, *sorted(DOCS.glob("*.md"))):
         written.setdefault(path, refreshed(path.read_text(encoding="utf-8")))
+    _write(written)
+
+
+def _write(written: Mapping[Path, str]) -> None:
     for path, page in written.items():
         if not path.exists() or path.read_text(encoding="utf-8") != page:
             path.write_text(page, encoding="utf-8")

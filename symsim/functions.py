@@ -154,7 +154,7 @@ class stage_pick(Function):
 def derivative(expression: Expr, by: Expr) -> Expr:
     """The partial derivative away from kinks: steps (⌈⌉, ⌊⌋, brackets) are flat between their jumps."""
     found = sympy.diff(expression, by)
-    return found.replace(lambda e: isinstance(e, sympy.Subs), lambda e: Integer(0))
+    return found.replace(lambda e: isinstance(e, sympy.Subs | sympy.Derivative), lambda e: Integer(0))
 
 
 REDUCTIONS = (stage_sum, stage_max, stage_pick)

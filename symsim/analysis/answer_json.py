@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+from symsim.analysis.error_bar import error_bar
 from symsim.analysis.evaluate import Answer
 from symsim.analysis.load import Question
 from symsim.analysis.peak_moment import in_words, peak_moment
@@ -64,7 +65,7 @@ def document(asked: Question, found: Answer, machine: Machine | None) -> dict[st
             "host_bytes": plain(values.get("memory.host", 0)),
             "stages": _memory_stages(found),
         },
-        "time": None if machine is None else _time(found),
+        "time": None if machine is None else _time(asked, found),
         "throughput": None if machine is None else _throughput(asked, found, machine),
         "assumptions": list(assumptions(asked, machine)),
         "warnings": [*warnings(asked, fits, values.get("memory.device")), *slow_link(asked, found, machine)],
@@ -91,11 +92,16 @@ def _memory_stages(found: Answer) -> list[dict[str, Any]]:
     return [{n: plain(columns[n][k]) for n in names} for k in range(found.stages)]
 
 
-def _time(found: Answer) -> dict[str, Any]:
+def _time(asked: Question, found: Answer) -> dict[str, Any]:
     breakdown = {n: float(found.values[f"time.{n}"]) for n in BREAKDOWN if f"time.{n}" in found.values}
     stages = zip(found.of_stage("F"), found.of_stage("B"), strict=True)
+    bar = error_bar(asked)
     return {
         "iteration_s": float(found.values["time.iteration"]),
+        "error_pct": None if bar is None else bar.pct,
+        "nearest_cases": []
+        if bar is None
+        else [{"id": c.id, "distance": far, "error_pct": c.error_pct} for c, far in bar.nearest],
         "breakdown": breakdown,
         "bubble_share": float(found.values["time.bubble_share"]),
         "pacing_stage": pacing_stage(found),

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from functools import cache
 
+from sympy import Integer
+
 from symsim.compiler.ledger import Ledger, inputs_of
 from symsim.compiler.network import message_time
 from symsim.emit.code import Compiled, compile_scalar
@@ -19,12 +21,15 @@ from symsim.records.system import System
 from symsim.symbols import symbol
 
 
-def collective_time(system: System, collective: str, ranks: int, size: float, stride: int = 1) -> float:
+def collective_time(
+    system: System, collective: str, ranks: int, size: float, stride: int = 1, copies: int | None = None
+) -> float:
     """Seconds for a full buffer of ``size`` bytes among ``ranks`` GPUs that lie ``stride`` apart.
 
-    Beside it, ``stride`` such groups share the same stretch of GPUs.
+    ``stride`` such groups run side by side in one stretch of GPUs. ``copies``: places that want each token, of an
+    all-to-all that sends it once to each island.
     """
-    compiled, inputs = _compiled(collective)
+    compiled, inputs = _compiled(collective, copies)
     machine = bind(system, inputs)
     values = {**machine.values, "dp": ranks, "cp": 1, "tp": stride, "bytes": size}
     (seconds,) = compiled.run([values[n] for n in compiled.inputs], machine.lookup)
@@ -32,9 +37,10 @@ def collective_time(system: System, collective: str, ranks: int, size: float, st
 
 
 @cache
-def _compiled(collective: str) -> tuple[Compiled, tuple[str, ...]]:
+def _compiled(collective: str, copies: int | None) -> tuple[Compiled, tuple[str, ...]]:
     ledger = Ledger()
-    time = message_time(Message(collective, symbol("bytes"), "dp"), ledger)
+    wanted = None if copies is None else Integer(copies)
+    time = message_time(Message(collective, symbol("bytes"), "dp", wanted), ledger)
     ledger.define("time", time, f"one {collective}", "s", "time")
     inputs = inputs_of(ledger.definitions)
     program = assemble(CostModel(collective, ledger.definitions, (), inputs))

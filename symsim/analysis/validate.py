@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import statistics
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from symsim.analysis.agreement import error_pct, spearman_within, summary
 from symsim.analysis.evaluate import Answer, answer, machine_of
-from symsim.analysis.load import question
+from symsim.analysis.load import Question, question
 from symsim.diagnostics import InputError, error
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -98,14 +98,15 @@ def validate(cases: list[dict[str, Any]], tick: Callable[[], None] = lambda: Non
     for case in cases:
         rows.append(_row(case))
         tick()
-    return {"schema": "symsim.validate/1", "cases": rows, "summary": _summary(rows)}
+    return {"schema": "symsim.validate/1", "cases": rows, "summary": _summary(cases, rows)}
 
 
 def _row(case: Mapping[str, Any]) -> dict[str, Any]:
     measured = case["measured"]
     row = {"id": case["id"], "set": case["set"], "predicted": {}, "measured": measured, "error_pct": {}, "failed": None}
     try:
-        found = _evaluate(case)
+        asked = asked_of(case)
+        found = answer(asked.model, asked.plan, machine_of(asked))
     except InputError as problem:
         return {**row, "failed": problem.diagnostics[0].message}
     predicted = {name: predict(found) for name, predict in PREDICTIONS.items() if measured.get(name) is not None}
@@ -116,15 +117,20 @@ def _row(case: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "predicted": predicted, "error_pct": errors}
 
 
-def _evaluate(case: Mapping[str, Any]) -> Answer:
+def asked_of(case: Mapping[str, Any], system: str | None = None) -> Question:
+    """The question that a case asks; ``system`` stands in for the machine that it names.
+
+    Raises:
+        InputError: the case names what there is not, or contradicts itself.
+    """
     model = case["model"]
     if isinstance(model, dict):
         dimensions = ", ".join(f"{n} = {_text(v)}" for n, v in model.items() if n != "family")
         model = f"{model.get('family')}({dimensions})"
     strategy = "; ".join(f"{n} = {_text(v)}" for n, v in case["strategy"].items() if v is not None)
     overrides = {**(case.get("model_set") or {}), **(case.get("system_set") or {})}
-    asked = question(model, strategy, case.get("system"), tuple(f"{n} = {_text(v)}" for n, v in overrides.items()))
-    return answer(asked.model, asked.plan, machine_of(asked))
+    settings = tuple(f"{n} = {_text(v)}" for n, v in overrides.items())
+    return question(model, strategy, system or case.get("system"), settings)
 
 
 def _text(value: Any) -> str:
@@ -153,27 +159,37 @@ def _error(predicted: Any, measured: Any) -> Any:
     """Per cent of predicted over measured − 1; one for each stage of a list."""
     if isinstance(measured, list):
         return [_error(p, m) for p, m in zip(predicted, measured, strict=True)]
-    return 100 * (predicted / measured - 1)
+    return error_pct(predicted, measured)
 
 
-def _summary(rows: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, float]]]:
+def model_and_machine(case: Mapping[str, Any]) -> str:
+    """Cases that agree in this may be ordered by what was measured."""
+    return json.dumps(
+        [case["model"], case.get("model_set"), case.get("system"), case.get("system_set")], sort_keys=True
+    )
+
+
+def _summary(cases: list[dict[str, Any]], rows: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, float | None]]]:
     collected: dict[str, dict[str, list[float]]] = {}
     for row in rows:
         for name, errors in row["error_pct"].items():
             collected.setdefault(row["set"], {}).setdefault(name, []).extend(_flat(errors))
     return {
         group: {
-            name: {
-                "n": len(errors),
-                "mean_abs_pct": statistics.fmean(map(abs, errors)),
-                "median_abs_pct": statistics.median(map(abs, errors)),
-                "max_abs_pct": max(map(abs, errors)),
-                "bias_pct": statistics.fmean(errors),
-            }
+            name: {**summary(errors), "spearman": _order(group, name, cases, rows)}
             for name, errors in quantities.items()
         }
         for group, quantities in collected.items()
     }
+
+
+def _order(group: str, name: str, cases: list[dict[str, Any]], rows: list[dict[str, Any]]) -> float | None:
+    """Rank correlation of a quantity of a set, inside each model and machine."""
+    return spearman_within(
+        (model_and_machine(case), row["predicted"][name], row["measured"][name])
+        for case, row in zip(cases, rows, strict=True)
+        if row["set"] == group and isinstance(row["predicted"].get(name), int | float)
+    )
 
 
 def _flat(errors: Any) -> Iterator[float]:

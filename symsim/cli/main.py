@@ -26,6 +26,7 @@ COMMANDS = {
     "efficiency": "symsim.cli.efficiency",
     "check": "symsim.cli.check",
     "validate": "symsim.cli.validate",
+    "calibrate": "symsim.cli.calibrate",
     "import": "symsim.cli.importing",
     "completion": "symsim.cli.completion",
 }

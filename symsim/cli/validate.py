@@ -45,11 +45,11 @@ def command(cases: Path, only: str | None, as_json: bool) -> None:
         _cases(result["cases"])
     rows = [
         [group, name, str(found["n"]), *(f"{found[k]:.2f}" for k in ("mean_abs_pct", "median_abs_pct", "max_abs_pct")),
-         f"{found['bias_pct']:+.2f}"]
+         f"{found['bias_pct']:+.2f}", "" if found["spearman"] is None else f"{found['spearman']:.3f}"]
         for group, quantities in result["summary"].items()
         for name, found in quantities.items()
     ]  # fmt: skip
-    print_table(["set", "quantity", "n", "mean |e| %", "median %", "max %", "bias %"], rows)
+    print_table(["set", "quantity", "n", "mean |e| %", "median %", "max %", "bias %", "Spearman"], rows)
     unpredicted = sorted({n for row in result["cases"] for n in row["measured"] if n not in PREDICTIONS})
     if unpredicted:
         click.echo(f"measured, and not predicted yet: {', '.join(unpredicted)}")

@@ -54,7 +54,7 @@ def axes() -> Mapping[str, Axis]:
     }
 
 
-_PASSES = {"all_reduce": 2, "all_gather": 1, "reduce_scatter": 1, "all_to_all": 1, "send_receive": 1}
+_PASSES = {"all_reduce": 2, "all_gather": 1, "reduce_scatter": 1, "all_to_all": 1, "dispatch": 1, "send_receive": 1}
 """Times that a buffer travels round the ring (of an all-to-all: that it is sent)."""
 
 
@@ -82,6 +82,8 @@ def message_time(message: Message, ledger: Ledger) -> Expr:
     its pipeline of chunks is full, which takes ``fill``, a message moves at half its rate.
     """
     axis, collective, volume = axes()[message.axis], message.collective, sent_bytes(message)
+    if message.copies is not None:
+        return _Way(axis, "dispatch", ledger).dispatched(message.bytes, volume, message.copies)
     way = _Way(axis, collective, ledger)
     sending = volume / way.rate()
     spent = sending + way.delay()
@@ -111,6 +113,24 @@ class _Way:
             outside = minimum(inside, outside * self._cards() / self._crowd())
         return self._define("rate", self._either(inside, outside), f"rate of {self.collective} over", "B/s")
 
+    def dispatched(self, size: Expr, volume: Expr, copies: Expr) -> Expr:
+        """Two hops: a token crosses once to each island that wants it and spreads there by the link.
+
+        Of the ``ranks`` that a token could go to, ``copies`` are drawn evenly, so that n(1 − (1 − 1/n)^copies) get it;
+        likewise of the islands. Both hops run at once, and the longer counts.
+        """
+
+        def reached(places: Expr) -> Expr:
+            return 1 - (1 - 1 / places) ** copies
+
+        ranks, islands, name = self.axis.ranks, self._islands(), self.axis.name
+        share = (islands - 1) * reached(islands) / (ranks * reached(ranks))
+        meaning = f"share that crosses for {copies} copies, dispatch over {name}"
+        crossing = size * self.ledger.define(f"crossing.{name}.{copies}", share, meaning, "", "time")
+        card = symbol("network.bandwidth") * self._figure("network", "efficiency") / self._crowd()
+        card = self._define("card", card, "rate of one card, dispatch over", "B/s")
+        return maximum(volume / self._inside(), crossing / card) + self.delay()
+
     def delay(self) -> Expr:
         """Every step of a ring waits for its slowest hop; what was measured of a tree is all of its steps."""
         ranks, steps = self.axis.ranks, self.axis.ranks - 1
@@ -119,7 +139,7 @@ class _Way:
         match self.collective:
             case "all_reduce":
                 across = outside
-            case "all_to_all":
+            case "all_to_all" | "dispatch":
                 across = within + (outside - inside) * (ranks - self._together())
             case _:
                 across = outside * steps
@@ -178,7 +198,7 @@ class _Way:
             efficiency = maximum(efficiency, symbol("link.sharp") * 2 * (ranks - 1) / ranks)
         sharing = 1 + table(Symbol(f"link.{self.collective}.shared"), ranks) * self._beside()
         rate = symbol("link.bandwidth") * efficiency / sharing
-        return self._define("island", rate, f"of it within an island, {self.collective} over", "B/s")
+        return self._define("island", rate, f"rate of {self.collective} within an island, over", "B/s")
 
     def _cards(self) -> Expr:
         """Network cards that carry what one rank sends.

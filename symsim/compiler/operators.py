@@ -200,9 +200,10 @@ class OperatorCall:
                 phase.traffic[rate] = phase.traffic.get(rate, sympy.Integer(0)) + self._amount(amount)
             case tree.Workspace(amount=amount):
                 phase.workspace = phase.workspace + self._amount(amount)
-            case tree.Message(collective=collective, amount=amount, axis=axis, place=place):
+            case tree.Message(collective=collective, amount=amount, axis=axis, copies=copies, place=place):
                 self._axis(axis, place)
-                phase.messages.append(Message(collective, self._amount(amount), axis))
+                wanted = self._amount(copies) if copies is not None else None
+                phase.messages.append(Message(collective, self._amount(amount), axis, wanted))
             case tree.If(condition=condition, then=then, other=other):
                 chosen = truth(evaluate(condition, self._scope), condition.place, self._scope)
                 for inner in then if chosen else other:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from symsim.emit.program import REDUCING, Instruction, Program
+from symsim.emit.program import REDUCING, Instruction, Program, operands
 
 TableLookup = Callable[..., Any]
 """``lookup(name, *dimensions)`` → the machine's number."""
@@ -53,7 +53,8 @@ def compile_scalar(program: Program, wanted: Sequence[int]) -> Compiled:
         lines += [f"        {line}" for line in _lines(program, levels.stage, _SCALAR)]
         lines += [f"        c{k}.append({_r(k)})" for k in collected] or ["        pass"]
     lines += [f"    {line}" for line in _lines(program, levels.after, _SCALAR)]
-    lines.append(f"    return ({''.join(_returned(k, collected) + ', ' for k in wanted)})")
+    staged = {*levels.stage, program.stage_register}
+    lines.append(f"    return ({''.join((f'c{k}' if k in staged else _r(k)) + ', ' for k in wanted)})")
     names = _names(program)
     scope: dict[str, Any] = {
         "log": math.log,
@@ -90,7 +91,8 @@ def compile_array(program: Program, wanted: Sequence[int]) -> Compiled:
         lines.append(f"    held = {stage} < {_stage_count(program)}")
         lines += [f"    {line}" for line in _lines(program, levels.stage, _ARRAY)]
     lines += [f"    {line}" for line in _lines(program, levels.after, _ARRAY)]
-    returned = (f"masked(held, {_r(k)})" if k in collected else f"last({_r(k)})" for k in wanted)
+    staged = {*levels.stage, program.stage_register}
+    returned = (f"masked(held, {_r(k)})" if k in staged else f"last({_r(k)})" for k in wanted)
     lines.append(f"    return ({''.join(r + ', ' for r in returned)})")
     scope: dict[str, Any] = {
         "log": np.log,
@@ -143,31 +145,18 @@ def _plan(program: Program, wanted: Sequence[int]) -> tuple[_Levels, tuple[int, 
     depends[program.stage_register] = True
     reduced = [False] * first
     for instruction in program.instructions:
-        operands = _operands(instruction)
-        depends.append(instruction[0] not in REDUCING and any(depends[k] for k in operands))
-        reduced.append(instruction[0] in REDUCING or any(reduced[k] for k in operands))
-    needed: set[int] = set()
-    pending = list(wanted)
-    while pending:
-        register = pending.pop()
-        if register >= first and register not in needed:
-            needed.add(register)
-            pending += _operands(program.instructions[register - first])
-    order = sorted(needed)
+        read = operands(instruction)
+        depends.append(instruction[0] not in REDUCING and any(depends[k] for k in read))
+        reduced.append(instruction[0] in REDUCING or any(reduced[k] for k in read))
+    order = [k for k in program.leading_to(*wanted) if k >= first]
     collected = {k for k in wanted if depends[k]}
     for register in order:
         instruction = program.instructions[register - first]
         if instruction[0] in REDUCING:
-            collected |= set(_operands(instruction))
+            collected |= set(operands(instruction))
     before = tuple(k for k in order if not depends[k] and not reduced[k])
     after = tuple(k for k in order if not depends[k] and reduced[k])
     return _Levels(before, tuple(k for k in order if depends[k]), after), tuple(sorted(collected))
-
-
-def _operands(instruction: Instruction) -> tuple[int, ...]:
-    if instruction[0] == "const":
-        return ()
-    return instruction[2:] if instruction[0] == "table" else instruction[1:]
 
 
 def _needed_inputs(program: Program, levels: _Levels, read: tuple[int, ...]) -> tuple[int, ...]:
@@ -175,7 +164,7 @@ def _needed_inputs(program: Program, levels: _Levels, read: tuple[int, ...]) -> 
     used = {k for k in read if k < program.stage_register} | {
         operand
         for register in (*levels.before, *levels.stage, *levels.after)
-        for operand in _operands(program.instructions[register - first])
+        for operand in operands(program.instructions[register - first])
         if operand < program.stage_register
     }
     if levels.stage or _reduces(program, levels):
@@ -198,10 +187,6 @@ def _names(program: Program) -> list[str]:
 
 def _r(register: int) -> str:
     return f"r{register}"
-
-
-def _returned(register: int, collected: tuple[int, ...]) -> str:
-    return f"c{register}" if register in collected else _r(register)
 
 
 def _lines(program: Program, registers: tuple[int, ...], dialect: Mapping[str, str]) -> list[str]:

@@ -85,6 +85,29 @@ class Program:
         """The register that the instruction at a position fills."""
         return len(self.inputs) + 1 + position
 
+    def operands(self, register: int) -> tuple[int, ...]:
+        """The registers that a register is computed from; none for an input."""
+        first = self.register_of(0)
+        return operands(self.instructions[register - first]) if register >= first else ()
+
+    def leading_to(self, *wanted: int) -> list[int]:
+        """The wanted registers and all that they are computed from, in order."""
+        needed: set[int] = set()
+        pending = list(wanted)
+        while pending:
+            register = pending.pop()
+            if register not in needed:
+                needed.add(register)
+                pending += self.operands(register)
+        return sorted(needed)
+
+
+def operands(instruction: Instruction) -> tuple[int, ...]:
+    """The registers that an instruction reads."""
+    if instruction[0] == "const":
+        return ()
+    return instruction[2:] if instruction[0] == "table" else instruction[1:]
+
 
 def assemble(cost: CostModel) -> Program:
     """Lower the formulas of a cost model; definitions are shared, not copied."""

@@ -276,7 +276,8 @@ class Builder:
         return tree.Workspace(self.build(children[0]), self._place(raw))
 
     def _message(self, raw: Any, children: list[Any]) -> tree.Message:
-        return tree.Message(str(children[0]), self.build(children[1]), str(children[2]), self._place(raw))
+        copies = self.build(children[3]) if len(children) > 3 else None
+        return tree.Message(str(children[0]), self.build(children[1]), str(children[2]), copies, self._place(raw))
 
     def _optimizer(self, raw: Any, children: list[Any]) -> tree.OptimizerItem:
         title = next((_unquote(c) for c in children if isinstance(c, Token) and c.type == "STRING"), None)
@@ -294,8 +295,7 @@ class Builder:
         return tree.ProfileItem(str(children[0]), title, self._all(children), self._place(children[0]))
 
     def _fact(self, raw: Any, children: list[Any]) -> tree.Fact:
-        source = _unquote(children[2]) if len(children) > 2 else None
-        return tree.Fact(str(children[0]), self.build(children[1]), source, self._place(children[0]))
+        return tree.Fact(str(children[0]), self.build(children[1]), *self._origin(children))
 
     def _efficiency(self, raw: Any, children: list[Any]) -> tree.EfficiencyItem:
         name, *sizes = (c for c in children if isinstance(c, Token))
@@ -325,8 +325,16 @@ class Builder:
         return tree.Objective(str(children[0]), self.build(children[1]), self._place(raw))
 
     def _figure(self, raw: Any, children: list[Any]) -> tree.FigureEntry:
-        source = _unquote(children[2]) if len(children) > 2 else None
-        return tree.FigureEntry(str(children[0]), self.build(children[1]), source, self._place(children[0]))
+        return tree.FigureEntry(str(children[0]), self.build(children[1]), *self._origin(children))
+
+    def _calibrated(self, raw: Any, children: list[Any]) -> tree.Calibrated:
+        return tree.Calibrated(_unquote(children[0]), self.build(children[1]), self._place(raw))
+
+    def _origin(self, children: list[Any]) -> tuple[str | None, Place, tree.Calibrated | None]:
+        """Behind the value of a figure or a fact: its source, its place, and what it was before a fit."""
+        text = next((_unquote(c) for c in children[2:] if isinstance(c, Token)), None)
+        fitted = next((self.build(c) for c in children[2:] if isinstance(c, Tree)), None)
+        return text, self._place(children[0]), fitted
 
     # ``group`` in a system file is a named group; in an expression it is a parenthesis.
     def _named_group(self, raw: Any, children: list[Any]) -> tree.Group:

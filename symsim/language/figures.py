@@ -29,7 +29,7 @@ NEEDED = {
 """What every machine must state, with an example of how it is written."""
 
 _PRECISIONS = ("bf16", "fp16", "fp32", "fp8", "mxfp8", "nvfp4")
-_COLLECTIVES = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send_receive")
+_COLLECTIVES = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "dispatch", "send_receive")
 _OF_COLLECTIVE = {
     "link": ("efficiency", "latency", "fixed", "fill", "shared"),
     "network": ("efficiency", "latency", "fixed", "fill", "contention"),
@@ -61,11 +61,11 @@ _MAY_BE_ZERO = (
     *("latency", "fixed", "fill", "shared", "contention", "sharp", "context", "communicator", "fragmentation"),
     *("overlap_slowdown", "straggler", "launch", "turn", "step"),
 )
-_SHARES = ("shared", "sharp", "overlap_slowdown")
+_SHARES = ("misaligned", "shared", "sharp", "overlap_slowdown")
 """Figures that are a part of a whole."""
 MAX_FIGURE = 10**30
 
-COEFFICIENTS = {"level": None, "ramp_*": 0.0, "wave": 0.0, "tile_*": 1.0, "sms": 1.0}
+COEFFICIENTS = {"level": None, "ramp_*": 0.0, "wave": 0.0, "tile_*": 1.0, "sms": 1.0, "misaligned": 1.0}
 """Names that the form of an efficiency may use (``ramp_k``, ``tile_m``), with values that leave the level as it is."""
 
 
@@ -96,6 +96,11 @@ def optional(name: str) -> bool:
     """Whether a machine that does not state a figure may still be given it: no effect is taken otherwise."""
     of_others = name.startswith("framework.") or name.endswith((".sustained", ".overlap_slowdown", ".straggler"))
     return of_others or of_messages(name)
+
+
+def unit_of(name: str) -> str:
+    """The base unit of a figure; empty where it has none."""
+    return _UNIT_OF.get(name.rpartition(".")[2], "")
 
 
 def canonical(name: str) -> str:
@@ -147,7 +152,7 @@ def figure_value(name: str, node: tree.Expression) -> tuple[float, str]:
         InputError: another unit, or a value that no machine has.
     """
     last = name.rsplit(".", 1)[-1]
-    wanted = _UNIT_OF.get(last, "")
+    wanted = unit_of(name)
     value = number(evaluate(node, Plain({})), node.place, Plain({}))
     unit = _unit(node)
     example = f"for example {_EXAMPLE_OF[wanted]}"
@@ -160,7 +165,7 @@ def figure_value(name: str, node: tree.Expression) -> tuple[float, str]:
         raise error("E425", message, node.place, example)
     if last == "wave" and value > 1:
         raise error("E425", f"'{name}' is at most 1: all of the last wave", node.place, "for example 0.5")
-    whole = last in _WHOLE or (is_coefficient(last) and neutral(last) == 1)
+    whole = last in _WHOLE or last == "sms" or last.startswith("tile_")
     if whole and not isinstance(value, int):
         raise error("E425", f"'{name}' must be a whole number", node.place, "for example 8")
     if value > MAX_FIGURE:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from symsim import resources, units
-from symsim.diagnostics import InputError, Place, error, nearest
+from symsim.diagnostics import InputError, Place, Source, error, nearest
 from symsim.language import tree
 from symsim.language.expressions import collect
 from symsim.language.figures import (
@@ -35,6 +35,12 @@ def load_system(
 
     ``places`` says where the names of ``overrides`` stand.
     """
+    source, folder = system_source(given)
+    return elaborate_system(parse_system(source), folder, overrides or {}, places or {})
+
+
+def system_source(given: str) -> tuple[Source, Path]:
+    """The text of a shipped machine or of a ``.sym`` file, and the folder that its tables start from."""
     if given.endswith(".sym") or "/" in given:
         path, shown = Path(given), given
     else:
@@ -43,7 +49,7 @@ def load_system(
             hint = file_hint(given) or nearest(given, known) or "'symsim list systems' shows what is shipped"
             raise error("E420", f"no system is called '{given}'", hint=hint)
         path, shown = known[given], f"systems/{given}.sym"
-    return elaborate_system(parse_system(read_source(path, shown)), path.parent, overrides or {}, places or {})
+    return read_source(path, shown), path.parent
 
 
 def elaborate_system(
@@ -110,7 +116,11 @@ class _Walk:
         if isinstance(entry.value, tree.Apply) and entry.value.function == "table":
             self._table(name, entry.value)
         else:
-            self.figures[name] = Figure(*figure_value(name, entry.value), source or "not stated")
+            value, unit = figure_value(name, entry.value)
+            fitted = entry.calibrated
+            before = None if fitted is None else figure_value(name, fitted.before)[0]
+            note = "" if fitted is None else fitted.fitted_to
+            self.figures[name] = Figure(value, unit, source or "not stated", before, note)
 
     def check_forms(self) -> None:
         """A class of kernels states one figure for every size, or a level and what shapes it."""

@@ -123,12 +123,35 @@ def measured(system: System, name: str) -> tuple[Mapping[tuple[int, ...], float]
     return {}, LINK_FALLBACKS[name.rpartition(".")[2]]
 
 
+def figure_behind_table(system: System, name: str) -> str | None:
+    """The figure that answers for a table's name; ``None`` where a table does, or nothing is stated."""
+    if name.partition(".")[0] not in TIERS:
+        return None
+    candidates = (n for n in (name, *_siblings(name)) if n in system.tables or n in system.figures)
+    first = next(candidates, None)
+    return None if first in system.tables else first
+
+
+def figure_behind(system: System, name: str) -> str | None:
+    """The figure that answers for a name of formulas; ``None`` where a table or a fallback does."""
+    last = name.rpartition(".")[2]
+    if is_coefficient(last) and last != "level":
+        return coefficient(system, name)
+    if last == "level":
+        return level_figure(system, name)
+    shared = {"sustained": "matmul.sustained", "efficiency": "hbm.efficiency"}.get(last)
+    candidates = (name,) if name in FALLBACKS or shared is None else (name, shared)
+    return next((n for n in candidates if n in system.figures), None)
+
+
 def _siblings(name: str) -> tuple[str, ...]:
     """Where a figure of a collective is taken from if it has none: its tier's, else another ring's there."""
     first, _, rest = name.partition(".")
     collective, _, last = rest.partition(".")
     if not last:
         return ()
+    if collective == "dispatch":
+        return (f"{first}.all_to_all.{last}", f"{first}.{last}")
     others = RINGS if collective in RINGS and last in ("efficiency", "latency", "fixed") else ()
     return (f"{first}.{last}", *(f"{first}.{ring}.{last}" for ring in others if ring != collective))
 
@@ -150,13 +173,24 @@ def coefficient(system: System, name: str) -> str | None:
     return next((n for n in (name, f"{first}.{last}", last) if n in system.figures), None)
 
 
-def _level(system: System, name: str) -> float:
-    """The level of ``matmul.forward.level``: stated, else the one figure of the class, else its table's mean, else
-    that of the matrix products."""
+def level_figure(system: System, name: str) -> str | None:
+    """The figure behind a level's name: stated, else the one figure of the class, else that of the matrix products."""
     first, phase = name.split(".")[:2]
     for candidate in (name, f"{first}.level", f"{first}.{phase}.efficiency", f"{first}.efficiency"):
         if candidate in system.figures:
-            return system.figures[candidate].value
+            return candidate
+    if f"{first}.{phase}.efficiency" in system.tables or f"{first}.efficiency" in system.tables or first == "matmul":
+        return None
+    return level_figure(system, f"matmul.{phase}.level")
+
+
+def _level(system: System, name: str) -> float:
+    """The level of ``matmul.forward.level``: a figure's, else the mean of the class's table, else that of the matrix
+    products."""
+    first, phase = name.split(".")[:2]
+    stated = level_figure(system, name)
+    if stated is not None:
+        return system.figures[stated].value
     table = system.tables.get(f"{first}.{phase}.efficiency") or system.tables.get(f"{first}.efficiency")
     if table is not None:
         return table.mean

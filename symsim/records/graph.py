@@ -67,11 +67,16 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A collective over an axis; ``bytes`` is the full (gathered) buffer of one rank's group."""
+    """A collective over an axis; ``bytes`` is the full (gathered) buffer of one rank's group.
+
+    ``copies``: of an all-to-all that sends a token once to each rank, and over the network once to each island,
+    in how many places the token is wanted.
+    """
 
     collective: str
     bytes: Expr
     axis: str
+    copies: Expr | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +13,9 @@ class Figure:
     value: float
     unit: str
     source: str
+    before: float | None = None
+    """What the source says, where the value was fitted to measured steps."""
+    fitted_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +44,13 @@ class System:
     link_kind: str
     figures: Mapping[str, Figure]
     tables: Mapping[str, Table] = field(default_factory=dict)
+
+    @property
+    def fitted(self) -> tuple[str, ...]:
+        """Names of the figures that were fitted to measured steps."""
+        return tuple(n for n, f in self.figures.items() if f.before is not None)
+
+    def as_stated(self) -> System:
+        """The machine with every fitted figure as its source has it."""
+        stated = {n: f if f.before is None else replace(f, value=f.before) for n, f in self.figures.items()}
+        return replace(self, figures=stated)

@@ -139,7 +139,7 @@ def test_the_host_limits_a_pass_that_it_cannot_launch_in_time() -> None:
 
 
 def test_a_tenth_more_is_the_machine_with_that_figure() -> None:
-    asked, found, machine, time = explained("llama3_70b", PLAN)
+    _, found, _, time = explained("llama3_70b", PLAN)
     figures = [f["figure"] for f in time["faster"]]
     assert set(figures) == {"matmul.bf16", "hbm.bandwidth", "link.bandwidth", "network.bandwidth"}
     assert [f["change"] for f in time["faster"]] == sorted(f["change"] for f in time["faster"])

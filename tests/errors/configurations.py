@@ -37,6 +37,14 @@ def cases(name: str, code: str, content: Content, message: str, hint: str, shown
     return Case(name, code, ("validate", "cases.json"), message, hint, None, {"cases.json": content}, shown)
 
 
+def fit(name: str, code: str, message: str, hint: str, *arguments: str, shown: bool = True, **changed: object) -> Case:
+    """``calibrate`` on one case, with something changed in it."""
+    content = json.dumps([{**CASE, "measured": {"iteration_s": 1.0}, **changed}])
+    chosen = arguments if "--fit" in arguments else ("--fit", "hbm.efficiency", *arguments)
+    return Case(name, code, ("calibrate", "cases.json", "-y", "h100_sxm", *chosen), message, hint, None,
+                {"cases.json": content}, shown)  # fmt: skip
+
+
 CASES = [
     Case("no configuration", "E500", ("import", "hf", "config.json"), "cannot read config.json", ""),
     Case("model for a configuration", "E500", ("import", "hf", "m.sym"), "'m.sym' is not a config.json",
@@ -87,6 +95,28 @@ CASES = [
           "no positive number as iteration_s", ""),
     cases("text for a time", "E602", json.dumps([{**CASE, "measured": {"iteration_s": "1"}}]), "no positive number",
           ""),
+    fit("cases of another machine", "E603", "no case is of h100_sxm", "cases name a machine", system="b200"),
+    fit("cases of another framework", "E603", "no case is of h100_sxm under nanotron", "", "--framework", "nanotron"),
+    fit("cases of another set", "E603", "no case of h100_sxm is of the set 'mne'", "did you mean 'mine'?", "--only",
+        "mne", set="mine"),
+    fit("cases without a time", "E603", "no timed case of h100_sxm can be computed", "measures iteration_s",
+        measured={"peak_allocated_bytes": 1e9}),
+    fit("case that cannot be computed", "E603", "no timed case of h100_sxm can be computed", "a: ",
+        strategy={"world": 8, "tp": 3, "gbs": 8, "seq": 1024}),
+    fit("fitting nothing there is", "E604", "states no figure 'hbm.eficiency'", "did you mean 'hbm.efficiency'?",
+        "--fit", "hbm.eficiency"),
+    fit("fitting a pattern of nothing", "E604", "'hbm.*s' means no figure of h100_sxm", "it has", "--fit", "hbm.*s"),
+    fit("fitting a zero", "E604", "'network.all_reduce.latency' is 0", "logarithm", "--fit",
+        "network.all_reduce.latency"),
+    fit("fitting by an impossible width", "E604", "'wide' is no width", "hbm.efficiency:50%", "--fit",
+        "hbm.efficiency:wide"),
+    fit("fitting a fact of no framework", "E604", "no framework is called 'megatrn'", "did you mean 'megatron'?",
+        "--fit", "framework.megatrn.late_sequences"),
+    fit("fitting a fact that there is not", "E604", "profile nanotron states no 'time.speed'", "add it to the profile",
+        "--fit", "framework.nanotron.speed"),
+    Case("fitting a table", "E604", ("calibrate", "cases.json", "-y", "b200", "--fit", "matmul.efficiency"),
+         "'matmul.efficiency' is a table of b200", "not fitted", None,
+         {"cases.json": json.dumps([{**CASE, "system": "b200", "measured": {"iteration_s": 1.0}}])}),
     cases("time on no system", "E602", json.dumps([{**CASE, "system": None, "measured": {"iteration_s": 1}}]),
           "on no system", ""),
 ]  # fmt: skip

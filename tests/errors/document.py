@@ -172,6 +172,8 @@ CODES = {
     "E600": ("cases cannot be read", "Give the path of a JSON file of measured cases."),
     "E601": ("cases that are no JSON", "Mend the JSON."),
     "E602": ("incomplete case", "A case has `id`, `set`, `model`, `strategy` and `measured`."),
+    "E603": ("no case to fit to", "Name a machine, sets and a framework of which the file has timed cases."),
+    "E604": ("constant that cannot be fitted", "Name figures of the machine that are numbers above 0."),
 }
 """Code → what it is, and what to do."""
 

@@ -125,6 +125,35 @@ def test_two_islands_exchange_a_buffer_once() -> None:
         assert share[0] <= tree / sum(ring) <= share[1] + EPSILON
 
 
+@given(ranks, strides, sizes, st.integers(1, 16))
+def test_a_token_that_crosses_once_is_never_later(n: int, stride: int, size: float, copies: int) -> None:
+    """Two hops beside the same bytes sent straight to every rank."""
+    like = {"link.dispatch.efficiency": "link.all_to_all", "network.dispatch.efficiency": "network.all_to_all"}
+    figures = SYSTEMS["h100_sxm"].figures
+    system = changed(
+        SYSTEMS["h100_sxm"],
+        lambda at, value: figures[f"{like[at]}.efficiency"].value if at in like else value,
+    )
+    once = collective_time(system, "all_to_all", n, size, stride, copies)
+    assert once <= collective_time(system, "all_to_all", n, size, stride) * (1 + EPSILON)
+
+
+def test_tokens_for_one_place_cross_like_any_others() -> None:
+    """With a single copy nothing is saved: of two islands half of the tokens cross, whoever wants them."""
+    system = SYSTEMS["h100_sxm"]
+    card = system.figures["network.bandwidth"].value * system.figures["network.dispatch.efficiency"].value
+    assert collective_time(system, "all_to_all", 16, 1e9, copies=1) == pytest.approx(0.5e9 / card)
+
+
+def test_tokens_for_everyone_cross_once() -> None:
+    """Very many copies: every rank gets every token, and each crosses to the other island once, not eight times."""
+    system = SYSTEMS["h100_sxm"]
+    card = system.figures["network.bandwidth"].value * system.figures["network.dispatch.efficiency"].value
+    link = system.figures["link.bandwidth"].value * system.figures["link.dispatch.efficiency"].value
+    expected = max(1e9 / 16 / card, 1e9 * 15 / 16 / link)
+    assert collective_time(system, "all_to_all", 16, 1e9, copies=500) == pytest.approx(expected)
+
+
 def test_groups_side_by_side_share_the_wires_of_a_pcie_box_only() -> None:
     pcie, switched = SYSTEMS["a100_pcie"], SYSTEMS["a100_sxm"]
     assert collective_time(pcie, "all_gather", 2, 1e9, 4) > 3 * collective_time(pcie, "all_gather", 2, 1e9, 1)

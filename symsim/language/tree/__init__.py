@@ -9,6 +9,7 @@ from symsim.diagnostics import Place
 from symsim.language.tree.expressions import (
     Apply,
     Binary,
+    Calibrated,
     Choose,
     Expression,
     Name,
@@ -81,6 +82,7 @@ __all__ = [
     "BlockItem",
     "Body",
     "Buffer",
+    "Calibrated",
     "Call",
     "Choose",
     "Compute",

@@ -78,3 +78,12 @@ class Range:
 
 
 Expression = Number | Text | Name | Unary | Binary | Choose | Apply | SetOf | Range
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """That a number was fitted: to what, and what it was before."""
+
+    fitted_to: str
+    before: Expression
+    place: Place

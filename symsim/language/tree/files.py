@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from symsim.diagnostics import Place
-from symsim.language.tree.expressions import Expression
+from symsim.language.tree.expressions import Calibrated, Expression
 from symsim.language.tree.statements import Require
 
 
@@ -44,6 +44,7 @@ class FigureEntry:
     value: Expression
     source: str | None
     place: Place
+    calibrated: Calibrated | None = None
 
 
 @dataclass(frozen=True, slots=True)

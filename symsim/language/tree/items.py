@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from symsim.diagnostics import Place
-from symsim.language.tree.expressions import Expression
+from symsim.language.tree.expressions import Calibrated, Expression
 from symsim.language.tree.operators import Node, Output, TensorShape
 from symsim.language.tree.statements import Body, Call, Let, Parameter
 
@@ -67,6 +67,7 @@ class Fact:
     value: Expression
     source: str | None
     place: Place
+    calibrated: Calibrated | None = None
 
 
 @dataclass(frozen=True, slots=True)

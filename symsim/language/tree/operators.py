@@ -116,9 +116,12 @@ class Workspace:
 
 @dataclass(frozen=True, slots=True)
 class Message:
+    """``copies``: places that want one token, of which those on one island are served by one message."""
+
     collective: str
     amount: Expression
     axis: str
+    copies: Expression | None
     place: Place
 
 

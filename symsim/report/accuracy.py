@@ -1,0 +1,144 @@
+"""``docs/accuracy.md``, its picture, and the table that error bars are made from."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from symsim.analysis.accuracy import Accuracy, Judged, covered, known, summary_of
+from symsim.analysis.agreement import summary
+from symsim.analysis.error_bar import COLUMNS, SIZES, WORDS
+from symsim.report.scatter import scatter
+
+WORST = 3
+"""Cases of a set that are named as the worst."""
+
+QUANTITIES = {"iteration_s": "step time", "tflops_per_gpu_full_attention": "TFLOP/s"}
+
+INTRODUCTION = """\
+# Accuracy of predicted steps
+
+Written by `python docs/generate.py accuracy` from `accuracy/cases.json`: {n} steps that others measured and published.
+The error is predicted/measured − 1.
+
+- **as stated**: every figure of the machine as data sheets and microbenchmarks have it; nothing is fitted.
+- **shipped**: with the fitted figures that the system files ship (`calibrated … from …`: [calibrate.md](calibrate.md)).
+- **held out**: each group of cases (one model and layout, whatever its batch) predicted by a fit to the others. This is
+  the error to expect of a plan that nobody measured. Where no constant was fitted to a set, it is the shipped error.
+- **fitted**: constants of the set's machine that were fitted to it; one factor for several counts once.
+- **Spearman**: rank correlation of predicted and measured among cases that share a model and a machine, held out.
+"""
+
+BARS = """\
+## Error bars
+
+`symsim eval` states the step time with the error found at the nearest measured cases ([eval.md](eval.md)). Made
+for each of these cases from the other groups alone, the bar holds {one:.0%} of the errors, and twice the bar {two:.0%};
+of a normal distribution that is 68 % and 95 %.
+"""
+
+
+def page(found: Accuracy, peers: Sequence[dict[str, str]]) -> str:
+    one, two = covered(known(found))
+    parts = [
+        INTRODUCTION.format(n=len(found.judged)),
+        _table(found),
+        "![predicted against measured](accuracy.svg)\n\nHeld out; the grey band is ± 10 %.\n",
+        "## Other tools on the same steps\n",
+        _peers(found, peers),
+        BARS.format(one=one, two=two),
+        "## Where it is worst\n\nHeld out.\n",
+        _worst(found),
+    ]
+    if found.failed:
+        parts += ["## Not computed\n", "\n".join(f"- {name}: {reason}" for name, reason in found.failed) + "\n"]
+    return "\n".join(parts)
+
+
+def _table(found: Accuracy) -> str:
+    lines = [
+        "| set | machine | quantity | n | fitted | as stated: mean, worst, bias % | shipped: mean, worst, bias % "
+        "| held out: mean, worst, bias % | Spearman |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in found.rows:
+        judged = found.of(row)
+        first = judged[0].case
+        machine = first.asked.system.name if first.asked.system is not None else ""
+        held_out = summary_of(judged, "held_out")
+        order = "" if held_out["spearman"] is None else f"{held_out['spearman']:.3f}"
+        cells = [_errors(summary_of(judged, stage)) for stage in ("stated", "shipped", "held_out")]
+        fitted = str(found.fitted[first.set])
+        lines.append(
+            f"| {' | '.join([row, machine, QUANTITIES[first.quantity], str(len(judged)), fitted, *cells, order])} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _errors(errors: dict[str, float | None]) -> str:
+    return f"{errors['mean_abs_pct']:.2f}, {errors['max_abs_pct']:.2f}, {errors['bias_pct']:+.2f}"
+
+
+def _peers(found: Accuracy, peers: Sequence[dict[str, str]]) -> str:
+    lines = [
+        "| set | tool | n | its mean, worst % | symsim held out: mean, worst % | whose figures |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in found.rows:
+        judged = found.of(row)
+        tools = dict.fromkeys(tool for j in judged for tool in j.peers)
+        for tool in tools:
+            both = [j for j in judged if tool in j.peers]
+            theirs = summary([j.peers[tool] for j in both])
+            lines.append(
+                _peer(row, tool, both, f"{theirs['mean_abs_pct']:.2f}, {theirs['max_abs_pct']:.2f}", "the cases'")
+            )
+        for peer in peers:
+            if peer["set"] == row:
+                shown = ", ".join(filter(None, (peer["mean_abs_pct"], peer["max_abs_pct"])))
+                lines.append(_peer(row, peer["tool"], judged, shown, peer["source"]))
+    return "\n".join(lines) + "\n"
+
+
+def _peer(row: str, tool: str, judged: Sequence[Judged], theirs: str, source: str) -> str:
+    ours = summary_of(judged, "held_out")
+    figures = f"{ours['mean_abs_pct']:.2f}, {ours['max_abs_pct']:.2f}"
+    return f"| {row} | {tool} | {len(judged)} | {theirs} | {figures} | {source} |"
+
+
+def _worst(found: Accuracy) -> str:
+    lines = ["| set | cases |", "|---|---|"]
+    for row in found.rows:
+        worst = sorted(found.of(row), key=lambda j: -abs(j.errors["held_out"]))[:WORST]
+        named = (f"{j.case.id} {j.errors['held_out']:+.1f} %" for j in worst)
+        lines.append(f"| {row} | {', '.join(named)} |")
+    return "\n".join(lines) + "\n"
+
+
+def picture(found: Accuracy) -> str:
+    return scatter({row: [_steps(j) for j in found.of(row)] for row in found.rows})
+
+
+def _steps(judged: Judged) -> tuple[float, float]:
+    """Measured and predicted seconds of a step; a rate is as much too high as the time is too short."""
+    case, ratio = judged.case, 1 + judged.errors["held_out"] / 100
+    if case.quantity == "iteration_s":
+        return case.measured, case.measured * ratio
+    measured = case.step_s * case.predicted / case.measured
+    return measured, measured / ratio
+
+
+def error_table(found: Accuracy) -> str:
+    """``accuracy/errors.csv``."""
+    out = io.StringIO()
+    out.write("# Held-out errors of predicted steps, and what decides how near a plan is: see docs/accuracy.md.\n")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    groups = {name: str(k) for k, name in enumerate(dict.fromkeys(j.case.group for j in found.judged))}
+    for judged, one in zip(found.judged, known(found), strict=True):
+        sizes = [round(2**size) for size in one.traits.sizes]
+        assert len(one.traits.words) == len(WORDS) and len(sizes) == len(SIZES)
+        row = [one.id, judged.case.set, groups[one.group], f"{one.error_pct:.2f}", *one.traits.words, *sizes]
+        writer.writerow(row)
+    return out.getvalue()
