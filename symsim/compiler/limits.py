@@ -87,9 +87,10 @@ def _data_parallel(structure: Structure, ledger: Ledger) -> None:
         ("reduce", "gradient reduction", "overlap_grad_reduce", "reduce_early", "B"),
         ("gather", "parameter gathering", "overlap_param_gather", "gather", "F"),
     ):
-        whole, exposed = ledger.value(name), ledger.value(f"stage.dp.{name}")
+        whole = ledger.value(name)
         if whole == 0:
             continue
+        exposed = ledger.value(f"stage.dp.{name}") if structure[overlaps] else whole
         _define(f"time@data_parallel@{name}", stage_pick(exposed, end), f"{title} that nothing hides", ledger)
         _define(f"messages@{name}", stage_pick(whole, end), title, ledger)
         if structure[overlaps]:

@@ -98,11 +98,11 @@ def tail(structure: Structure, profile: Profile, optimizer_traffic: Fraction, ti
     if structure["overlap_grad_reduce"]:
         last = ledger.define("last_bucket", _last_bucket(ledger), "share of gradients that is ready last", "", "time")
         ready = ledger.define("reduce_early", reduced * (1 - last), "of it, beside a backward pass", "s", "time")
-        reduced = overlapped(ready, ledger.value("B"), "network") + reduced * last
+        left = overlapped(ready, ledger.value("B"), "network") + reduced * last
+        reduced = ledger.define("stage.dp.reduce", left, "gradient reduction that nothing hides", "s", "time")
     if structure["overlap_param_gather"]:
-        gathered = overlapped(gathered, ledger.value("F"), "network")
-    reduced = ledger.define("stage.dp.reduce", reduced, "gradient reduction that nothing hides", "s", "time")
-    gathered = ledger.define("stage.dp.gather", gathered, "parameter gathering that nothing hides", "s", "time")
+        left = overlapped(gathered, ledger.value("F"), "network")
+        gathered = ledger.define("stage.dp.gather", left, "parameter gathering that nothing hides", "s", "time")
     copies: Expr = Integer(0)
     if tied != 0:
         grad = sympy.sympify(element_bytes(str(structure["grad_dtype"]), "bf16"))
