@@ -75,11 +75,15 @@ def _step(time: dict[str, Any]) -> None:
         say("next" if k == 0 else "", _next(limit))
     for k, message in enumerate(time["hidden"]):
         say("hidden" if k == 0 else "", _hidden(message))
-    for pass_ in time["host"]:
-        ahead = "ahead by" if pass_["margin_s"] >= 0 else "late by"
-        host, margin = seconds_text(pass_["host_s"]), seconds_text(abs(pass_["margin_s"]))
-        say("host", f"launches a {pass_['turn']} pass ({pass_['launches']:.0f} kernels and messages) in {host}, "
-            f"{ahead} {margin}")  # fmt: skip
+    for k, launched in enumerate(time["host"]):
+        say("host" if k == 0 else "", _host(launched))
+
+
+def _host(launched: dict[str, Any]) -> str:
+    ahead = "ahead by" if launched["margin_s"] >= 0 else "late by"
+    host, margin = seconds_text(launched["host_s"]), seconds_text(abs(launched["margin_s"]))
+    kernels = f"{launched['launches']:.0f} kernels and messages"
+    return f"launches a {launched['turn']} pass ({kernels}) in {host}, {ahead} {margin}"
 
 
 AS_SLOW = 1e-9
