@@ -3,7 +3,8 @@
 ``formulas.md`` is made whole, and so is the table between two comments of ``network.md``; ``accuracy.md`` is made
 whole, alone by ``python docs/generate.py accuracy``. In every other
 page a ``text`` block right behind a ``sh`` block is what the last command of that block prints. Commands
-run in a scratch folder that holds the page's own files: a block below ``<!-- file: NAME -->`` is one.
+run in a scratch folder that holds the page's own files: a block below ``<!-- file: NAME -->`` is one. A
+``text`` block below ``<!-- formulas: MODEL STRATEGY: NAME NAME … -->`` shows those definitions of time.
 ``<!-- exit 1 -->`` above a ``sh`` block is the exit status to expect, and ``<!-- not run -->`` leaves a
 block alone.
 """
@@ -34,6 +35,7 @@ from symsim.analysis.validate import load_cases
 from symsim.cli.main import main as symsim
 from symsim.diagnostics import Source
 from symsim.emit import markdown
+from symsim.emit.text import definitions as printed_definitions
 from symsim.language.parser import parse_expression
 from symsim.language.systems import load_system
 from symsim.records.cost import Definition
@@ -116,7 +118,27 @@ def refreshed(page: str) -> str:
 
     with scratch(page):
         page = _PRINTED.sub(now, page)
+    page = _FORMULAS.sub(lambda match: f"{match[1]}{formulas_of_time(*match.group(2, 3, 4))}{match[5]}", page)
     return _RESIDUALS.sub(lambda match: f"{match[1]}{residuals()}{match[2]}", page)
+
+
+# Formulas of time, by their names.
+
+PAGE_WIDTH = 110
+"""Characters of a line of formulas."""
+_FORMULAS = re.compile(
+    r"(<!-- formulas: (\S+) (\S+): ([^\n]*) -->\n\n```text\n)(?:(?!^```).)*(^```$)", re.DOTALL | re.MULTILINE
+)
+
+
+def formulas_of_time(model: str, strategy: str, names: str) -> str:
+    """Definitions in the order of the cost model, as ``formula --show time --per moment`` prints them."""
+    found = formulas(question(model, strategy, None, needs_sizes=False), "time", "moment")
+    wanted = names.split()
+    chosen = [d for d in found if d.name in wanted]
+    assert len(chosen) == len(wanted), set(wanted) - {d.name for d in chosen}
+    blocks = printed_definitions(chosen, "", width=PAGE_WIDTH).split("\n\n")
+    return "".join(block.rstrip("\n") + "\n" for block in blocks if " = " in block)
 
 
 # Messages beside measured ones.

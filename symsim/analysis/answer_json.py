@@ -22,10 +22,17 @@ BREAKDOWN = (
     "context_parallel",
     "expert_parallel",
     "pipeline_parallel",
+    "accumulate",
+    "launch",
     "bubble",
     "data_parallel",
     "optimizer",
+    "stragglers",
 )
+"""Items of a step's time, ``time.NAME`` in formulas; they add up to it."""
+
+RATES = ("model_flops_per_gpu", "recompute_flops_per_gpu", "hardware_flops_per_gpu")
+SHARES = ("mfu", "mfu_causal", "hfu", "hfu_recompute", "hfu_recompute_causal")
 
 
 def document(asked: Question, found: Answer, machine: Machine | None) -> dict[str, Any]:
@@ -45,6 +52,8 @@ def document(asked: Question, found: Answer, machine: Machine | None) -> dict[st
         "flops": {
             "forward_per_token": plain(values["flops.forward_per_token"]),
             "model_per_iteration": plain(values["flops.model_per_iteration"]),
+            "causal_per_iteration": plain(values["flops.causal_per_iteration"]),
+            "recomputed_per_iteration": plain(values["flops.recomputed_per_iteration"]),
             "hardware_per_iteration": plain(values["flops.hardware_per_iteration"]),
         },
         "memory": {
@@ -57,7 +66,7 @@ def document(asked: Question, found: Answer, machine: Machine | None) -> dict[st
             "stages": _memory_stages(found),
         },
         "time": None if machine is None else _time(asked, found),
-        "throughput": None if machine is None else _throughput(found),
+        "throughput": None if machine is None else _throughput(asked, found, machine),
         "assumptions": list(assumptions(asked, machine)),
         "warnings": [*warnings(asked, fits, values.get("memory.device")), *slow_link(asked, found, machine)],
     }
@@ -94,19 +103,27 @@ def _time(asked: Question, found: Answer) -> dict[str, Any]:
         if bar is None
         else [{"id": c.id, "distance": far, "error_pct": c.error_pct} for c, far in bar.nearest],
         "breakdown": breakdown,
+        "bubble_share": float(found.values["time.bubble_share"]),
+        "pacing_stage": pacing_stage(found),
         "stages": [{"forward_s": float(f), "backward_s": float(b)} for f, b in stages],
     }
 
 
-def _throughput(found: Answer) -> dict[str, float]:
+def pacing_stage(found: Answer) -> int:
+    """The first stage that takes longest for a micro-batch: the one that formulas pick."""
+    times = found.of_stage("t")
+    return max(range(found.stages), key=times.__getitem__)
+
+
+def _throughput(asked: Question, found: Answer, machine: Machine) -> dict[str, Any]:
     values = found.values
-    return {
-        "tokens_per_s_per_gpu": float(values["throughput.tokens_per_s_per_gpu"]),
-        "model_tflops_per_gpu": float(values["throughput.model_flops_per_gpu"]) / 1e12,
-        "model_tflops_per_gpu_causal": float(values["throughput.model_flops_per_gpu_causal"]) / 1e12,
-        "mfu": float(values["throughput.mfu"]),
-        "hfu": float(values["throughput.hfu"]),
-    }
+    out = {n: float(values[f"throughput.{n}"]) for n in ("tokens_per_s", "tokens_per_s_per_gpu", *SHARES)}
+    for rate in RATES:
+        for name in (rate, f"{rate}_causal"):
+            if f"throughput.{name}" in values:
+                out[name.replace("flops", "tflops")] = float(values[f"throughput.{name}"]) / 1e12
+    precision = str(asked.plan.values["precision"])
+    return {**out, "peak": {"precision": precision, "tflops": machine.values[f"matmul.{precision}"] / 1e12}}
 
 
 def strategy_of(asked: Question, found: Answer) -> dict[str, Any]:
@@ -132,12 +149,6 @@ def plain(value: Any) -> Any:
     return value
 
 
-WITHOUT_EFFECT: dict[str, tuple[object, str]] = {
-    "cuda_graph": (False, "launch gaps are not modelled"),
-}
-"""Choices that no formula uses yet: their default, and what is done instead."""
-
-
 def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
     """What an answer takes for granted."""
     values = asked.plan.values
@@ -152,9 +163,6 @@ def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
         out.append(f"framework = {values['framework']}: what its profile does not state is as in Megatron")
     if values["te_version"] is None and values["framework"] == "megatron":
         out.append("no te_version: what TransformerEngine keeps for itself, up to a few GiB, is not counted")
-    for name, (default, instead) in WITHOUT_EFFECT.items():
-        if values[name] != default:
-            out.append(f"{name} = {values[name]} has no effect yet: {instead}")
     out += hidden_messages(values["zero"])
     if values["offload"] != "none":
         out.append("offload: transfers hide behind compute, which takes a link to the host of offload.bandwidth")
@@ -167,7 +175,23 @@ def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
     if machine is not None:
         out.append(f"machine figures of {machine.name}: see its system file for each source")
         out += machine.assumptions
+        out += _ideal(asked, machine)
     return tuple(out)
+
+
+def _ideal(asked: Question, machine: Machine) -> list[str]:
+    """What the machine's file does not state, where the plan would feel it."""
+    assert asked.system is not None
+    stated = asked.system.figures
+    late = "network.straggler" not in stated and asked.plan.sizes["world"] > machine.values["gpus_per_node"]
+    free = any(n.endswith(OVERLAP) and n not in stated for n in machine.values)
+    if late and free:
+        return ["no stragglers and no cost of overlap are assumed"]
+    return ["no stragglers are assumed"] * late + ["no cost of overlap is assumed"] * free
+
+
+OVERLAP = ".overlap_slowdown"
+"""Figures of what messages cost the compute that they hide behind."""
 
 
 def hidden_messages(zero: object) -> list[str]:

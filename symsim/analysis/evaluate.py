@@ -18,7 +18,7 @@ from symsim.records.model import Model
 from symsim.records.strategy import Structure
 from symsim.timing import timed
 
-MACHINE_PARTS = frozenset({"time", "time.layer", "time.operator", "memory.device", "memory.used"})
+MACHINE_PARTS = frozenset({"time", "time.layer", "time.operator", "time.limits", "memory.device", "memory.used"})
 """Definitions of these parts need a machine."""
 
 

@@ -1,71 +1,89 @@
 """The document of ``symsim explain --json``: why the peak is what it is.
 
 Every number is one definition of the cost model with its moments (:mod:`symsim.compiler.moments`); shares, ranks and
-differences of them are all that is worked out here.
+differences of them are all that is worked out here. Its part on time is :mod:`symsim.analysis.explain_time`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from symsim.analysis.answer_json import assumptions, hidden_messages, model_of, plain, strategy_of, warnings
 from symsim.analysis.evaluate import Answer, evaluator
+from symsim.analysis.explain_time import explained_time
 from symsim.analysis.load import Question
 from symsim.analysis.neighbours import Neighbour
 from symsim.analysis.peak_moment import Moment, in_words, moment, moment_names, peak_moment
 from symsim.diagnostics import error
+from symsim.machine.bind import Machine
 
 DEVICE_PART = "memory.device"
 """Part of the definitions that lead from what is allocated to what the device shows, in their order."""
 
 
+Subject = Literal["memory", "time", "all"]
+
+
 def explanation(
-    asked: Question, found: Answer, stage: int | None = None, nearby: Sequence[Neighbour] | None = None
+    asked: Question,
+    found: Answer,
+    stage: int | None = None,
+    nearby: Sequence[Neighbour] | None = None,
+    machine: Machine | None = None,
+    of: Subject = "memory",
 ) -> dict[str, Any]:
-    """The peak of one stage (the fullest, if none is named) in the form ``symsim.explain/1``.
+    """The peak of one stage (the fullest, if none is named) and the time of a step, as ``symsim.explain/1``.
 
     ``nearby`` are plans that hold less.
 
     Raises:
-        InputError: there is no such stage.
+        InputError: there is no such stage; or time is asked about, and no ``machine`` is given.
     """
+    if of == "time" and machine is None:
+        raise error("E343", "--of time: time needs a machine", hint="name one with -y, such as -y h100_sxm")
+    timed = machine if of != "memory" else None
+    capacity = plain(asked.system.figures["memory.capacity"].value) if asked.system else None
+    fits = None if capacity is None else bool(found.values["memory.peak"] <= capacity)
+    return {
+        "schema": "symsim.explain/1",
+        "model": model_of(asked, found),
+        "strategy": strategy_of(asked, found),
+        "system": asked.system.name if asked.system else None,
+        "memory": None if of == "time" else _memory(asked, found, stage, capacity),
+        "time": None if timed is None else explained_time(asked, found, timed),
+        "lower": None if nearby is None else [_lower(n, found, capacity) for n in nearby],
+        "assumptions": list(dict.fromkeys((*assumptions(asked, timed), *_of_times(nearby or ())))),
+        "warnings": warnings(asked, fits, found.values.get("memory.device")),
+    }
+
+
+def _memory(asked: Question, found: Answer, stage: int | None, capacity: Any) -> dict[str, Any]:
+    """The peak of a stage."""
     peaks = [plain(p) for p in found.of_stage("peak")]
     fullest = max(range(found.stages), key=peaks.__getitem__)
     stage = fullest if stage is None else stage
     if not 0 <= stage < found.stages:
         stages = f"stages are 0 to {found.stages - 1}" if found.stages > 1 else "the only stage is 0"
         raise error("E341", f"--stage: there is no stage {stage}", hint=stages)
-    capacity = plain(asked.system.figures["memory.capacity"].value) if asked.system else None
-    fits = None if capacity is None else bool(found.values["memory.peak"] <= capacity)
     at = peak_moment(found, stage)
     outputs = evaluator(asked.model, asked.plan.structure, moments=True).program.outputs
     device = tuple(n for n, o in outputs.items() if o.part == DEVICE_PART and o.unit == "bytes" and n in found.values)
     return {
-        "schema": "symsim.explain/1",
-        "model": model_of(asked, found),
-        "strategy": strategy_of(asked, found),
-        "system": asked.system.name if asked.system else None,
-        "memory": {
-            "stage": stage,
-            "peak_bytes": peaks[stage],
-            **_moment(found, stage),
-            "alive": _alive(found, at, stage),
-            "next": _next(found, at, stage),
-            "moments": [{**_described(m), "bytes": b} for m, b in _moments(found, stage)],
-            "fullest_stage": fullest,
-            "stages": [
-                {"peak": peak, "behind_bytes": peaks[fullest] - peak, **_moment(found, k)}
-                for k, peak in enumerate(peaks)
-            ],
-            "capacity_bytes": capacity,
-            "free_bytes": None if capacity is None else capacity - peaks[stage],
-            "fits": fits,
-            "device": _device(found, device, stage),
-        },
-        "lower": None if nearby is None else [_lower(n, found, capacity) for n in nearby],
-        "assumptions": list(dict.fromkeys((*assumptions(asked, None), *_of_times(nearby or ())))),
-        "warnings": warnings(asked, fits, found.values.get("memory.device")),
+        "stage": stage,
+        "peak_bytes": peaks[stage],
+        **_moment(found, stage),
+        "alive": _alive(found, at, stage),
+        "next": _next(found, at, stage),
+        "moments": [{**_described(m), "bytes": b} for m, b in _moments(found, stage)],
+        "fullest_stage": fullest,
+        "stages": [
+            {"peak": peak, "behind_bytes": peaks[fullest] - peak, **_moment(found, k)} for k, peak in enumerate(peaks)
+        ],
+        "capacity_bytes": capacity,
+        "free_bytes": None if capacity is None else capacity - peaks[stage],
+        "fits": None if capacity is None else bool(max(peaks) <= capacity),
+        "device": _device(found, device, stage),
     }
 
 

@@ -1,13 +1,14 @@
-"""``symsim explain``: why the peak is what it is."""
+"""``symsim explain``: why the peak is what it is, and what takes a step's time."""
 
 from __future__ import annotations
 
 import json
+from typing import get_args
 
 import click
 
 from symsim.analysis.evaluate import answer, machine_of
-from symsim.analysis.explain import explanation
+from symsim.analysis.explain import Subject, explanation
 from symsim.analysis.load import question
 from symsim.analysis.neighbours import lower
 from symsim.analysis.requirements import unmet
@@ -15,12 +16,23 @@ from symsim.cli.options import json_option, model_argument, set_option, strategy
 from symsim.diagnostics import error, placed
 
 
-@click.command("explain", short_help="Explain the peak of memory: when, what is alive, what is next.")
+@click.command(
+    "explain", short_help="Explain the peak of memory and the time of a step: of what, what limits it, what is next."
+)
 @model_argument
 @strategy_option
 @system_option
 @set_option
-@click.option("--stage", type=int, metavar="K", help="The pipeline stage to explain, from 0; else the fullest.")
+@click.option(
+    "--of",
+    type=click.Choice(get_args(Subject)),
+    default="all",
+    metavar="memory|time|all",
+    help="What to explain; all (the default) is memory alone where no machine is named.",
+)
+@click.option(
+    "--stage", type=int, metavar="K", help="The pipeline stage whose memory to explain, from 0; else the fullest."
+)
 @click.option(
     "--lower", "look_lower", is_flag=True, help="Also evaluate plans one change away; list those with a lower peak."
 )
@@ -30,21 +42,26 @@ def command(
     strategy: str | None,
     system: str | None,
     settings: tuple[str, ...],
+    of: Subject,
     stage: int | None,
     look_lower: bool,
     as_json: bool,
 ) -> None:
-    """Explain the peak of MODEL's memory under a strategy.
+    """Explain the peak of MODEL's memory under a strategy, and on a machine the time of a step.
 
     Which stage it is on, which operator runs then, all that is alive at that moment by size, and which
     moment is next behind it. With a machine (-y) also how far its memory is. With --lower also which
     single changes of the strategy lower it: each is a plan that is evaluated like any other.
+
+    Of time: what of a step each operator and each message takes, what limits it, how far the next limit
+    is, and what a machine that is better by a tenth in one figure would gain.
 
     Exit status 1 says that the plan does not fit into the machine's memory, or that it does not meet what
     its strategy requires.
 
     \b
     symsim explain llama3_70b -s tp8_pp4 -y h100_sxm
+    symsim explain llama3_70b -s tp8_pp4 -y h100_sxm --of time
     symsim explain deepseek_v3 -s deepseek_v3_2048 --stage 15
     symsim explain llama3_70b -s tp8_pp4 -y h100_sxm --lower
     symsim explain mixtral_8x7b -s moe_ep8 --set recompute='{core_attn}' --json
@@ -56,7 +73,7 @@ def command(
     with placed(asked.plan.places):
         machine = machine_of(asked, moments=True)
         found = answer(asked.model, asked.plan, machine, moments=True)
-    result = explanation(asked, found, stage, lower(asked, found) if look_lower else None)
+    result = explanation(asked, found, stage, lower(asked, found) if look_lower else None, machine, of)
     lacking = unmet(asked, found)
     result["warnings"] += [f"the strategy's requirement is not met: {text}" for text in lacking]
     if as_json:
@@ -65,5 +82,6 @@ def command(
         from symsim.report.explanation import print_explanation
 
         print_explanation(result)
-    if result["memory"]["fits"] is False or lacking:
+    too_much = asked.system is not None and found.values["memory.peak"] > asked.system.figures["memory.capacity"].value
+    if too_much or lacking:
         raise click.exceptions.Exit(1)

@@ -11,6 +11,7 @@ from symsim.compiler.efficiency import Efficiencies
 from symsim.compiler.expand import Definitions, expand
 from symsim.compiler.in_flight import SPLIT_BACKWARD, schedule_rules
 from symsim.compiler.ledger import Ledger, inputs_of
+from symsim.compiler.limits import limits as by_limit
 from symsim.compiler.moments import moments as by_moment
 from symsim.compiler.optimizer import optimizer_states
 from symsim.compiler.phases import check_regions
@@ -43,7 +44,8 @@ def compile_cost(
     """Compile a model under structural choices into named formulas over sizes and machine figures.
 
     ``kept`` names dimensions that stay symbols instead of their numbers; ``details`` adds what each
-    operator contributes, ``moments`` also what is alive at each moment that may be the peak.
+    operator contributes, ``moments`` also what is alive at each moment that may be the peak, and what of a step
+    each operator takes.
 
     Raises:
         InputError: the model's text does not fit together, or a choice has no formula.
@@ -73,7 +75,7 @@ def compile_cost(
     with timed("work"):
         work.hardware_flops(units, ledger)
         work.messages(units, sent_stream(stream, structure, profile), structure, ledger)
-        times.operator_times(units, Pricing(structure, profile, Efficiencies(library), ledger))
+        shares = times.operator_times(units, Pricing(structure, profile, Efficiencies(library), ledger))
         if structure["schedule"] in SPLIT_BACKWARD:
             times.weight_grad_time(units, ledger)
         offload.bandwidth(ledger)
@@ -87,6 +89,7 @@ def compile_cost(
     if moments:
         sent, met = memory.sent_gradient(held, stream), memory.handed(held, stream, structure)
         by_moment(units, sent, met, held.may_be_empty, ledger)
+        by_limit(shares, structure, profile, ledger)
     all_rules = (*_mesh_rules(structure), *schedule_rules(structure, held.alike != 1), *held.rules, *rules)
     inputs = inputs_of(ledger.definitions, tuple(r.amount for r in all_rules))
     return CostModel(model.name, ledger.definitions, all_rules, inputs, profile.figures)

@@ -53,9 +53,12 @@ def tail(structure: Structure, profile: Profile, optimizer_traffic: Fraction, ti
     gathered = ledger.define("gather", gather, "parameter gathering", "s", "time")
     if structure["overlap_grad_reduce"]:
         last = ledger.define("last_bucket", _last_bucket(ledger), "share of gradients that is ready last", "", "time")
-        reduced = overlapped(reduced * (1 - last), ledger.value("B"), "network") + reduced * last
+        ready = ledger.define("reduce_early", reduced * (1 - last), "of it, beside a backward pass", "s", "time")
+        left = overlapped(ready, ledger.value("B"), "network") + reduced * last
+        reduced = ledger.define("stage.dp.reduce", left, "gradient reduction that nothing hides", "s", "time")
     if structure["overlap_param_gather"]:
-        gathered = overlapped(gathered, ledger.value("F"), "network")
+        left = overlapped(gathered, ledger.value("F"), "network")
+        gathered = ledger.define("stage.dp.gather", left, "parameter gathering that nothing hides", "s", "time")
     copies: Expr = Integer(0)
     if tied != 0:
         grad = sympy.sympify(element_bytes(str(structure["grad_dtype"]), "bf16"))
@@ -130,34 +133,49 @@ def iteration(ledger: Ledger) -> None:
     nodes = maximum(1, symbol("world") / symbol("gpus_per_node"))
     late = (nodes ** symbol("network.straggler") - 1) * total
     total += ledger.define("time.stragglers", late, "waiting for the slowest of many nodes", "s", "time")
-    ledger.define("time.iteration", total, "one step", "s", "time")
+    whole = ledger.define("time.iteration", total, "one step", "s", "time")
+    ledger.define("time.bubble_share", symbol("time.bubble") / whole, "share of the step that is bubble", "", "time")
 
 
 def throughput(precision: str, ledger: Ledger) -> None:
-    """Rates in the conventions that people use; MFU is against the machine's peak in the GEMMs' precision."""
+    """Rates in the conventions that people use; utilisation is against the machine's peak in the GEMMs' precision.
+
+    Model FLOPs are those of the architecture, with full or with causal attention. *Recompute* adds the model FLOPs
+    that run again. *Executed* are all that the machines do, with padding and what kernels repeat.
+    """
     time, world = symbol("time.iteration"), symbol("world")
     peak = symbol(f"matmul.{precision}")
-    tokens = symbol("gbs") * symbol("seq")
-    for name, amount, meaning, unit in (
-        ("throughput.tokens_per_s_per_gpu", tokens / (time * world), "tokens per second and GPU", "1/s"),
+    tokens = ledger.define(
+        "throughput.tokens_per_s", symbol("gbs") * symbol("seq") / time, "tokens per second", "1/s", "time"
+    )
+    ledger.define("throughput.tokens_per_s_per_gpu", tokens / world, "tokens per second and GPU", "1/s", "time")
+    model, causal = symbol("flops.model_per_iteration"), symbol("flops.causal_per_iteration")
+    for rate, share, flops, meaning in (
+        ("model_flops_per_gpu", "mfu", model, "model FLOP/s of one GPU, full attention"),
+        ("model_flops_per_gpu_causal", "mfu_causal", causal, "model FLOP/s of one GPU, causal attention"),
         (
-            "throughput.model_flops_per_gpu",
-            symbol("flops.model_per_iteration") / (time * world),
-            "model FLOP/s of one GPU, full attention",
-            "FLOP/s",
+            "recompute_flops_per_gpu",
+            "hfu_recompute",
+            model + symbol("flops.recomputed_per_iteration"),
+            "model and recomputed FLOP/s of one GPU, full attention",
         ),
         (
-            "throughput.model_flops_per_gpu_causal",
-            symbol("flops.causal_per_iteration") / (time * world),
-            "model FLOP/s of one GPU, causal attention",
-            "FLOP/s",
+            "recompute_flops_per_gpu_causal",
+            "hfu_recompute_causal",
+            causal + symbol("flops.recomputed_causal_per_iteration"),
+            "model and recomputed FLOP/s of one GPU, causal attention",
         ),
-        ("throughput.mfu", symbol("throughput.model_flops_per_gpu") / peak, "model FLOPs utilisation", ""),
-        (
-            "throughput.hfu",
-            symbol("flops.hardware_per_iteration") / (time * world * peak),
-            "hardware FLOPs utilisation",
-            "",
-        ),
+        ("hardware_flops_per_gpu", "hfu", symbol("flops.hardware_per_iteration"), "executed FLOP/s of one GPU"),
     ):
-        ledger.define(name, amount, meaning, unit, "time")
+        found = ledger.define(f"throughput.{rate}", flops / (time * world), meaning, "FLOP/s", "time")
+        ledger.define(f"throughput.{share}", found / peak, f"that over the peak: {UTILISATIONS[share]}", "", "time")
+
+
+UTILISATIONS = {
+    "mfu": "model FLOPs utilisation",
+    "mfu_causal": "model FLOPs utilisation, causal attention",
+    "hfu_recompute": "hardware FLOPs utilisation, model and recomputed FLOPs",
+    "hfu_recompute_causal": "hardware FLOPs utilisation, model and recomputed FLOPs, causal attention",
+    "hfu": "hardware FLOPs utilisation, all that is executed",
+}
+"""What a share of the peak is called, by what is counted."""

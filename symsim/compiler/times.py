@@ -42,15 +42,45 @@ class Pricing:
     ledger: Ledger
 
 
-def operator_times(units: tuple[Held, ...], pricing: Pricing) -> None:
-    """Per stage: ``forward``, ``backward``, ``recompute`` and exposed messages; F and B are their sums."""
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one operator's phase, or its messages over ``axis``, adds to ``one.TURN`` or ``one.TURN.AXIS``.
+
+    ``time`` is that of the definition ``name``, or what nothing hides of it.
+    """
+
+    held: Held
+    turn: str
+    axis: str
+    operator: Operator
+    phase: PhaseName
+    name: str
+    time: Expr
+
+    @property
+    def key(self) -> str:
+        return f"{self.turn}.{self.axis}" if self.axis else self.turn
+
+    @property
+    def of_stage(self) -> Expr:
+        """What it adds to ``stage.TURN`` or ``stage.TURN.AXIS``."""
+        return self.held.passed * self.time
+
+
+def operator_times(units: tuple[Held, ...], pricing: Pricing) -> tuple[Share, ...]:
+    """Per stage: ``forward``, ``backward``, ``recompute`` and exposed messages; F and B are their sums.
+
+    Gives what they are sums of.
+    """
     ledger = pricing.ledger
     sums: dict[str, Expr] = {}
+    shares: list[Share] = []
     for held in units:
         own: dict[str, list[Expr]] = {}
         for turn, operator, phase in _turns(held):
-            for key, time in _of_phase(held, turn, operator, phase, pricing):
-                own.setdefault(key, []).append(time)
+            for share in _of_phase(held, turn, operator, phase, pricing):
+                own.setdefault(share.key, []).append(share.time)
+                shares.append(share)
         for key, times in own.items():
             turn, _, axis = key.partition(".")
             what = f"{axis} messages" if axis else turn
@@ -68,6 +98,7 @@ def operator_times(units: tuple[Held, ...], pricing: Pricing) -> None:
             parts.append(added)
         parts.append(launch_gaps(units, turns, sympy.Add(*parts), pricing))
         ledger.define(name, sympy.Add(*parts), f"{turns[0]} of one micro-batch", "s", "time")
+    return tuple(shares)
 
 
 def _turns(held: Held) -> Iterator[tuple[str, Operator, PhaseName]]:
@@ -131,10 +162,8 @@ def weight_grad_time(units: tuple[Held, ...], ledger: Ledger) -> None:
     ledger.define("W", total, "weight gradients of one micro-batch, a part of B", "s", "time")
 
 
-def _of_phase(
-    held: Held, turn: str, operator: Operator, phase: PhaseName, pricing: Pricing
-) -> Iterator[tuple[str, Expr]]:
-    """The time of one phase under ``TURN``, that of its messages under ``TURN.AXIS``."""
+def _of_phase(held: Held, turn: str, operator: Operator, phase: PhaseName, pricing: Pricing) -> Iterator[Share]:
+    """The time of one phase, and that of its messages over each axis."""
     work, structure, ledger = operator.work[phase], pricing.structure, pricing.ledger
     name = f"{held.qualified(operator.name)}.{phase}"
     precision = kernel_precision(operator, structure)
@@ -145,14 +174,15 @@ def _of_phase(
     compute = roofline(arithmetic, (_traffic_time(r, amount, unfused) for r, amount in work.traffic.items()))
     if compute != 0:
         compute = ledger.define(name, compute, f"{operator.kind}, {phase}", "s", "time.operator")
-        yield turn, compute
+        yield Share(held, turn, "", operator, phase, name, compute)
     by_axis: dict[str, list[Expr]] = {}
     for message in work.messages:
         by_axis.setdefault(EXPOSED_AXES[message.axis], []).append(message_time(message, ledger))
     for axis, times in by_axis.items():
         spent = ledger.define(f"{name}.{axis}", sympy.Add(*times), f"messages of {operator.kind}", "s", "time.operator")
         hidden = bool(structure["overlap_moe"] if axis == "ep" else structure["overlap_tp"] if axis == "tp" else False)
-        yield f"{turn}.{axis}", overlapped(spent, compute, "link") if hidden else spent
+        exposed = overlapped(spent, compute, "link") if hidden else spent
+        yield Share(held, turn, axis, operator, phase, f"{name}.{axis}", exposed)
 
 
 def overlapped(messages: Expr, compute: Expr, tier: str) -> Expr:

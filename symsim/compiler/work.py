@@ -96,6 +96,13 @@ def hardware_flops(units: tuple[Held, ...], ledger: Ledger) -> None:
             )
     ledger.define("flops.stage", stage, "FLOPs of one rank for one micro-batch", "FLOP", "flops")
     ranks = symbol("world") / symbol("pp")
+    for name, masked, meaning in (
+        ("flops.recomputed_per_iteration", False, "model FLOPs of one step that run again"),
+        ("flops.recomputed_causal_per_iteration", True, "of them under a causal mask"),
+    ):
+        again = sympy.Add(*(held.passed * _recomputed(held, masked) for held in units))
+        whole = symbol("m") * ranks * stage_sum(again) if again != 0 else again
+        ledger.define(name, whole, meaning, "FLOP", "flops")
     ledger.define(
         "flops.hardware_per_iteration",
         symbol("m") * ranks * stage_sum(symbol("flops.stage")),
@@ -103,6 +110,13 @@ def hardware_flops(units: tuple[Held, ...], ledger: Ledger) -> None:
         "FLOP",
         "flops",
     )
+
+
+def _recomputed(held: Held, masked: bool) -> Expr:
+    """Model FLOPs that one unit runs again for one micro-batch: tokens spread evenly over the experts."""
+    kernels = (k for o in held.phased.replayed for k in o.work["forward"].kernels)
+    even: dict[Expr, Expr] = {symbol(n): Integer(1) for n in ("moe_imbalance", "moe_capacity")}
+    return tidy(total((k.causal if masked else k.unmasked).xreplace(even) for k in kernels))
 
 
 def sent_stream(stream: Expr, structure: Structure, profile: Profile) -> Expr:

@@ -24,6 +24,7 @@ PART_TITLES: Final = {
     "communication.operator": "messages of each operator",
     "time.layer": "time of each layer",
     "time.operator": "time of each operator, and the share of the peak that it reaches",
+    "time.limits": "what limits each operator, and takes of a step",
 }
 """Headings of the parts whose name is an abbreviation."""
 

@@ -34,6 +34,9 @@ FALLBACKS = {
 }
 """What a system file may leave out, and what is taken then."""
 
+WITHOUT_EFFECT = frozenset({"link.overlap_slowdown", "network.overlap_slowdown", "network.straggler"})
+"""Fallbacks that leave something out: what that means for a plan is said once, with its answer."""
+
 ABSENT = {"link.sharp": 0.0}
 """What only some machines have: a file that does not name it says that there is none."""
 
@@ -219,5 +222,6 @@ def _figure(system: System, name: str, framework: Mapping[str, float]) -> tuple[
         value = shared.value if shared is not None else FALLBACKS["hbm.efficiency"]
         return value, f"{name} is not stated: hbm.efficiency is taken"
     if name in FALLBACKS:
-        return FALLBACKS[name], f"{name} is not stated: {FALLBACKS[name]:g} is taken"
+        taken = "" if name in WITHOUT_EFFECT else f"{name} is not stated: {FALLBACKS[name]:g} is taken"
+        return FALLBACKS[name], taken
     return None

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-import sys
-import textwrap
 from typing import Any
 
+from symsim.report.lines import print_with_bars, say
 from symsim.report.tables import print_notes, print_question, print_table
+from symsim.report.time_explanation import print_time
 from symsim.units import bytes_text
 
 SHOWN_ITEMS = 12
 """How many of the largest items are listed one by one."""
-
-PIPE_WIDTH = 100
-"""Characters of a line of text where there is no terminal."""
-
-SHORTEST_BAR, LONGEST_BAR = 6, 24
-"""Characters of a bar of the whole."""
 
 ENDS = ("embedding", "head")
 """Units that are no layers."""
@@ -70,13 +62,24 @@ BESIDE = {
 }
 """Definitions that a moment counts, by their names before the kind of unit (``gathered_head``)."""
 
-_AMOUNT = re.compile(r"(?<=\d) (?=[KMGTP]?i?B\b)")
-"""The space of an amount, where no line ends."""
-
 
 def print_explanation(result: dict[str, Any]) -> None:
-    memory = result["memory"]
     print_question(result)
+    if result["memory"] is not None:
+        _memory(result["memory"])
+    if result["time"] is not None:
+        print()
+        print_time(result["time"])
+    if result["lower"] is not None:
+        print()
+        fits = result["memory"] is None or result["memory"]["fits"] is not False
+        _lower(result["lower"], must_fit=not fits)
+    if result["warnings"] or result["assumptions"]:
+        print()
+        print_notes(result)
+
+
+def _memory(memory: dict[str, Any]) -> None:
     print()
     _moment(memory)
     print()
@@ -89,12 +92,6 @@ def print_explanation(result: dict[str, Any]) -> None:
         rows = [["peak", bytes_text(memory["peak_bytes"])]]
         rows += [[item["name"].replace("_", " "), bytes_text(item["bytes"])] for item in memory["device"]]
         print_table(["from allocated to the device", "bytes"], rows)
-    if result["lower"] is not None:
-        print()
-        _lower(result["lower"], memory["fits"] is False)
-    if result["warnings"] or result["assumptions"]:
-        print()
-        print_notes(result)
 
 
 def _moment(memory: dict[str, Any]) -> None:
@@ -108,29 +105,21 @@ def _moment(memory: dict[str, Any]) -> None:
         free = memory["free_bytes"]
         verdict = f"fits, {bytes_text(free)} free" if free >= 0 else f"does not fit, {bytes_text(-free)} too much"
         line += f": {peak / capacity:.1%} of {bytes_text(capacity)}, {verdict}"
-    _say("peak", line)
+    say("peak", line)
     at = memory["moment"]
-    _say("while", f"{_running(at)}, {_flight(memory['micro_batches_in_flight'])} in flight")
+    say("while", f"{_running(at)}, {_flight(memory['micro_batches_in_flight'])} in flight")
     place = at["unit"] if at is not None and at["unit"] in ENDS else "layer"
     sums: dict[str, float] = {}
     for item in memory["alive"]:
         name = f"in the running {place}" if item["kind"] in RUNNING else SECTIONS.get(item["kind"], item["kind"])
         sums[name] = sums.get(name, 0) + item["bytes"]
-    _say("of it", ", ".join(f"{bytes_text(sums[n])} {n}" for n in sorted(sums, key=lambda n: -sums[n])))
+    say("of it", ", ".join(f"{bytes_text(sums[n])} {n}" for n in sorted(sums, key=lambda n: -sums[n])))
     following = memory["next"]
     if following is not None:
         same = at is not None and following["unit"] == at["unit"]
         where = "" if same else f" in the {_unit(following['unit'], 'last {}')}"
         running = f"{_bare(following['operator'], following['unit'])} {following['phase']}{where}"
-        _say("next", f"{running}, {_less(following['behind_bytes'])}")
-
-
-def _say(what: str, text: str) -> None:
-    """One line, or more on a narrow page."""
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
-    whole = _AMOUNT.sub("\N{NO-BREAK SPACE}", f"{what:<7}{text}")
-    lines = textwrap.fill(whole, max(40, width), subsequent_indent=" " * 7, break_long_words=False)
-    print(lines.replace("\N{NO-BREAK SPACE}", " "))
+        say("next", f"{running}, {_less(following['behind_bytes'])}")
 
 
 def _flight(count: float) -> str:
@@ -193,7 +182,7 @@ def _alive(memory: dict[str, Any]) -> None:
         size = sum(i["bytes"] for i in rest)
         rows.append([f"and {len(rest)} smaller", "", "", bytes_text(size), f"{share:.1%}"])
     rows.append(["peak", "", "", bytes_text(memory["peak_bytes"]), "100.0%"])
-    _print_with_bars(["alive then", "", "count × each", "bytes", "share"], rows, bars)
+    print_with_bars(["alive then", "", "count × each", "bytes", "share"], rows, bars)
 
 
 def _of(item: dict[str, Any], unit: str) -> str:
@@ -230,7 +219,7 @@ def _stages(memory: dict[str, Any]) -> None:
         ]
         for k, stage in enumerate(memory["stages"])
     ]
-    _print_with_bars(["stage", "peak", "below the fullest", "in flight", "while"], rows, bars)
+    print_with_bars(["stage", "peak", "below the fullest", "in flight", "while"], rows, bars)
 
 
 def _lower(nearby: list[dict[str, Any]], must_fit: bool) -> None:
@@ -266,19 +255,3 @@ def _short(at: dict[str, str] | None) -> str:
         return "all saved"
     again = " (recomputed layer)" if at["unit"].endswith("recomputed") else ""
     return f"{_bare(at['operator'], at['unit'])} {at['phase']}{again}".rstrip()
-
-
-def _print_with_bars(headings: list[str], rows: list[list[str]], bars: list[tuple[float, str]]) -> None:
-    """A table, and on a terminal that has room for them a bar behind each row, as far as there are bars."""
-    width = sum(max(len(row[k]) for row in (headings, *rows)) + 2 for k in range(len(headings)))
-    room = shutil.get_terminal_size().columns - width if sys.stdout.isatty() else 0
-    if room >= SHORTEST_BAR:
-        drawn = [_bar(share, colour, min(room, LONGEST_BAR)) for share, colour in bars]
-        drawn += [""] * (len(rows) - len(bars))
-        headings, rows = [*headings, ""], [[*row, bar] for row, bar in zip(rows, drawn, strict=True)]
-    print_table(headings, rows)
-
-
-def _bar(share: float, colour: str, length: int) -> str:
-    whole, eighths = divmod(round(min(share, 1.0) * length * 8), 8)
-    return f"[{colour}]{'█' * whole}{' ▏▎▍▌▋▊▉'[eighths].strip()}[/]"

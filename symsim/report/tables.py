@@ -113,7 +113,7 @@ def _memory(memory: dict[str, Any]) -> None:
         print(f"host memory {bytes_text(memory['host_bytes'])} for one GPU")
 
 
-def _time(time: dict[str, Any], throughput: dict[str, float]) -> None:
+def _time(time: dict[str, Any], throughput: dict[str, Any]) -> None:
     total = time["iteration_s"]
     rows = [[n.replace("_", " "), seconds_text(s), f"{s / total:.1%}"] for n, s in time["breakdown"].items() if s > 0]
     rows.append(["iteration", seconds_text(total), "100.0%"])
@@ -122,7 +122,31 @@ def _time(time: dict[str, Any], throughput: dict[str, float]) -> None:
         named = ", ".join(f"{case['id']} at {case['distance']:.1f}" for case in time["nearest_cases"])
         print(f"{seconds_text(total)} ± {time['error_pct']:.0f} % (nearest measured: {named})")
     print(
-        f"{throughput['tokens_per_s_per_gpu']:,.0f} tokens/s per GPU · "
-        f"{throughput['model_tflops_per_gpu']:.1f} model TFLOP/s per GPU (full attention; causal "
-        f"{throughput['model_tflops_per_gpu_causal']:.1f}) · MFU {throughput['mfu']:.1%} · HFU {throughput['hfu']:.1%}"
+        f"{throughput['tokens_per_s_per_gpu']:,.0f} tokens/s per GPU, {throughput['tokens_per_s']:,.0f} in all · "
+        f"bubble {time['bubble_share']:.1%} of the step"
     )
+    print()
+    _utilisation(throughput)
+
+
+CONVENTIONS = (
+    ("model FLOPs, full attention", "model_tflops_per_gpu", "mfu", "MFU"),
+    ("model FLOPs, causal attention", "model_tflops_per_gpu_causal", "mfu_causal", "MFU"),
+    ("and recomputed, full attention", "recompute_tflops_per_gpu", "hfu_recompute", "HFU"),
+    ("and recomputed, causal attention", "recompute_tflops_per_gpu_causal", "hfu_recompute_causal", "HFU"),
+    ("all that is executed", "hardware_tflops_per_gpu", "hfu", "HFU"),
+)
+"""What people count as FLOPs of a step: in words, its rate, its share of the peak, what that is called."""
+
+
+def _utilisation(throughput: dict[str, Any]) -> None:
+    """One row for each convention; those with recomputation only where something runs again."""
+    peak = throughput["peak"]
+    again = throughput["recompute_tflops_per_gpu"] != throughput["model_tflops_per_gpu"]
+    rows = [
+        [words, f"{throughput[rate]:.1f}", f"{throughput[share]:.1%}", called]
+        for words, rate, share, called in CONVENTIONS
+        if again or not rate.startswith("recompute")
+    ]
+    of_peak = f"of {decimal_text(peak['tflops'] * 1e12, 'FLOP/s')} {peak['precision']}"
+    print_table(["rate of one GPU", "TFLOP/s", of_peak, ""], rows)

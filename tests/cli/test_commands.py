@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
         ("eval", "llama3_70b", "-s", "tp8_pp4", "-y", "h100_sxm"),
         ("explain", "llama3_70b", "-s", "tp8_pp4", "-y", "h100_sxm"),
         ("explain", "deepseek_v3", "-s", "deepseek_v3_2048", "--stage", "15"),
+        ("explain", "deepseek_v3", "-s", "deepseek_v3_2048", "-y", "h100_sxm", "--of", "time"),
         ("explain", "mixtral_8x7b", "-s", "moe_ep8", "-y", "a100_sxm_40g", "--lower"),
         ("list", "systems"),
     ],
@@ -66,14 +68,19 @@ def test_eval_json_has_every_field_of_the_contract(capsys: pytest.CaptureFixture
     assert answer["model"] == {"name": "deepseek_v3", "parameters": 671026404352, "active_parameters": 37552282624}
     assert {"dp", "edp", "microbatches", "tp", "recompute", "schedule"} <= set(answer["strategy"])
     assert set(answer["parameters"]["stages"][0]) == {"dense", "expert"}
-    assert set(answer["flops"]) == {"forward_per_token", "model_per_iteration", "hardware_per_iteration"}
+    flops = {f"{n}_per_iteration" for n in ("model", "causal", "recomputed", "hardware")}
+    assert set(answer["flops"]) == {"forward_per_token", *flops}
     memory = {"weights", "gradients", "optimizer", "activations", "workspace", "overhead", "peak"}
     assert all(set(stage) == memory for stage in answer["memory"]["stages"])
-    assert set(answer["time"]) == {"iteration_s", "error_pct", "nearest_cases", "breakdown", "stages"}
+    parts = {"breakdown", "bubble_share", "pacing_stage", "stages"}
+    assert set(answer["time"]) == {"iteration_s", "error_pct", "nearest_cases", *parts}
     assert sum(answer["time"]["breakdown"].values()) == pytest.approx(answer["time"]["iteration_s"], rel=1e-12)
     assert set(answer["time"]["stages"][0]) == {"forward_s", "backward_s"}
-    rates = {"tokens_per_s_per_gpu", "model_tflops_per_gpu", "model_tflops_per_gpu_causal", "mfu", "hfu"}
-    assert set(answer["throughput"]) == rates
+    rates = {f"{n}_tflops_per_gpu{c}" for n in ("model", "recompute") for c in ("", "_causal")}
+    shares = {"mfu", "mfu_causal", "hfu_recompute", "hfu_recompute_causal", "hfu"}
+    tokens = {"tokens_per_s", "tokens_per_s_per_gpu"}
+    assert set(answer["throughput"]) == rates | shares | tokens | {"hardware_tflops_per_gpu", "peak"}
+    assert answer["throughput"]["peak"] == {"precision": "bf16", "tflops": 2250.0}
 
 
 def test_without_a_machine_time_is_null(capsys: pytest.CaptureFixture[str]) -> None:
@@ -122,9 +129,29 @@ def test_explain_json_has_every_field_of_its_page(capsys: pytest.CaptureFixture[
     inner["stages"] = memory["stages"][0]
     documented = set(re.findall(r"`memory\.([\w.\[\]]+)`", page))
     assert set(memory) <= {field.removesuffix("[]") for field in documented}
+    assert set(_fields(answer["time"], "time")) <= set(re.findall(r"`(time\.[\w.\[\]]+)`", page))
     for name, item in inner.items():
         mark = "" if name == "next" else "[]"
         assert {f"{name}{mark}.{field}" for field in item} <= documented
+
+
+def _fields(value: Any, name: str) -> Iterator[str]:
+    """Every field of a document by its path; those of the first of a list's items that has them."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _fields(inner, f"{name}.{key}")
+    elif isinstance(value, list):
+        whole = {key: inner for item in value for key, inner in item.items() if inner is not None}
+        yield from _fields(whole, f"{name}[]")
+    else:
+        yield name
+
+
+def test_explain_of_time_alone_says_nothing_of_memory(capsys: pytest.CaptureFixture[str]) -> None:
+    plan = ("explain", "llama3_8b", "-s", "world=8,tp=2,gbs=8,seq=4096", "-y", "h100_sxm", "--of")
+    assert "alive then" not in run(capsys, *plan, "time")[1]
+    assert "a tenth more of" not in run(capsys, *plan, "memory")[1]
+    assert {"alive then", "a tenth more of"} <= {line[:16].strip() for line in run(capsys, *plan, "all")[1].split("\n")}
 
 
 def test_explain_of_a_plan_that_does_not_fit_ends_with_status_1(capsys: pytest.CaptureFixture[str]) -> None:

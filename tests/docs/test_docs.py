@@ -114,28 +114,12 @@ def test_the_strategy_page_states_values_and_default(name: str) -> None:
         assert default.strip("`") == str(choice.default)
 
 
-def _stated(what: str) -> list[tuple[str, str]]:
-    """Pairs of a name and a value after ``no effect:`` in the last column."""
-    found = []
-    for name, row in ROWS.items():
-        if row[-1].startswith(what):
-            found += [(name, value) for value in re.findall(r"`([^`]+)`", row[-1])]
-    assert found
-    return found
-
-
 @cache
 def values_of(model: str, *settings: str) -> dict[str, Any]:
     asked = question(model, ASKED[model], "b200", settings)
     assert asked.system is not None
     machine = machine_of(asked)
     return dict(answer(asked.model, asked.plan, machine).values)
-
-
-@pytest.mark.parametrize(("name", "value"), _stated("no effect:"))
-@pytest.mark.parametrize("model", ASKED)
-def test_what_the_page_says_has_no_effect_has_none(model: str, name: str, value: str) -> None:
-    assert values_of(model, f"{name}={value}") == values_of(model)
 
 
 TOGETHER = {
@@ -147,11 +131,11 @@ TOGETHER = {
 
 
 def _values_with_formulas() -> list[tuple[str, str]]:
-    """Values that the page neither refuses nor calls ineffective."""
+    """Values that the page does not refuse."""
     found = []
     for name, choice in CHOICES.items():
         words = list(choice.words) or (["true", "false"] if choice.kind == "flag" else [])
-        left_out = re.findall(r"`([^`]+)`", ROWS[name][-1]) if ROWS[name][-1].startswith(("refused", "no eff")) else []
+        left_out = re.findall(r"`([^`]+)`", ROWS[name][-1]) if ROWS[name][-1].startswith("refused") else []
         found += [(name, word) for word in words if word not in left_out]
     return found
 
@@ -175,8 +159,12 @@ def _fields(answered: Any, path: str = "") -> set[str]:
     return {path}
 
 
+EVERY_ITEM = ("recompute=full", "framework=nanotron")
+"""Choices under which a step has every item of its breakdown."""
+
+
 def test_the_eval_page_lists_every_field() -> None:
-    asked = question("mixtral_8x7b", ASKED["mixtral_8x7b"], "b200", ("recompute=full",))
+    asked = question("mixtral_8x7b", ASKED["mixtral_8x7b"], "b200", EVERY_ITEM)
     assert asked.system is not None
     machine = machine_of(asked)
     fields = _fields(document(asked, answer(asked.model, asked.plan, machine), machine))
@@ -188,6 +176,6 @@ def test_the_eval_page_lists_every_field() -> None:
 
 
 def test_the_eval_page_names_definitions_that_exist() -> None:
-    values = values_of("mixtral_8x7b", "recompute=full")
+    values = values_of("mixtral_8x7b", *EVERY_ITEM)
     named = re.findall(r"^\| `[\w.\[\]]+` \| `([\w.]+)` \|", page("eval.md"), re.MULTILINE)
     assert set(named) - set(values) == {"memory.capacity"}

@@ -11,6 +11,8 @@ CASES = [
     Case("no strategy to explain", "E002", ("explain", "llama3_70b"), "explain needs a strategy", "-s NAME"),
     Case("stage that is not there", "E341", ("explain", "llama3_70b", "-s", PLAN, "--stage", "4"),
          "there is no stage 4", "stages are 0 to 3"),
+    Case("time without a machine", "E343", ("explain", "llama3_70b", "-s", PLAN, "--of", "time"),
+         "time needs a machine", "-y"),
     Case("stage before the first", "E341", ("explain", "llama3_70b", "-s", "world=1,gbs=1,seq=1024", "--stage=-1"),
          "there is no stage -1", "the only stage is 0"),
     Case("no strategy to trace", "E002", ("trace", "llama3_70b"), "trace needs a strategy", "-s NAME"),

@@ -133,6 +133,7 @@ CODES = {
     "E340": ("unknown size to keep", "`--keep` takes dimensions of the model that are numbers, or `all`."),
     "E341": ("stage that is not there", "Stages are counted from 0 to pp − 1."),
     "E342": ("trace too long", "Trace fewer micro-batches of the step, as the hint says."),
+    "E343": ("time without a machine", "The time of a step is that of a machine; memory needs none."),
     "E401": ("missing table", "Put the CSV file into the folder of the system file, or below it."),
     "E402": ("table too large", "Keep the rows that are used."),
     "E403": ("table that is no text", "Save the table as CSV in UTF-8."),
