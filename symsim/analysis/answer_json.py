@@ -23,6 +23,8 @@ BREAKDOWN = (
     "expert_parallel",
     "pipeline_parallel",
     "accumulate",
+    "shards",
+    "offload",
     "launch",
     "bubble",
     "data_parallel",
@@ -163,9 +165,8 @@ def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
         out.append(f"framework = {values['framework']}: what its profile does not state is as in Megatron")
     if values["te_version"] is None and values["framework"] == "megatron":
         out.append("no te_version: what TransformerEngine keeps for itself, up to a few GiB, is not counted")
-    out += hidden_messages(values["zero"])
     if values["offload"] != "none":
-        out.append("offload: transfers hide behind compute, which takes a link to the host of offload.bandwidth")
+        out.append("offload: transfers hide behind compute where the link to the host has offload.bandwidth")
     if values["precision"] in QUANTISED_PRECISIONS:
         out.append(f"precision = {values['precision']}: attention, norms, embedding, router and head stay in bf16")
     if values["schedule"] in ("zb_v", "dualpipe"):
@@ -192,11 +193,6 @@ def _ideal(asked: Question, machine: Machine) -> list[str]:
 
 OVERLAP = ".overlap_slowdown"
 """Figures of what messages cost the compute that they hide behind."""
-
-
-def hidden_messages(zero: object) -> list[str]:
-    """What the time of a plan leaves out where gradients or weights are not whole from step to step."""
-    return [f"zero = {zero}: messages of all micro-batches but one hide behind compute"] if zero in (2, 3) else []
 
 
 def slow_link(asked: Question, found: Answer, machine: Machine | None) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-from symsim.analysis.answer_json import assumptions, hidden_messages, model_of, plain, strategy_of, warnings
+from symsim.analysis.answer_json import assumptions, model_of, plain, strategy_of, warnings
 from symsim.analysis.evaluate import Answer, evaluator
 from symsim.analysis.explain_time import explained_time
 from symsim.analysis.load import Question
@@ -53,7 +53,7 @@ def explanation(
         "memory": None if of == "time" else _memory(asked, found, stage, capacity),
         "time": None if timed is None else explained_time(asked, found, timed),
         "lower": None if nearby is None else [_lower(n, found, capacity) for n in nearby],
-        "assumptions": list(dict.fromkeys((*assumptions(asked, timed), *_of_times(nearby or ())))),
+        "assumptions": list(assumptions(asked, timed)),
         "warnings": warnings(asked, fits, found.values.get("memory.device")),
     }
 
@@ -85,13 +85,6 @@ def _memory(asked: Question, found: Answer, stage: int | None, capacity: Any) ->
         "fits": None if capacity is None else bool(max(peaks) <= capacity),
         "device": _device(found, device, stage),
     }
-
-
-def _of_times(nearby: Sequence[Neighbour]) -> Iterator[str]:
-    """What the times of other plans take for granted, and that of the plan itself does not."""
-    for neighbour in nearby:
-        if "time.iteration" in neighbour.found.values:
-            yield from hidden_messages(neighbour.change.get("zero"))
 
 
 def _lower(neighbour: Neighbour, found: Answer, capacity: Any) -> dict[str, Any]:

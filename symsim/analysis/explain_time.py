@@ -27,7 +27,13 @@ TURNS = ("forward", "backward", "recompute")
 AXES = {"tp": "tensor_parallel", "cp": "context_parallel", "ep": "expert_parallel"}
 """Items of the breakdown that operators make up: those of kernels by their turn, those of messages by their axis."""
 
-LIMITS = {"accumulate": "traffic", "launch": "host", "pipeline_parallel": "messages"}
+LIMITS = {
+    "accumulate": "traffic",
+    "shards": "messages",
+    "offload": "host",
+    "launch": "host",
+    "pipeline_parallel": "messages",
+}
 """What limits other items; those that are not here are a limit of their own."""
 
 

@@ -88,7 +88,8 @@ def _data_parallel(structure: Structure, ledger: Ledger) -> None:
         ("gather", "parameter gathering", "overlap_param_gather", "gather", "F"),
     ):
         whole = ledger.value(name)
-        if whole == 0:
+        with_every_micro_batch = int(structure["zero"]) >= (2 if name == "reduce" else 3)  # type: ignore[arg-type]
+        if whole == 0 or with_every_micro_batch:
             continue
         exposed = ledger.value(f"stage.dp.{name}") if structure[overlaps] else whole
         _define(f"time@data_parallel@{name}", stage_pick(exposed, end), f"{title} that nothing hides", ledger)

@@ -72,7 +72,9 @@ def bandwidth(ledger: Ledger) -> None:
     for both. Needs ``F`` and ``B``.
     """
     saved, weights = ledger.value("offload.bytes"), ledger.value("host.weights")
-    forward, backward = symbol("F"), symbol("B")
+    forward, backward = (
+        symbol(p) - ledger.value(f"stage.{t}.offload") for p, t in (("F", "forward"), ("B", "backward"))
+    )
     rates = [
         amount / time for amount, time in ((saved, forward), (weights, forward), (saved + weights, backward)) if amount
     ]

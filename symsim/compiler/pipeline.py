@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy
 from sympy import Expr
 
-from symsim.compiler import device, memory, offload, schedule, sharding, times, work
+from symsim.compiler import device, memory, offload, schedule, sharding, step, times, work
 from symsim.compiler.details import details as by_operator
 from symsim.compiler.efficiency import Efficiencies
 from symsim.compiler.expand import Definitions, expand
@@ -74,14 +74,15 @@ def compile_cost(
         device.device(profile, ledger)
     with timed("work"):
         work.hardware_flops(units, ledger)
-        work.messages(units, sent_stream(stream, structure, profile), structure, ledger)
+        sent = sent_stream(stream, structure, profile)
+        work.messages(units, sent, structure, ledger)
         shares = times.operator_times(units, Pricing(structure, profile, Efficiencies(library), ledger))
         if structure["schedule"] in SPLIT_BACKWARD:
             times.weight_grad_time(units, ledger)
         offload.bandwidth(ledger)
     with timed("schedule"):
-        schedule.schedule(structure, symbol("sent.pp"), ledger)
-        schedule.tail(structure, profile, optimizer.traffic(structure), tied_elements(held), ledger)
+        schedule.schedule(structure, sent, stream, ledger)
+        step.tail(structure, profile, optimizer.traffic(structure), tied_elements(held), ledger)
         schedule.iteration(ledger)
         schedule.throughput(str(structure["precision"]), ledger)
     if details or moments:

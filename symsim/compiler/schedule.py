@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import sympy
 from sympy import Expr, Integer
 
 from symsim.compiler.bubbles import bubble, waiting
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.network import message_time
-from symsim.compiler.profile import Profile
-from symsim.compiler.sharding import groups
-from symsim.compiler.times import overlapped
-from symsim.compiler.work import step_messages
-from symsim.elements import element_bytes
-from symsim.functions import less, maximum, minimum, stage_max, stage_pick
+from symsim.functions import less, maximum, stage_max, stage_pick
 from symsim.records.graph import Message
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
 
-def schedule(structure: Structure, stream: Expr, ledger: Ledger) -> None:
+def schedule(structure: Structure, sent: Expr, whole: Expr, ledger: Ledger) -> None:
     """The pipelined part of a step: m micro-batches through the slowest stage, and what that stage waits.
+
+    ``sent``: bytes that a rank sends on; where that is not the ``whole`` that its neighbour needs, the
+    neighbour's tensor-parallel ranks gather it.
 
     Each schedule's wait, and how exact it is, stands in :mod:`symsim.compiler.bubbles`.
     """
     m = symbol("m")
-    message = Message("send_receive", stream, "pp")
-    hop = ledger.define("p2p", message_time(message, ledger), "one hop to a neighbour", "s", "time")
+    spent = message_time(Message("send_receive", symbol("sent.pp"), "pp"), ledger)
+    if sent != whole:
+        spent += less(1, symbol("pp")) * message_time(Message("all_gather", whole, "tp"), ledger)
+    hop = ledger.define("p2p", spent, "one hop to a neighbour", "s", "time")
     meaning = "messages to neighbours for one micro-batch"
     met = ledger.define("stage.pp", waiting(structure, hop), meaning, "s", "time")
     whole = ledger.value("F") + ledger.value("B") + met
@@ -36,70 +34,6 @@ def schedule(structure: Structure, stream: Expr, ledger: Ledger) -> None:
     slowest = ledger.define("t_max", stage_max(stage), "one micro-batch on the slowest stage", "s", "time")
     waits = ledger.define("time.bubble", bubble(structure, hop, ledger), "pipeline fills and drains", "s", "time")
     ledger.define("time.pipeline", m * slowest + waits, "all micro-batches through all stages", "s", "time")
-
-
-def tail(structure: Structure, profile: Profile, optimizer_traffic: Fraction, tied: Expr, ledger: Ledger) -> None:
-    """What follows the last micro-batch: gradients reduced, optimizer, parameters gathered.
-
-    ``tied``: elements of a table of which the last stage holds a copy; its gradients are added up.
-    """
-    reduce, gather = Integer(0), Integer(0)
-    for message, _ in step_messages(structure, ledger):
-        if message.collective == "all_gather":
-            gather += message_time(message, ledger)
-        else:
-            reduce += message_time(message, ledger)
-    reduced = ledger.define("reduce", reduce, "gradient reduction", "s", "time")
-    gathered = ledger.define("gather", gather, "parameter gathering", "s", "time")
-    if structure["overlap_grad_reduce"]:
-        last = ledger.define("last_bucket", _last_bucket(ledger), "share of gradients that is ready last", "", "time")
-        ready = ledger.define("reduce_early", reduced * (1 - last), "of it, beside a backward pass", "s", "time")
-        left = overlapped(ready, ledger.value("B"), "network") + reduced * last
-        reduced = ledger.define("stage.dp.reduce", left, "gradient reduction that nothing hides", "s", "time")
-    if structure["overlap_param_gather"]:
-        left = overlapped(gathered, ledger.value("F"), "network")
-        gathered = ledger.define("stage.dp.gather", left, "parameter gathering that nothing hides", "s", "time")
-    copies: Expr = Integer(0)
-    if tied != 0:
-        grad = sympy.sympify(element_bytes(str(structure["grad_dtype"]), "bf16"))
-        spent = less(1, symbol("pp")) * message_time(Message("all_reduce", grad * tied, "pp"), ledger)
-        copies = ledger.define("reduce_tied", spent, "gradients of the tied table added up", "s", "time")
-    exposed = ledger.define("stage.dp", reduced + gathered + copies, "exposed data-parallel messages", "s", "time")
-    step = ledger.define(
-        "stage.optimizer",
-        step_time(structure, profile, optimizer_traffic, ledger),
-        "optimizer step",
-        "s",
-        "time",
-    )
-    ledger.define("tail", exposed + step, "after the last micro-batch", "s", "time")
-
-
-BUCKET, BUCKET_OF_RANK = 40_000_000, 1_000_000
-"""Elements of a bucket of gradients: the larger of the first, and the second for each replica.
-Source: NVIDIA/Megatron-LM, core/distributed/distributed_data_parallel.py."""
-
-
-def _last_bucket(ledger: Ledger) -> Expr:
-    """The share of a stage's gradients that is reduced when nothing is left to compute."""
-    elements = ledger.value("P") + ledger.value("P_expert")
-    bucket = maximum(BUCKET, BUCKET_OF_RANK * symbol("dp") * symbol("cp"))
-    return minimum(1, bucket / maximum(elements, 1))
-
-
-def step_time(structure: Structure, profile: Profile, optimizer_traffic: Fraction, ledger: Ledger) -> Expr:
-    """The optimizer's traffic for the rank's shard, the framework's passes over gradients, and its host's work.
-
-    ``gradient_passes`` read or write the shard's gradients beside the optimizer's own, ``buffer_passes`` the whole
-    buffer.
-    """
-    grad = sympy.sympify(element_bytes(str(structure["grad_dtype"]), "bf16"))
-    moved: Expr = Integer(0)
-    for group in groups(structure, ledger):
-        share = group.elements / (group.shard if structure["zero"] != 0 else 1)
-        own = sympy.sympify(optimizer_traffic) + 4 * sympy.sympify(profile["gradient_passes"])
-        moved += own * share + grad * sympy.sympify(profile["buffer_passes"]) * group.elements
-    return moved / (symbol("hbm.bandwidth") * symbol("hbm.efficiency")) + profile.figure("step")
 
 
 def iteration(ledger: Ledger) -> None:
@@ -118,6 +52,8 @@ def iteration(ledger: Ledger) -> None:
         ("expert_parallel", tuple(f"stage.{p}.ep" for p in ("forward", "backward", "recompute")), "ep, etp messages"),
         ("pipeline_parallel", ("stage.pp",), "messages between stages"),
         ("accumulate", ("stage.accumulate",), "gradients added to their buffer"),
+        ("shards", ("stage.forward.shards", "stage.backward.shards"), "messages that make shards whole"),
+        ("offload", ("stage.forward.offload", "stage.backward.offload"), "waits for the host's memory"),
         ("launch", ("stage.forward.launch", "stage.backward.launch"), "the device waits for the host"),
     ):
         picked = sympy.Add(*(stage_pick(symbol(p), stage) for p in parts if p in ledger))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import sympy
 from sympy import Expr, Integer
 
+from symsim.compiler.beside import host_transfers, overlapped, shards
 from symsim.compiler.efficiency import Efficiencies
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.network import message_time
@@ -20,7 +21,7 @@ from symsim.compiler.simplify import tidy, total
 from symsim.compiler.stages import virtual_chunks
 from symsim.compiler.units import Held
 from symsim.elements import QUANTISED_PRECISIONS, element_bytes
-from symsim.functions import maximum, minimum
+from symsim.functions import maximum
 from symsim.records.graph import PHASES, Kernel, Operator, PhaseName
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
@@ -96,6 +97,9 @@ def operator_times(units: tuple[Held, ...], pricing: Pricing) -> tuple[Share, ..
         parts = [ledger.value(f"stage.{k}") for k in sums if k.partition(".")[0] in turns]
         if name == "B":
             parts.append(added)
+        alone = sympy.Add(*parts)
+        parts.append(shards(turns[0], alone, pricing.structure, ledger))
+        parts.append(host_transfers(turns[0], alone, ledger))
         parts.append(launch_gaps(units, turns, sympy.Add(*parts), pricing))
         ledger.define(name, sympy.Add(*parts), f"{turns[0]} of one micro-batch", "s", "time")
     return tuple(shares)
@@ -183,11 +187,6 @@ def _of_phase(held: Held, turn: str, operator: Operator, phase: PhaseName, prici
         hidden = bool(structure["overlap_moe"] if axis == "ep" else structure["overlap_tp"] if axis == "tp" else False)
         exposed = overlapped(spent, compute, "link") if hidden else spent
         yield Share(held, turn, axis, operator, phase, f"{name}.{axis}", exposed)
-
-
-def overlapped(messages: Expr, compute: Expr, tier: str) -> Expr:
-    """What messages cost that run while something computes: what sticks out, and the compute that they slow."""
-    return maximum(messages - compute, 0) + symbol(f"{tier}.overlap_slowdown") * minimum(messages, compute)
 
 
 def kernel_precision(operator: Operator, structure: Structure) -> str:

@@ -13,9 +13,8 @@ from symsim.compiler.profile import Profile
 from symsim.compiler.sharding import step_volumes
 from symsim.compiler.simplify import tidy, total
 from symsim.compiler.units import Held
-from symsim.elements import element_bytes
 from symsim.functions import stage_sum
-from symsim.records.graph import PHASES, Graph, Kernel, Message, PhaseName, Unit
+from symsim.records.graph import PHASES, Graph, Kernel, PhaseName, Unit
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
@@ -137,21 +136,3 @@ def messages(units: tuple[Held, ...], stream: Expr, structure: Structure, ledger
     ledger.define("sent.pp", stream, "sent to the next stage for one micro-batch, each way", "bytes", "communication")
     for name, volume, meaning in step_volumes(structure, ledger):
         ledger.define(name, volume, meaning, "bytes", "communication")
-
-
-def step_messages(structure: Structure, ledger: Ledger) -> list[tuple[Message, str]]:
-    """Gradient reduction and parameter gathering of one step as they are timed: (message, name of its
-    volume). Those that come with every micro-batch are timed once: the rest hides behind compute."""
-    zero = int(structure["zero"])  # type: ignore[arg-type]
-    out: list[tuple[Message, str]] = []
-    for elements, axis in (("P", "dp"), ("P_expert", "edp")):
-        if elements not in ledger:
-            continue
-        held = symbol(elements)
-        gradients = sympy.sympify(element_bytes(str(structure["grad_dtype"]), "bf16")) * held
-        weights = sympy.sympify(element_bytes("activation", str(structure["precision"]))) * held
-        reduce = "reduce_scatter" if zero >= 1 else "all_reduce"
-        out.append((Message(reduce, gradients, axis), f"sent.{axis}.gradients"))
-        if zero >= 1:
-            out.append((Message("all_gather", weights, axis), f"sent.{axis}.parameters"))
-    return out

@@ -25,6 +25,8 @@ KINDS = {
 WHOLE = {
     "pipeline_parallel": "messages between stages",
     "accumulate": "gradients added to their buffer",
+    "shards": "messages that make shards whole",
+    "offload": "waiting for the host's memory",
     "launch": "waiting for the host",
     "bubble": "pipeline bubble",
     "data_parallel": "data-parallel messages",
