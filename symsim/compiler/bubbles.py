@@ -22,7 +22,6 @@ from symsim.functions import (
     minimum,
     remainder,
     stage_max,
-    stage_pick,
     stage_sum,
     sum_before,
     where,
@@ -172,5 +171,11 @@ def filled_bubble(structure: Structure) -> Expr:
         case "zb_v":
             filled = (minimum(m, 2 * pp - 1) - 1) * (minimum(forward, backward - weights) + weights) / 2
         case _:
-            return maximum((pp / 2 - 1) * stage_pick(t + backward - 3 * weights, t), 0)
-    return maximum(stage_sum(t - weights) - stage_pick(t - weights + filled, t), 0)
+            return _if_it_binds((pp / 2 - 1) * (t + backward - 3 * weights))
+    return _if_it_binds(stage_sum(t - weights) - (t - weights) - filled)
+
+
+def _if_it_binds(waits: Expr) -> Expr:
+    """The stage binds that is busy and waits longest; to pick the one that is busy longest would make a step
+    longer at times when another stage becomes faster."""
+    return stage_max(maximum(waits, 0) + symbol("m") * (symbol("t") - symbol("t_max")))
