@@ -6,7 +6,9 @@ import pytest
 
 from symsim.analysis.evaluate import Answer, evaluator
 from symsim.analysis.load import question
-from tests.properties import schedules
+from symsim.simulator.held import held_while_running
+from symsim.simulator.orders import ORDERS, interleaved
+from symsim.simulator.passes import stage as place_of
 
 MOE = (
     "moe(hidden=64, heads=8, vocab=1024, experts=8, topk=2, expert_ffn=64, dense_ffn=512, layers={layers},"
@@ -41,10 +43,10 @@ def simulated(
     out = []
     for i in range(pp):
         if schedule == "interleaved":
-            order = schedules.interleaved(pp, i, m, turns, group or pp)
+            order = interleaved(pp, i, m, turns, group or pp)
         else:
-            order = schedules.ORDERS[schedule](pp, i, m)
-        own = [stage[schedules.stage(schedule, pp, i, c)[1]] for c in range(chunks)]
+            order = ORDERS[schedule](pp, i, m)
+        own = [stage[place_of(schedule, pp, i, c)[1]] for c in range(chunks)]
         late = [0.0] * chunks
         if schedule in ("zb_h1", "zb_h2"):
             late = [sizes[i] * values["A.late"] + (values["A.late_head"] if i == pp - 1 else 0)]
@@ -52,7 +54,7 @@ def simulated(
             max(
                 sum(n * size for n, size in zip(s, own, strict=True))
                 + sum(n * size for n, size in zip(w, late, strict=True))
-                for s, w in schedules.held_while_running(order, chunks)
+                for s, w in held_while_running(order, chunks)
             )
         )
     return out
