@@ -40,6 +40,8 @@ class Judged:
     """The set, and the precision where a set has several."""
     errors: Mapping[str, float]
     peers: Mapping[str, float]
+    facts: str
+    """What the case's sources say beside what it was published with, and which source; empty where nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,9 @@ def accuracy(cases: Sequence[Mapping[str, Any]], tick: Callable[[], None] = lamb
             errors[case.id]["held_out"] = error_pct(math.exp(float(error)), 1)
         for group in {case.set for case in timed}:
             fitted[group] += len({c.factor for c in wanted})
+    bare, _ = timed_cases([_without_facts(case) for case in cases if case.get("facts")], None, "layout")
+    for lacking in bare:
+        errors[lacking.id]["without_facts"] = error_pct(lacking.predicted, lacking.measured)
     precisions = {c.set: {_precision(o) for o in found if o.set == c.set} for c in found}
     judged = tuple(
         Judged(
@@ -81,10 +86,15 @@ def accuracy(cases: Sequence[Mapping[str, Any]], tick: Callable[[], None] = lamb
             f"{case.set} {_precision(case)}" if len(precisions[case.set]) > 1 else case.set,
             {"held_out": errors[case.id]["shipped"], **errors[case.id]},
             _peers(by_id[case.id], case),
+            _told(by_id[case.id]),
         )
         for case in found
     )
     return Accuracy(judged, fitted, tuple(failed))
+
+
+def _without_facts(case: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in case.items() if name != "facts"}
 
 
 def _fits() -> list[RecordedFit]:
@@ -125,6 +135,12 @@ def _peers(case: Mapping[str, Any], timed: TimedCase) -> dict[str, float]:
         for key, (tool, quantity) in PEERS.items()
         if quantity == timed.quantity and told.get(key) is not None
     }
+
+
+def _told(case: Mapping[str, Any]) -> str:
+    facts = case.get("facts") or {}
+    stated = ", ".join(f"`{name} = {value}`" for name, value in facts.items() if name != "source")
+    return f"{stated}: {facts.get('source', 'no source')}" if facts else ""
 
 
 def summary_of(judged: Sequence[Judged], stage: str) -> dict[str, float | None]:

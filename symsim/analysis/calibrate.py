@@ -1,8 +1,10 @@
 """Fit named constants to measured steps, and say how far the fit may be believed.
 
-Minimised is Σ (log(predicted/measured)/σ)² + Σ (log(value/start)/width)²: a prediction that is twice
+Minimised is Σ ρ(log(predicted/measured)/σ) + Σ (log(value/start)/width)²: a prediction that is twice
 too long counts like one that is twice too short, and a constant stays where it was unless
-measurements move it. σ, the error that is expected of a set, is what the fit itself leaves there.
+measurements move it. σ, the error that is expected of a set, is what the fit itself leaves in the middle
+of it. ρ is Huber's: the square, and beyond 1.5 σ a straight line, so that a run that something slowed down
+does not bend the constants of all others (Huber 1964, by reweighting).
 """
 
 from __future__ import annotations
@@ -22,8 +24,12 @@ FIRST_ERROR = 0.05
 """Error expected of a set before anything is known of it."""
 SMALLEST_ERROR = 0.01
 """No set is expected to be predicted better: repeated runs of one plan differ by about this much."""
-ROUNDS = 6
-"""How often the expected errors and the fit are found from one another."""
+ROUNDS = 12
+"""How often the expected errors, the weights of outliers and the fit are found from one another."""
+HUBER = 1.5
+"""Errors of more than so many σ count in proportion, not by their square."""
+OF_MEDIAN = 1.4826
+"""A normal distribution's standard deviation over its median absolute deviation."""
 CONFOUNDED = 0.95
 """Correlation above which the data do not tell two constants apart."""
 UNINFORMED = 0.95
@@ -64,11 +70,13 @@ def calibrate(cases: Sequence[TimedCase], constants: Sequence[Constant], expecte
     sets = sorted({case.set for case in cases})
     members = {name: np.array([case.set == name for case in cases]) for name in sets}
     sigma = dict.fromkeys(sets, FIRST_ERROR if expected is None else expected)
-    whole = fit(predictions, _weights(members, sigma)[None, :], width, upper, np.zeros(len(width)))
-    for _ in range(ROUNDS if expected is None else 0):
-        sigma = _expected(whole, members, _weights(members, sigma))
-        whole = fit(predictions, _weights(members, sigma)[None, :], width, upper, whole.x[0])
     weights = _weights(members, sigma)
+    whole = fit(predictions, weights[None, :], width, upper, np.zeros(len(width)))
+    for _ in range(ROUNDS):
+        if expected is None:
+            sigma = _expected(whole, members, weights)
+        weights = _without_outliers(_weights(members, sigma), whole.residual[0])
+        whole = fit(predictions, weights[None, :], width, upper, whole.x[0])
     groups = sorted({case.group for case in cases})
     place = np.array([groups.index(case.group) for case in cases])
     without = np.where(place[None, :] == np.arange(len(groups))[:, None], 0.0, weights[None, :])
@@ -84,14 +92,21 @@ def _weights(members: dict[str, Array], sigma: dict[str, float]) -> Array:
     return sum(mask / sigma[name] for name, mask in members.items())
 
 
+def _without_outliers(weights: Array, residual: Array) -> Array:
+    """Huber's weights: smaller where an error is beyond so many σ."""
+    beyond = np.maximum(np.abs(weights * residual) / HUBER, 1.0)
+    return weights / np.sqrt(beyond)
+
+
 def _expected(whole: Fit, members: dict[str, Array], weights: Array) -> dict[str, float]:
-    """The error that a fit leaves in each set; cases that it was bent to do not count in full."""
+    """The error that a fit leaves in the middle of each set; cases that it was bent to do not count in full."""
     jacobian = whole.jacobian[0] * weights[:, None]
     leverage = np.einsum("ij,jk,ik->i", jacobian, whole.covariance[0], jacobian)
     out = {}
     for name, mask in members.items():
         free = max(mask.sum() - leverage[mask].sum(), 1.0)
-        out[name] = max(float(np.sqrt((whole.residual[0][mask] ** 2).sum() / free)), SMALLEST_ERROR)
+        typical = OF_MEDIAN * float(np.median(np.abs(whole.residual[0][mask])))
+        out[name] = max(typical * float(np.sqrt(mask.sum() / free)), SMALLEST_ERROR)
     return out
 
 

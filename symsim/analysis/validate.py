@@ -55,6 +55,7 @@ _FIELDS: Mapping[str, tuple[Any, bool]] = {
     "system": (str, False),
     "model_set": (dict, False),
     "system_set": (dict, False),
+    "facts": (dict, False),
 }
 """Field of a case → its kind, and whether every case has it."""
 
@@ -128,9 +129,14 @@ def asked_of(case: Mapping[str, Any], system: str | None = None) -> Question:
         dimensions = ", ".join(f"{n} = {_text(v)}" for n, v in model.items() if n != "family")
         model = f"{model.get('family')}({dimensions})"
     strategy = "; ".join(f"{n} = {_text(v)}" for n, v in case["strategy"].items() if v is not None)
-    overrides = {**(case.get("model_set") or {}), **(case.get("system_set") or {})}
+    overrides = {**(case.get("model_set") or {}), **(case.get("system_set") or {}), **_facts(case)}
     settings = tuple(f"{n} = {_text(v)}" for n, v in overrides.items())
     return question(model, strategy, system or case.get("system"), settings)
+
+
+def _facts(case: Mapping[str, Any]) -> dict[str, Any]:
+    """What the sources of a case say of its model or machine beside what it was published with."""
+    return {name: value for name, value in (case.get("facts") or {}).items() if name != "source"}
 
 
 def _text(value: Any) -> str:
@@ -165,7 +171,8 @@ def _error(predicted: Any, measured: Any) -> Any:
 def model_and_machine(case: Mapping[str, Any]) -> str:
     """Cases that agree in this may be ordered by what was measured."""
     return json.dumps(
-        [case["model"], case.get("model_set"), case.get("system"), case.get("system_set")], sort_keys=True
+        [case["model"], case.get("model_set"), case.get("system"), case.get("system_set"), _facts(case)],
+        sort_keys=True,
     )
 
 

@@ -64,9 +64,10 @@ def _roofline(name: str, ledger: Ledger) -> None:
     """Both sides of an operator's time, taken from its formula."""
     formula = ledger.expression(name)
     bandwidth, latency = symbol("hbm.bandwidth"), symbol("hbm.latency")
-    sides = formula.args if isinstance(formula, maximum) else (formula,)
-    arithmetic = [side for side in sides if not side.has(bandwidth)]
-    moved = sympy.Add(*(side for side in sides if side.has(bandwidth)))
+    # Kernels beside the product, if any, stand on top of the longer side.
+    sides = [s for term in sympy.Add.make_args(formula) for s in (term.args if isinstance(term, maximum) else (term,))]
+    arithmetic = [side for side in sides if not side.has(bandwidth) and side != latency]
+    moved = sympy.Add(*(side for side in sides if side.has(bandwidth) or side == latency))
     traffic = moved.xreplace({latency: Integer(0)})
     _define(f"arithmetic@{name}", sympy.Add(*arithmetic), f"arithmetic of {name}", ledger)
     _define(f"traffic@{name}", traffic, f"memory traffic of {name}", ledger)

@@ -6,7 +6,7 @@ its messages on top.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import sympy
@@ -28,6 +28,9 @@ from symsim.symbols import symbol
 
 EXPOSED_AXES = {"tp": "tp", "cp": "cp", "cp_a2a": "cp", "cp_ring": "cp", "ep": "ep", "etp": "ep"}
 """Message axis → the name under which its exposed time is reported."""
+
+PLAIN = "hbm"
+"""The class of traffic that states none."""
 
 TURNS = {"F": ("forward",), "B": ("backward", "recompute")}
 """The two passes of a micro-batch, and what runs in each."""
@@ -175,7 +178,8 @@ def _of_phase(held: Held, turn: str, operator: Operator, phase: PhaseName, prici
     arithmetic = sympy.Add(*(_kernel_time(k, precision, s) for k, s in zip(work.kernels, shares, strict=True)))
     alone = arithmetic == 0 and phase != "weight_grad"
     unfused = pricing.profile.figure("traffic") if alone else Integer(1)
-    compute = roofline(arithmetic, (_traffic_time(r, amount, unfused) for r, amount in work.traffic.items()))
+    traffic = {rate: _traffic_time(rate, amount, unfused) for rate, amount in work.traffic.items()}
+    compute = roofline(arithmetic, traffic)
     if compute != 0:
         compute = ledger.define(name, compute, f"{operator.kind}, {phase}", "s", "time.operator")
         yield Share(held, turn, "", operator, phase, name, compute)
@@ -196,13 +200,20 @@ def kernel_precision(operator: Operator, structure: Structure) -> str:
     return precision if as_it_is else "bf16"
 
 
-def roofline(arithmetic: Expr, traffic: Iterable[Expr]) -> Expr:
-    """The longer of arithmetic and memory traffic; what moves data also pays a latency."""
-    moved = sympy.Add(*traffic)
-    if moved == 0:
-        return arithmetic
-    moved += symbol("hbm.latency")
-    return moved if arithmetic == 0 else maximum(arithmetic, moved)
+def roofline(arithmetic: Expr, traffic: Mapping[str, Expr]) -> Expr:
+    """The longer of arithmetic and memory traffic; what moves data also pays a latency.
+
+    ``traffic`` is by class. Traffic of a class of its own beside arithmetic is that of other kernels, before or
+    after the product (a softmax): it comes on top.
+    """
+    own = sympy.Add(*traffic.values()) if arithmetic == 0 else traffic.get(PLAIN, Integer(0))
+    others = Integer(0) if arithmetic == 0 else sympy.Add(*(t for rate, t in traffic.items() if rate != PLAIN))
+    if others != 0:
+        others += symbol("hbm.latency")
+    if own == 0:
+        return arithmetic + others
+    own += symbol("hbm.latency")
+    return (own if arithmetic == 0 else maximum(arithmetic, own)) + others
 
 
 def _kernel_time(kernel: Kernel, precision: str, efficiency: Expr) -> Expr:
@@ -214,4 +225,4 @@ def _kernel_time(kernel: Kernel, precision: str, efficiency: Expr) -> Expr:
 def _traffic_time(rate: str, amount: Expr, unfused: Expr) -> Expr:
     """``unfused``: traffic over that of fused kernels, for traffic of no class of its own."""
     time = tidy(total([amount])) / (symbol("hbm.bandwidth") * symbol(f"{rate}.efficiency"))
-    return unfused * time if rate == "hbm" else time
+    return unfused * time if rate == PLAIN else time

@@ -45,6 +45,7 @@ def page(found: Accuracy, peers: Sequence[dict[str, str]]) -> str:
         INTRODUCTION.format(n=len(found.judged)),
         _table(found),
         "![predicted against measured](accuracy.svg)\n\nHeld out; the grey band is ± 10 %.\n",
+        *_facts(found),
         "## Other tools on the same steps\n",
         _peers(found, peers),
         BARS.format(one=one, two=two),
@@ -74,6 +75,27 @@ def _table(found: Accuracy) -> str:
             f"| {' | '.join([row, machine, QUANTITIES[first.quantity], str(len(judged)), fitted, *cells, order])} |"
         )
     return "\n".join(lines) + "\n"
+
+
+FACTS = """\
+## What cases leave out
+
+Some cases were published without a fact of their model or machine that their sources state. It is given to them here
+(`facts` in `accuracy/cases.json`), in every figure above; without it the shipped errors are these.
+"""
+
+
+def _facts(found: Accuracy) -> list[str]:
+    lines = [
+        "| set | n | fact | with it: mean, worst, bias % | without it: mean, worst, bias % |",
+        "|---|---|---|---|---|",
+    ]
+    told = dict.fromkeys((j.row, j.facts) for j in found.judged if j.facts)
+    for row, fact in told:
+        judged = [j for j in found.of(row) if j.facts == fact]
+        cells = [_errors(summary_of(judged, stage)) for stage in ("shipped", "without_facts")]
+        lines.append(f"| {' | '.join([row, str(len(judged)), fact, *cells])} |")
+    return [FACTS, "\n".join(lines) + "\n"] if told else []
 
 
 def _errors(errors: dict[str, float | None]) -> str:

@@ -42,10 +42,8 @@ def simulated(
     chunks = 2 if schedule in ("zb_v", "dualpipe") else turns
     out = []
     for i in range(pp):
-        if schedule == "interleaved":
-            order = interleaved(pp, i, m, turns, group or pp)
-        else:
-            order = ORDERS[schedule](pp, i, m)
+        in_turns = schedule == "interleaved"
+        order = interleaved(pp, i, m, turns, group or pp) if in_turns else ORDERS[schedule](pp, i, m)
         own = [stage[place_of(schedule, pp, i, c)[1]] for c in range(chunks)]
         late = [0.0] * chunks
         if schedule in ("zb_h1", "zb_h2"):
