@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from symsim.analysis.accuracy import accuracy
+from symsim.analysis.accuracy import Accuracy, accuracy
 from symsim.analysis.collectives import collective_time
 from symsim.analysis.error_bar import shipped
 from symsim.analysis.formulas import formulas
@@ -151,7 +151,7 @@ def curve_errors(curve: Mapping[str, Any]) -> list[float]:
     """Predicted over measured, less 1, of every point of a curve of ``tests/data/collectives.json``."""
     settings = (given.partition("=") for given in curve["set"])
     own = {name: parse_expression(Source(CURVES.name, value)) for name, _, value in settings}
-    system = load_system(curve["system"], own)
+    system = load_system(curve["system"], own).as_stated()
     groups = 8 if curve.get("side_by_side") else 0
     return [
         collective_time(system, curve["collective"], ranks, size, max(1, groups // ranks), curve.get("copies"))
@@ -293,9 +293,8 @@ def _without_inputs(title: str, text: str, found: Sequence[Definition]) -> str:
 ACCURACY = DOCS.parent / "accuracy"
 
 
-def accuracy_files() -> dict[Path, str]:
+def accuracy_files(found: Accuracy) -> dict[Path, str]:
     """The page, its picture, and the table of errors that answers are given bars from."""
-    found = accuracy(load_cases(ACCURACY / "cases.json"))
     with (ACCURACY / "peers.csv").open(encoding="utf-8") as file:
         peers = list(csv.DictReader(line for line in file if not line.startswith("#")))
     return {
@@ -307,11 +306,11 @@ def accuracy_files() -> dict[Path, str]:
 
 def main() -> None:
     if sys.argv[1:] == ["accuracy"]:
-        _write(accuracy_files())
+        _write(accuracy_files(accuracy(load_cases(ACCURACY / "cases.json"))))
         return
     os.environ["SYMSIM_CACHE"] = "off"
     # Pages show error bars, which come from the table of errors.
-    _write(accuracy_files())
+    _write(accuracy_files(accuracy(load_cases(ACCURACY / "cases.json"))))
     shipped.cache_clear()
     written = {DOCS / "formulas.md": formulas_page()}
     for path in (README, *sorted(DOCS.glob("*.md"))):

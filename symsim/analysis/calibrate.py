@@ -26,6 +26,8 @@ SMALLEST_ERROR = 0.01
 """No set is expected to be predicted better: repeated runs of one plan differ by about this much."""
 ROUNDS = 12
 """How often the expected errors, the weights of outliers and the fit are found from one another."""
+SETTLED = 1e-4
+"""A round that changes the logarithm of no constant by more is the last."""
 HUBER = 1.5
 """Errors of more than so many σ count in proportion, not by their square."""
 OF_MEDIAN = 1.4826
@@ -76,7 +78,10 @@ def calibrate(cases: Sequence[TimedCase], constants: Sequence[Constant], expecte
         if expected is None:
             sigma = _expected(whole, members, weights)
         weights = _without_outliers(_weights(members, sigma), whole.residual[0])
-        whole = fit(predictions, weights[None, :], width, upper, whole.x[0])
+        before_round = whole.x[0]
+        whole = fit(predictions, weights[None, :], width, upper, before_round)
+        if np.abs(whole.x[0] - before_round).max() < SETTLED:
+            break
     groups = sorted({case.group for case in cases})
     place = np.array([groups.index(case.group) for case in cases])
     without = np.where(place[None, :] == np.arange(len(groups))[:, None], 0.0, weights[None, :])

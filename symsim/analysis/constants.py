@@ -20,7 +20,7 @@ from symsim.diagnostics import Diagnostic, InputError, Place, Source, error, nea
 from symsim.emit.specialise import FigureBehind
 from symsim.language import tree
 from symsim.language.expressions import Plain, evaluate
-from symsim.language.figures import canonical, check_name, figure_value, optional, unit_of
+from symsim.language.figures import UNSTATED, canonical, check_name, figure_value, optional, unit_of
 from symsim.language.library import library_of
 from symsim.language.parser import parse_expression
 from symsim.language.tables import MAX_EFFICIENCY
@@ -122,7 +122,7 @@ def _constant(system: System, name: str, width: float, start: str | None) -> Con
     elif optional(name):
         check_name(name, Place(Source("<--fit>", name), 1, 1, len(name)))
         neutral = 1.0 if name.endswith("sustained") else FALLBACKS.get(name, 0.0)
-        stated, unit, source = neutral, unit_of(name), "not stated"
+        stated, unit, source = neutral, unit_of(name), UNSTATED
     else:
         table = name in system.tables or any(t.startswith(name.rpartition(".")[0] + ".") for t in system.tables)
         message = f"'{name}' is a table of {system.name}" if table else f"{system.name} states no figure '{name}'"

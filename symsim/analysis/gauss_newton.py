@@ -21,9 +21,13 @@ Residuals = Callable[[Array], tuple[Array, Array]]
 MOST_STEPS = 100
 LONGEST_STEP = 0.7
 """Most by which a parameter changes in one step: linear models are believed no further than a factor of 2."""
-SMALLEST_STEP = 1e-9
+SMALLEST_STEP = 1e-7
+SMALLEST_GAIN = 1e-6
+"""Share of the cost that a step is worth taking for: along a kink of the residuals steps get ever smaller."""
+IDLE_STEPS = 2
+"""So many steps in a row that were not are the last."""
 FIRST_DAMPING = 1e-3
-MOST_DAMPING = 1e9
+MOST_DAMPING = 1e5
 DAMPING_FACTOR = 6.0
 
 
@@ -48,6 +52,7 @@ def fit(residuals: Residuals, weights: Array, width: Array, upper: Array, start:
     residual, jacobian = residuals(x)
     cost = _cost(x, residual, weights, width)
     damping = np.full(len(weights), FIRST_DAMPING)
+    idle = np.zeros(len(weights), int)
     moving = np.arange(len(weights))
     for _ in range(MOST_STEPS):
         if not moving.size:
@@ -58,6 +63,7 @@ def fit(residuals: Residuals, weights: Array, width: Array, upper: Array, start:
         there, derivative = residuals(tried)
         now = _cost(tried, there, weights[moving], width)
         better = now <= cost[moving]
+        gained = cost[moving] - now
         taken = moving[better]
         x[taken], residual[taken], jacobian[taken], cost[taken] = (
             tried[better],
@@ -67,6 +73,8 @@ def fit(residuals: Residuals, weights: Array, width: Array, upper: Array, start:
         )
         damping[moving] *= np.where(better, 1 / DAMPING_FACTOR, DAMPING_FACTOR)
         settled = np.abs(step).max(-1) < SMALLEST_STEP
+        idle[moving] = np.where(better & (gained < SMALLEST_GAIN * now), idle[moving] + 1, 0)
+        settled |= idle[moving] >= IDLE_STEPS
         moving = moving[~(settled | (damping[moving] > MOST_DAMPING))]
     curvature, _ = _normal(x, residual, jacobian, weights, width)
     return Fit(x, residual, jacobian, np.linalg.inv(curvature))

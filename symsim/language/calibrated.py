@@ -15,7 +15,7 @@ from fractions import Fraction
 from symsim import units
 from symsim.diagnostics import Source
 from symsim.language import tree
-from symsim.language.figures import LINKS, canonical
+from symsim.language.figures import LINKS, UNSTATED, canonical
 
 SHOWN_DIGITS = 4
 RECORD = "#: "
@@ -84,7 +84,7 @@ def rewritten(
 def _group(name: str, new: Fitted, link: str) -> str:
     *groups, last = (link + name.removeprefix("link") if name.startswith("link.") else name).split(".")
     before = _text(replace(new, value=new.before), "")
-    figure = f'{last} = {_text(new, "")} calibrated "{new.note}" from {before} "not stated"'
+    figure = f'{last} = {_text(new, "")} calibrated "{new.note}" from {before} "{UNSTATED}"'
     return " { ".join([*groups, figure]) + " }" * len(groups)
 
 

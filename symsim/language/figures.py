@@ -46,6 +46,9 @@ _OF = {
     "host": ("bandwidth",),
     "framework": ("launch", "turn", "traffic", "step"),
 }
+UNSTATED = "no source states it; without a fit no effect is taken"
+"""The source of a fitted figure that a machine's file did not have."""
+
 _OF_KERNELS = ("efficiency", "sustained")
 """What a class of kernels, or of traffic, may have."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from symsim import units
@@ -45,7 +45,9 @@ def parse_strategy(source: Source, text: str | None = None) -> tree.StrategyFile
     return _parse("strategy", "start", source, text)  # type: ignore[no-any-return]
 
 
+@lru_cache(maxsize=32)
 def parse_system(source: Source) -> tree.SystemFile:
+    """Kept, because thousands of plans are asked about on a handful of machines."""
     parsed = _parse("system", "start", source)
     return parsed if isinstance(parsed, tree.SystemFile) else tree.SystemFile(parsed.header)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -172,7 +173,7 @@ def test_ranks_that_run_these_orders_come_to_their_end(schedule: str) -> None:
 
 @pytest.mark.parametrize("vp", [2, 3, 4])
 def test_interleaved_ranks_come_to_their_end(vp: int) -> None:
-    for p, m, group in interleavings(vp, whole=False):
+    for p, m, group in islice(interleavings(vp, whole=False), 0, None, 5):
         orders = orders_of("interleaved", p, m, vp, group)
         assert events_of(orders, "interleaved").events
         assert events_of(orders, "interleaved", blocking=True).events
