@@ -50,15 +50,19 @@ class Ledger:
         return tuple(self._definitions.values())
 
     def _scope(self, formula: Expr) -> Scope:
-        formula = formula.xreplace({reduced: sympy.Integer(0) for reduced in formula.atoms(*REDUCTIONS)})
-        if formula.has(*SCANS):
-            return "stage"
-        stage = symbol("i")
-        for free in formula.free_symbols:
-            known = self._definitions.get(str(free))
-            if free == stage or (known is not None and known.scope == "stage"):
+        """What a formula uses decides: one pass, because each of thousands of definitions is asked once."""
+        pending = [formula]
+        while pending:
+            part = pending.pop()
+            if isinstance(part, SCANS) or (part.is_Symbol and self._is_of_stage(part)):
                 return "stage"
+            if not isinstance(part, REDUCTIONS):
+                pending.extend(part.args)
         return "run"
+
+    def _is_of_stage(self, name: Expr) -> bool:
+        known = self._definitions.get(str(name))
+        return name == symbol("i") or (known is not None and known.scope == "stage")
 
 
 def inputs_of(definitions: tuple[Definition, ...], extra: tuple[Expr, ...] = ()) -> tuple[str, ...]:
