@@ -22,9 +22,9 @@ MOST_STEPS = 100
 LONGEST_STEP = 0.7
 """Most by which a parameter changes in one step: linear models are believed no further than a factor of 2."""
 SMALLEST_STEP = 1e-7
-SMALLEST_GAIN = 1e-6
+SMALLEST_GAIN = 1e-7
 """Share of the cost that a step is worth taking for: along a kink of the residuals steps get ever smaller."""
-IDLE_STEPS = 2
+IDLE_STEPS = 1
 """So many steps in a row that were not are the last."""
 FIRST_DAMPING = 1e-3
 MOST_DAMPING = 1e5

@@ -96,7 +96,7 @@ def split(kinds: list[str], sizes: list[int]) -> dict[str, list[int]]:
     return out
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(pp=st.sampled_from([1, 2, 4, 8]), turns=st.integers(1, 6), rest=st.integers(0, 5), locals_=st.integers(1, 5))
 def test_a_repeating_pattern_with_a_remainder(pp: int, turns: int, rest: int, locals_: int) -> None:
     layers = turns * (locals_ + 1) + min(rest, locals_)
@@ -111,7 +111,7 @@ def test_a_repeating_pattern_with_a_remainder(pp: int, turns: int, rest: int, lo
     assert found["n_gemma_global"] == expected["global"]
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(
     pp=st.integers(2, 8),
     first=st.integers(1, 9),
@@ -135,7 +135,7 @@ def test_uneven_ends_with_dense_layers_first(pp: int, first: int, last: int, eac
         assert found["n_dense_decoder"] == expected["dense"]
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(pp=st.sampled_from([2, 4]), vp=st.sampled_from([2, 3]), each=st.integers(1, 3), dense=st.integers(1, 8))
 def test_virtual_chunks_lie_round_robin(pp: int, vp: int, each: int, dense: int) -> None:
     layers = pp * vp * each
@@ -150,7 +150,7 @@ def test_virtual_chunks_lie_round_robin(pp: int, vp: int, each: int, dense: int)
         assert found[name] == [sum(chunks[kind][c * pp + stage] for c in range(vp)) for stage in range(pp)]
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(pp=st.sampled_from([1, 2, 4]), again=st.integers(1, 12), dense=st.integers(1, 5))
 def test_the_first_layers_of_each_stage_are_recomputed(pp: int, again: int, dense: int) -> None:
     layers = 8
@@ -208,7 +208,7 @@ def test_embedding_and_loss_that_count_as_layers(
     placed(f"pp={pp},vp={vp},{choices}", sizes, min(dense, layers - 1), round_robin(pp, vp))
 
 
-@settings(max_examples=20, phases=QUICK)
+@settings(max_examples=12, phases=QUICK)
 @given(
     pp=st.integers(1, 6),
     vp=st.integers(1, 3),

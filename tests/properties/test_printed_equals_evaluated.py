@@ -18,7 +18,7 @@ from tests.readers.evaluation import Environment, Reading, evaluate_page
 POINTS = 100
 """Random legal plans of each case; ten cases make a thousand."""
 
-READ = {"text": 40, "latex": 20}
+READ = {"text": 20, "latex": 10}
 """Of them, those at which a form is evaluated that a reader of the tests has to walk."""
 
 SYSTEMS = ("h100_sxm", "a100_pcie")
