@@ -36,7 +36,7 @@ CASES = (
     ("moe(hidden=64, layers=8, heads=16, expert_ffn=32, experts=16, topk=2, vocab=100)", "te_version=2.11.0"),
 )
 cases = pytest.mark.parametrize(("model", "choices"), CASES)
-some = settings(max_examples=12, derandomize=True, suppress_health_check=[HealthCheck.filter_too_much])
+some = settings(max_examples=20, derandomize=True, suppress_health_check=[HealthCheck.filter_too_much])
 
 Sizes = Mapping[str, int]
 

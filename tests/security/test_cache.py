@@ -212,6 +212,7 @@ def test_changed_entry_counts_as_absent(
 def test_entry_of_another_model_counts_as_absent(folder: Path, right: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (mine,) = programs(folder)
     before = mine.read_bytes()
+    monkeypatch.setattr(evaluate, "_EVALUATORS", {})
     run("eval", "gpt2_xl", "-s", SMALL_PLAN)
     (other,) = set(programs(folder)) - {mine}
     mine.write_bytes(other.read_bytes())
