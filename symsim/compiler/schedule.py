@@ -1,4 +1,4 @@
-"""Pass 6, from stage times to the time of a step: pipeline, data-parallel tail, optimizer."""
+"""Pass 7, from stage times to the time of a step: the pipeline, and with its tail the sum of all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pass 7, what follows the last micro-batch: gradients reduced, the optimizer's step, parameters gathered."""
+"""Pass 8, what follows the last micro-batch: gradients reduced, the optimizer's step, parameters gathered."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from symsim.compiler.ledger import Ledger
 from symsim.compiler.network import message_time
 from symsim.compiler.profile import Profile
 from symsim.compiler.sharding import groups
-from symsim.elements import element_bytes
+from symsim.elements import ELEMENT_BYTES, element_bytes
 from symsim.functions import less, maximum, minimum
 from symsim.records.graph import Message
 from symsim.records.strategy import Structure
@@ -76,7 +76,7 @@ def step_time(structure: Structure, profile: Profile, optimizer_traffic: Fractio
     moved: Expr = Integer(0)
     for group in groups(structure, ledger):
         share = group.elements / (group.shard if structure["zero"] != 0 else 1)
-        own = sympy.sympify(optimizer_traffic) + 4 * sympy.sympify(profile["gradient_passes"])
+        own = sympy.sympify(optimizer_traffic) + ELEMENT_BYTES["fp32"] * sympy.sympify(profile["gradient_passes"])
         moved += own * share + grad * sympy.sympify(profile["buffer_passes"]) * group.elements
     away = ledger.value("offload.step")
     transfers = away / symbol("host.bandwidth") if away != 0 else Integer(0)

@@ -71,9 +71,9 @@ def test_predictions_are_those_of_validate_and_their_derivatives_finite_differen
 
 def test_constants_that_made_the_measurements_are_found_again() -> None:
     cases = timed(made_up("hbm.efficiency=0.6", "matmul.sustained=0.85", "nvlink.bandwidth=300 GB/s"))
-    found = calibrate(cases, named("hbm.efficiency", "matmul.sustained", "nvlink.bandwidth", width=3.0))
+    found = calibrate(cases, named("hbm.efficiency", "matmul.sustained", "nvlink.bandwidth", width=10.0))
     values = {c["name"]: c["after"] for c in document(found, MACHINE, [])["constants"]}
-    assert values["hbm.efficiency"] == pytest.approx(0.6, rel=2e-3)
+    assert values["hbm.efficiency"] == pytest.approx(0.6, rel=1e-3)
     assert values["matmul.sustained"] == pytest.approx(0.85, rel=1e-3)
     assert values["link.bandwidth"] == pytest.approx(300e9, rel=1e-3)
     assert np.abs(found.before).max() > 0.05
@@ -83,12 +83,13 @@ def test_constants_that_made_the_measurements_are_found_again() -> None:
 def test_leaving_a_group_out_is_fitting_without_it() -> None:
     cases = timed(made_up("hbm.efficiency=0.6", "matmul.sustained=0.85"))
     fitted = named("hbm.efficiency", "attention.forward.level")
-    whole = calibrate(cases, fitted, 0.05)
+    # So large an expected error that no case is an outlier of either fit: their weights are the same.
+    whole = calibrate(cases, fitted, 1.0)
     left_out = cases[3]
     rest = [c for c in cases if c.group != left_out.group]
-    alone = calibrate(rest, fitted, 0.05)
+    alone = calibrate(rest, fitted, 1.0)
     predicted, _ = Predictions([left_out], fitted)(alone.x[None, :])
-    assert whole.held_out[3] == pytest.approx(predicted[0, 0], abs=1e-4)
+    assert whole.held_out[3] == pytest.approx(predicted[0, 0], abs=1e-6)
 
 
 def test_groups() -> None:

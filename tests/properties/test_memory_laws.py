@@ -107,10 +107,17 @@ def test_more_ranks_that_share_a_replica_never_need_more(model: str, choices: st
 @some
 @given(plan=plans())
 def test_more_expert_parallelism_never_needs_more(model: str, choices: str, plan: Sizes) -> None:
-    """The world is the same: experts are spread over ranks that held copies of them."""
+    """The world is the same: experts are spread over ranks that held copies of them.
+
+    At ep = 1 nothing is exchanged. The buffers of the exchange, there for a moment, may be more than a rank saves
+    on small experts; what is held all the time never grows.
+    """
     few = evaluated(model, choices, settled(plan))
     many = evaluated(model, choices, {**settled(plan), "ep": 2 * plan["ep"]})
-    assert fullest(many) <= fullest(few)
+    for name in ("static", "activations"):
+        assert all(a <= b for a, b in zip(many.of_stage(name), few.of_stage(name), strict=True)), name
+    if plan["ep"] > 1:
+        assert fullest(many) <= fullest(few)
 
 
 @cases
