@@ -180,4 +180,7 @@ SCANS = (sum_before, max_to, max_from)
 
 
 def _decide(difference: Expr, test: Any) -> Expr | None:
-    return Integer(int(bool(test(difference)))) if difference.is_Number else None
+    """Infinity less infinity is no number: what compares them stays as written, and has no value."""
+    if not difference.is_Number or difference is sympy.nan:
+        return None
+    return Integer(int(bool(test(difference))))

@@ -30,13 +30,14 @@ GROUPS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "layout": lambda case: [
         case.get("set"),
         model_and_machine(case),
-        {n: v for n, v in case["strategy"].items() if n not in ("gbs", "microbatches")},
+        {n: v for n, v in case["strategy"].items() if n not in ("world", "gbs", "microbatches")},
     ],
     "model": model_and_machine,
     "set": lambda case: case["set"],
     "id": lambda case: case["id"],
 }
-"""Which cases are left out together: those that agree in this. ``layout``: all but the batch."""
+"""Which cases are left out together: those that agree in this. ``layout``: all but the batch and the
+number of replicas, which hardly change what a GPU does, so that a case left out has no twin in the fit."""
 
 
 @dataclass(frozen=True, slots=True)

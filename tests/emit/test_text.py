@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+import sympy
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sympy import Add, Float, Integer, Mul, Pow, Rational, Symbol, ceiling, exp, floor, sqrt
@@ -178,6 +179,11 @@ def test_page_reads_back_at_every_width(width: int) -> None:
     assert values["P"][0] == 20 * (855638016 // 8 + 16384) + 8192 * (128 * 8 * 126) // 8
     assert values["peak"][3] == sum(values[part][3] for part in ("weights", "gradients", "optimizer", "activations"))
     assert values["iteration"][0] == 19 * 3 * max(values["F"]) + 2 * max(values["F"]) + sum(values["F"]) / 4
+
+
+@pytest.mark.parametrize("comparison", [equal, less, at_most])
+def test_what_is_no_number_is_not_decided(comparison: Any) -> None:
+    assert comparison(sympy.oo, sympy.oo).func is comparison
 
 
 @given(
