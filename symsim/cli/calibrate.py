@@ -43,7 +43,7 @@ PATTERN_HELP = (
     type=click.Choice(["layout", "model", "set", "id"]),
     default="layout",
     show_default=True,
-    help="Cases that are left out together to predict them: those of one model and layout, whatever their batch and replicas.",
+    help="Cases that are left out together to predict them: those of one model and layout at any batch and replicas.",
 )
 @click.option("--prior", type=click.FloatRange(0, 1000, min_open=True), default=30.0, show_default=True, metavar="PCT",
               help="How far a constant may be off where --fit does not say.")  # fmt: skip

@@ -1,0 +1,278 @@
+"""A user's expression put behind a program: ``memory.peak <= 0.95 * memory.capacity`` becomes instructions.
+
+So what a search minimises, a constraint checks, a derivative is taken of and a solver brackets is one
+more output of the same program, over numbers or over arrays. Conditions are 1 or 0; comparisons of
+words (``schedule == gpipe``) are decided while lowering, because a program has one structure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from symsim.diagnostics import Place, error, nearest
+from symsim.emit.program import REDUCING, CheckedRule, Instruction, Output, Program
+from symsim.language import tree
+from symsim.language.expressions import FUNCTIONS, Plain, Value, Word, evaluate, names_in
+
+ALIASES = {"microbatches": "m", "mfu": "throughput.mfu", "iteration": "time.iteration", "peak_memory": "memory.peak"}
+"""Names of answers that formulas call otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What names may mean besides outputs of the program.
+
+    ``constants`` are values of the structure and of the model: numbers, words, flags and sets.
+    ``inputs`` are names that may become inputs of the program though no formula has them yet: sizes of
+    a space and figures of a machine.
+    """
+
+    constants: Mapping[str, Value]
+    inputs: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Lowered:
+    register: int
+    flag: bool
+    staged: bool
+
+
+def with_quantities(program: Program, quantities: Mapping[str, tree.Expression], names: Names) -> Program:
+    """The program with one more output, of a run, for each of ``quantities``.
+
+    A condition on what differs between stages must hold on every stage. Inputs that only the
+    quantities need stand behind those of the program.
+
+    Raises:
+        InputError: an unknown name, a wrong type, a division by 0, a number that differs between stages.
+    """
+    fresh = _fresh_inputs(program, quantities.values(), names)
+    lowering = _Lowering(_with_inputs(program, fresh), names)
+    outputs = dict(lowering.program.outputs)
+    for name, node in quantities.items():
+        found = lowering.of_run(lowering.lower(node), node.place)
+        outputs[name] = Output(found.register, "run", "" if found.flag else "quantity", "quantity")
+    return replace(lowering.program, instructions=tuple(lowering.instructions), outputs=outputs)
+
+
+def is_condition(program: Program, name: str) -> bool:
+    """Whether a quantity of :func:`with_quantities` is 1 or 0."""
+    return program.outputs[name].unit == ""
+
+
+def _fresh_inputs(program: Program, nodes: Iterable[tree.Expression], names: Names) -> tuple[str, ...]:
+    asked = dict.fromkeys(n for node in nodes for n in sorted(names_in(node)))
+    known = {*program.inputs, *program.outputs, *ALIASES}
+    return tuple(n for n in asked if n in names.inputs and n not in known and n not in names.constants)
+
+
+def _with_inputs(program: Program, fresh: tuple[str, ...]) -> Program:
+    """The same program with more inputs: every later register moves up."""
+    if not fresh:
+        return program
+    old, by = len(program.inputs), len(fresh)
+
+    def moved(register: int) -> int:
+        return register if register < old else register + by
+
+    def instruction(given: Instruction) -> Instruction:
+        operation, *arguments = given
+        if operation == "const":
+            return given
+        if operation == "table":
+            return (operation, arguments[0], *map(moved, arguments[1:]))
+        return (operation, *map(moved, arguments))
+
+    return replace(
+        program,
+        inputs=(*program.inputs, *fresh),
+        instructions=tuple(instruction(i) for i in program.instructions),
+        outputs={n: replace(o, register=moved(o.register)) for n, o in program.outputs.items()},
+        rules=tuple(CheckedRule(moved(r.register), r.kind, r.message, r.names) for r in program.rules),
+    )
+
+
+class _Lowering:
+    def __init__(self, program: Program, names: Names) -> None:
+        self.program = program
+        self.instructions: list[Instruction] = list(program.instructions)
+        self._constants = Plain(names.constants)
+        first = program.register_of(0)
+        self._seen = {instruction: first + k for k, instruction in enumerate(program.instructions)}
+        self._known = (*program.outputs, *program.inputs, *names.constants, *names.inputs, *ALIASES)
+
+    def lower(self, node: tree.Expression) -> _Lowered:
+        if not any(self._is_of_program(n) for n in names_in(node)):
+            return self._constant(evaluate(node, self._constants), node.place)
+        match node:
+            case tree.Name(name=name, place=place):
+                return self._name(name, place)
+            case tree.Unary(operator="not", operand=operand):
+                inner = self._flag(operand)
+                return self._emit("equal", (inner, self._number_constant(0)), flag=True)
+            case tree.Unary(operand=operand):
+                return self._emit("mul", (self._number_constant(-1), self._number(operand)))
+            case tree.Binary():
+                return self._binary(node)
+            case tree.Choose(then=then, condition=condition, other=other):
+                chosen, a, b = self._flag(condition), self.lower(then), self.lower(other)
+                if a.flag != b.flag:
+                    raise error(
+                        "E207", "both sides of 'if' must be of one kind", node.place, "two numbers, or two flags"
+                    )
+                return self._emit("where", (chosen, a, b), flag=a.flag)
+            case tree.Apply(function=function, arguments=arguments, place=place):
+                return self._apply(function, arguments, place)
+        raise error("E207", "expected a number or a condition", node.place, "for example memory.peak <= 60 GiB")
+
+    def of_run(self, found: _Lowered, place: Place) -> _Lowered:
+        """A condition of every stage; a number of a run.
+
+        Raises:
+            InputError: a number that each stage has its own of.
+        """
+        if not found.staged:
+            return found
+        if not found.flag:
+            hint = "memory.peak is the largest of peak; max_stages(x) and sum_stages(x) make one number"
+            raise error("E345", "this differs between pipeline stages", place, hint)
+        broken = self._emit("equal", (found, self._number_constant(0)), flag=True)
+        anywhere = self._emit("stage_max", (broken,), flag=True)
+        return self._emit("equal", (anywhere, self._number_constant(0)), flag=True)
+
+    def _is_of_program(self, name: str) -> bool:
+        if name in self.program.outputs or name in self.program.inputs:
+            return True
+        if name in self._constants.values:
+            return False
+        return name in ALIASES or "." in name
+
+    def _name(self, name: str, place: Place) -> _Lowered:
+        if name not in self.program.outputs and name not in self.program.inputs:
+            name = ALIASES.get(name, name)
+        if name in self.program.outputs:
+            output = self.program.outputs[name]
+            return _Lowered(output.register, False, output.scope == "stage")
+        if name in self.program.inputs:
+            return _Lowered(self.program.inputs.index(name), False, False)
+        raise error("E203", f"unknown name '{name}'", place, nearest(name, self._known))
+
+    def _constant(self, value: Value, place: Place) -> _Lowered:
+        if isinstance(value, Word):
+            raise error("E203", f"unknown name '{value}'", value.place, nearest(value, self._known))
+        if isinstance(value, bool):
+            return replace(self._number_constant(int(value)), flag=True)
+        if isinstance(value, int | float):
+            return self._number_constant(value)
+        if isinstance(value, Fraction):
+            return self._emit("div", (self._number_constant(value.numerator), self._number_constant(value.denominator)))
+        raise error("E207", "expected a number or a condition", place, "for example memory.peak <= 60 GiB")
+
+    def _number_constant(self, value: float) -> _Lowered:
+        return self._emit("const", (), value)
+
+    def _number(self, node: tree.Expression) -> _Lowered:
+        found = self.lower(node)
+        if found.flag:
+            raise error("E207", "expected a number, not a condition", node.place, "a number is written 8, 0.5 or 2 * 4")
+        return found
+
+    def _flag(self, node: tree.Expression) -> _Lowered:
+        found = self.lower(node)
+        if not found.flag:
+            hint = "a condition is true, false or a comparison such as tp <= 8"
+            raise error("E207", "expected a condition, not a number", node.place, hint)
+        return found
+
+    def _binary(self, node: tree.Binary) -> _Lowered:
+        operator = node.operator
+        if operator in ("and", "or"):
+            sides = (self._flag(node.left), self._flag(node.right))
+            return self._emit("min" if operator == "and" else "max", sides, flag=True)
+        if operator == "in":
+            left = self._number(node.left)
+            among = evaluate(node.right, self._constants)
+            if not isinstance(among, frozenset) or not all(isinstance(v, int | Fraction) for v in among):
+                raise error(
+                    "E207", "expected a set of numbers after 'in'", node.right.place, "for example tp in {1, 2, 4}"
+                )
+            each = [self._emit("equal", (left, self._constant(v, node.place)), flag=True) for v in sorted(among)]
+            return self._emit("max", tuple(each), flag=True) if each else replace(self._number_constant(0), flag=True)
+        if operator == "**":
+            return self._power(node)
+        left, right = self._number(node.left), self._number(node.right)
+        if operator in ("/", "%") and right.register == self._number_constant(0).register:
+            raise error("E208", "division by zero", node.right.place, "the divisor is 0 with the values given")
+        match operator:
+            case "+":
+                return self._emit("add", (left, right))
+            case "-":
+                return self._emit("add", (left, self._emit("mul", (self._number_constant(-1), right))))
+            case "*":
+                return self._emit("mul", (left, right))
+            case "/":
+                return self._emit("div", (left, right))
+            case "%":
+                return self._emit("mod", (left, right))
+            case "==":
+                return self._emit("equal", (left, right), flag=True)
+            case "!=":
+                same = self._emit("equal", (left, right), flag=True)
+                return self._emit("equal", (same, self._number_constant(0)), flag=True)
+            case "<":
+                return self._emit("less", (left, right), flag=True)
+            case ">":
+                return self._emit("less", (right, left), flag=True)
+            case "<=":
+                return self._emit("at_most", (left, right), flag=True)
+            case ">=":
+                return self._emit("at_most", (right, left), flag=True)
+        raise AssertionError(operator)
+
+    def _power(self, node: tree.Binary) -> _Lowered:
+        if any(self._is_of_program(n) for n in names_in(node.right)):
+            raise error("E209", "an exponent must be a whole number up to 16", node.right.place, "for example x ** 2")
+        base = self._number(node.left)
+        exponent = evaluate(node.right, self._constants)
+        if not isinstance(exponent, int) or abs(exponent) > 16:
+            raise error("E209", "an exponent must be a whole number up to 16", node.right.place, "for example x ** 2")
+        power = self._emit("pow", (base, self._number_constant(abs(exponent))))
+        return power if exponent >= 0 else self._emit("div", (self._number_constant(1), power))
+
+    def _apply(self, function: str, arguments: tuple[tree.Expression, ...], place: Place) -> _Lowered:
+        if function in STAGE_FUNCTIONS:
+            if len(arguments) != 1:
+                raise error("E205", f"{function}() takes 1 argument, not {len(arguments)}", place, f"{function}(peak)")
+            inner = self._number(arguments[0])
+            return replace(self._emit(STAGE_FUNCTIONS[function], (inner,)), staged=False)
+        if function not in FUNCTIONS:
+            raise error(
+                "E204", f"unknown function '{function}'", place, nearest(function, [*FUNCTIONS, *STAGE_FUNCTIONS])
+            )
+        numbers = tuple(self._number(a) for a in arguments)
+        if function in ("min", "max") and numbers:
+            return self._emit(function, numbers)
+        if function in ("ceil", "floor") and len(numbers) == 1:
+            return self._emit(function, numbers)
+        raise error("E205", f"{function}() cannot be taken of what a plan decides", place, "use it on given numbers")
+
+    def _emit(
+        self, operation: str, arguments: tuple[_Lowered, ...], constant: Any = None, flag: bool = False
+    ) -> _Lowered:
+        own = () if constant is None else (constant,)
+        instruction = (operation, *own, *(a.register for a in arguments))
+        known = self._seen.get(instruction)
+        # 1 and 1.0 are one key, and one number.
+        if known is None:
+            self.instructions.append(instruction)
+            known = self._seen[instruction] = self.program.register_of(len(self.instructions) - 1)
+        staged = operation not in REDUCING and any(a.staged for a in arguments)
+        return _Lowered(known, flag, staged)
+
+
+STAGE_FUNCTIONS = {"max_stages": "stage_max", "sum_stages": "stage_sum"}
+"""Functions of expressions that make one number of what each stage has its own of."""

@@ -1,0 +1,66 @@
+"""A user's expression over a plan means what it says, and what it cannot mean is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from symsim.analysis.evaluate import Evaluator, evaluator
+from symsim.analysis.load import question
+from symsim.analysis.quantities import asked_for, machine_for, parsed
+from symsim.diagnostics import InputError
+
+
+def value(text: str, strategy: str = "world=32,tp=8,pp=4,mbs=1,gbs=128,seq=8192") -> float:
+    asked = question("llama3_70b", strategy, "h100_sxm")
+    program = asked_for(asked, evaluator(asked.model, asked.plan.structure).program, {"it": parsed(text)})
+    return Evaluator(program).scalar(asked.plan.sizes, machine_for(asked.system, program))["it"]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("tp", 8),
+        ("microbatches", 128),
+        ("layers / pp", 20),
+        ("pp ** 2", 16),
+        ("-tp + 1 % 2", -7),
+        ("max(tp, pp) * min(cp, 3)", 8),
+        ("ceil(tp / 3) + floor(tp / 3)", 5),
+        ("2 if tp > 4 else 3", 2),
+        ("tp <= gpus_per_node", 1),
+        ("tp != 8", 0),
+        ("not (tp in {1, 2})", 1),
+        ("tp == 8 and pp == 4 or cp == 7", 1),
+        ("schedule == gpipe", 0),
+        ("recompute == none", 1),
+        ("vp == 1", 1),
+        ("memory.capacity / 1 GiB", 80),
+        ("memory.peak - max_stages(peak)", 0),
+        ("peak <= memory.peak", 1),
+        ("peak < memory.peak", 0),
+    ],
+)
+def test_an_expression_has_the_value_that_it_reads_as(text: str, expected: float) -> None:
+    assert value(text) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "named"),
+    [
+        ("memory.peek", "E203", "memory.peak"),
+        ("tpp <= memory.peak", "E203", "tp"),
+        ("memory.peak + true", "E207", "number"),
+        ("not memory.peak", "E207", "condition"),
+        ("peak", "E345", "max_stages"),
+        ("memory.peak ** tp", "E209", "whole number"),
+        ("biggest(memory.peak)", "E204", "biggest"),
+        ("max_stages(peak, peak)", "E205", "1 argument"),
+        ("memory.peak in {none}", "E207", "set of numbers"),
+        ("memory.peak / (1 - 1)", "E208", "zero"),
+    ],
+)
+def test_what_it_cannot_mean_is_refused(text: str, code: str, named: str) -> None:
+    with pytest.raises(InputError) as caught:
+        value(text)
+    assert f"error[{code}]" in caught.value.render()
+    assert named in caught.value.render()
