@@ -25,8 +25,8 @@ The error is predicted/measured − 1.
 - **as stated**: every figure of the machine as data sheets and microbenchmarks have it; nothing is fitted.
 - **shipped**: with the fitted figures that the system files ship (`calibrated … from …`: [calibrate.md](calibrate.md)).
 - **held out**: each group of cases (one model and layout, whatever its batch and number of replicas) predicted by a fit
-  to the others. This is the error to expect of a plan that nobody measured. Where no constant was fitted to a set, it is
-  the shipped error.
+  to the others. This is the error to expect of a plan that nobody measured. Where no constant was fitted to a set, it
+  is the shipped error.
 - **fitted**: constants of the set's machine that were fitted to it; one factor for several counts once.
 - **Spearman**: rank correlation of predicted and measured among cases that share a model and a machine, held out.
 """
