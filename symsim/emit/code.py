@@ -66,8 +66,8 @@ def compile_scalar(program: Program, wanted: Sequence[int]) -> Compiled:
     names = _names(program)
     scope: dict[str, Any] = {
         "log": math.log,
-        "floor": lambda x: math.floor(_whole(x)),
-        "ceil": lambda x: math.ceil(_whole(x)),
+        "floor": rounded_down,
+        "ceil": rounded_up,
         "names": names,
         "max": max,
         "min": min,
@@ -109,8 +109,8 @@ def compile_array(program: Program, wanted: Sequence[int]) -> Compiled:
     lines.append(f"    return ({''.join(r + ', ' for r in returned)})")
     scope: dict[str, Any] = {
         "log": np.log,
-        "floor": lambda x: np.floor(_settle(x)),
-        "ceil": lambda x: np.ceil(_settle(x)),
+        "floor": lambda x: np.floor(settled(x)),
+        "ceil": lambda x: np.ceil(settled(x)),
         "maximum": np.maximum,
         "minimum": np.minimum,
         "where": np.where,
@@ -138,7 +138,15 @@ def _whole(x: Any) -> Any:
     return near if abs(x - near) <= 1e-9 * max(1, abs(near)) else x
 
 
-def _settle(x: Any) -> Any:
+def rounded_down(x: Any) -> int:
+    return math.floor(_whole(x))
+
+
+def rounded_up(x: Any) -> int:
+    return math.ceil(_whole(x))
+
+
+def settled(x: Any) -> Any:
     """:func:`_whole` for arrays."""
     import numpy as np
 

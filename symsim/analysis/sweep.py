@@ -1,0 +1,173 @@
+"""Evaluate part of a space: the variants of one unit, all their legal points, the best of them.
+
+A unit is the work of one process. What comes of it does not depend on which process that was, nor on the
+order of units, so one machine and a cluster give the same answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from typing import Any
+
+import numpy as np
+
+from symsim.analysis.evaluate import evaluator
+from symsim.analysis.legal import Tally, legal_blocks
+from symsim.analysis.quantities import names_for
+from symsim.analysis.ranking import Front, Ranking
+from symsim.analysis.space import Axis, Refused, Space, Variant, without_number
+from symsim.compiler.stages import NumberNeededError
+from symsim.diagnostics import InputError
+from symsim.emit.fold import Folder
+from symsim.emit.partition import Array
+from symsim.emit.program import CheckedRule, Program
+from symsim.emit.quantity import with_quantities
+from symsim.emit.sheet import Group, Sheet
+from symsim.language import tree
+from symsim.machine.bind import Machine, bind, constant_of_table
+from symsim.records.strategy import Value
+from symsim.records.system import System
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a search wants of every point.
+
+    ``objective`` is made small, times ``sign``; ``constraints`` are conditions by their text, in the order in
+    which they are checked; ``pareto`` are values whose front is kept, each with its sign.
+    """
+
+    objective: tree.Expression
+    sign: int
+    constraints: tuple[tuple[str, tree.Expression], ...]
+    pareto: tuple[tuple[tree.Expression, int], ...]
+    best: int
+
+
+@dataclass(slots=True)
+class Swept:
+    """What came of a unit; :meth:`add` puts units together, in any order."""
+
+    tally: Tally
+    ranking: Ranking
+    front: Front | None
+    problems: dict[str, InputError] = field(default_factory=dict)
+    variants: int = 0
+
+    @staticmethod
+    def nothing(asked: Asked) -> Swept:
+        front = Front.empty(len(asked.pareto)) if asked.pareto else None
+        return Swept(Tally(), Ranking.empty(asked.best, OUTCOMES), front)
+
+    def add(self, other: Swept) -> None:
+        self.tally.add(other.tally)
+        self.ranking.offer(other.ranking.outcomes, other.ranking.points)
+        if self.front is not None and other.front is not None:
+            self.front.offer(other.front.outcomes, other.front.points)
+        self.problems = {**other.problems, **self.problems}
+
+
+OUTCOMES = 3
+"""The objective, the peak of memory and the time of a step: plans that agree in them are one plan in other words."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """One variant in a folded program: registers of its constraints, of its outcomes, of its front; its rules."""
+
+    variant: Variant
+    constraints: tuple[int, ...]
+    outcomes: tuple[int, ...]
+    pareto: tuple[int, ...]
+    rules: tuple[CheckedRule, ...]
+
+
+def sweep(space: Space, unit: Sequence[Variant | Refused], asked: Asked) -> Swept:
+    """All legal points of some variants.
+
+    Raises:
+        InputError: an expression that means nothing here; more points than one search evaluates.
+    """
+    swept = Swept.nothing(asked)
+    swept.variants = len(unit)
+    whole: list[Variant] = []
+    for part in unit:
+        if isinstance(part, Refused):
+            _refuse(swept, part)
+        else:
+            whole.append(part)
+    for variants in _sharing_axes(whole):
+        _sweep_together(space, variants, asked, swept)
+    return swept
+
+
+def _refuse(swept: Swept, refused: Refused) -> None:
+    message = refused.problem.diagnostics[0].message
+    swept.tally.removed[message] += refused.points
+    swept.problems.setdefault(message, refused.problem)
+
+
+def _sharing_axes(variants: Sequence[Variant]) -> list[list[Variant]]:
+    """Variants whose sizes vary alike: they can be one program."""
+    together: dict[tuple[tuple[Axis, ...], tuple[tuple[str, object], ...], str], list[Variant]] = {}
+    for variant in variants:
+        sizes = tuple(sorted(variant.plan.sizes.items()))
+        fixed = tuple((n, v) for n, v in sizes if n not in {a.name for a in variant.axes})
+        together.setdefault((variant.axes, fixed, repr(sorted(variant.figures.items()))), []).append(variant)
+    return list(together.values())
+
+
+def _sweep_together(space: Space, variants: Sequence[Variant], asked: Asked, swept: Swept) -> None:
+    """Variants with the same axes, in one program."""
+    first = variants[0]
+    sizes = dict(first.plan.sizes)
+    axes: dict[str, tuple[Value | None, ...]] = {axis.name: axis.values for axis in first.axes}
+    axes.setdefault("pp", (sizes["pp"],))
+    folder = Folder(space.model.name, list(axes))
+    system = space.system.with_figures(first.figures) if space.system is not None else None
+    columns: list[_Columns] = []
+    split: list[Variant] = []
+    machine: Machine | None = None
+    for variant in variants:
+        try:
+            program = _program(space, variant)
+        except NumberNeededError as needed:
+            split += _each_value(variant, str(needed))
+            continue
+        except InputError as problem:
+            _refuse(swept, Refused(variant.points, problem))
+            continue
+        program = _with_asked(space, variant, system, program, asked)
+        machine = bind(system, program.inputs, program.tables, program.figures) if system is not None else None
+        columns.append(_columns(folder, variant, program, machine, system, asked, len(columns)))
+    if columns:
+        lookup = machine.lookup if machine is not None else _no_machine
+        sheet = Sheet(folder.program(), {n: [v for v in values if v is not None] for n, values in axes.items()}, lookup)
+        _sweep_sheet(sheet, columns, asked, swept)
+    for variants_of_value in _sharing_axes(split):
+        _sweep_together(space, variants_of_value, asked, swept)
+
+
+def _no_machine(name: str, *dimensions: object) -> object:
+    raise AssertionError(f"'{name}' needs a machine")
+
+
+def _program(space: Space, variant: Variant) -> Program:
+    """The formulas of a variant; a number of chunks that varies is left open where that can be."""
+    structure = variant.plan.structure
+    if any(axis.name == "vp" for axis in variant.axes):
+        structure = without_number(structure, "vp")
+    return evaluator(space.model, structure).program
+
+
+def _each_value(variant: Variant, name: str) -> Iterator[Variant]:
+    """The variant once for each value of a size, as a number that its structure knows."""
+    from symsim.analysis.plan import structure_of
+
+    at = next(k for k, axis in enumerate(variant.axes) if axis.name == name)
+    for value, place in zip(variant.axes[at].values, variant.places[at], strict=True):
+        values = {**variant.plan.values, name: value}
+        sizes: dict[str, Any] = {**variant.plan.sizes, name: value}
+        plan = replace(variant.plan, values=values, structure=structure_of(values), sizes=sizes)
