@@ -42,6 +42,11 @@ class Tally:
         self.bounded += other.bounded
         self.removed.update(other.removed)
 
+    def times(self, count: int) -> Tally:
+        """The same of so many variants with the same legal points."""
+        removed = Counter({n: c * count for n, c in self.removed.items()})
+        return Tally(self.legal * count, self.feasible * count, removed, self.bounded * count)
+
 
 def legal_blocks(sheet: Sheet, group: Group, rules: Sequence[CheckedRule], tally: Tally) -> Iterator[Array]:
     """Places on every axis of the legal points of a group, at most :data:`BLOCK` at a time.

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-
 from typing import Any
 
 import numpy as np
 
 from symsim.analysis.evaluate import evaluator
 from symsim.analysis.legal import Tally, legal_blocks
+from symsim.analysis.plan import structure_of
 from symsim.analysis.quantities import names_for
 from symsim.analysis.ranking import Front, Ranking
 from symsim.analysis.space import Axis, Refused, Space, Variant, without_number
@@ -164,10 +164,105 @@ def _program(space: Space, variant: Variant) -> Program:
 
 def _each_value(variant: Variant, name: str) -> Iterator[Variant]:
     """The variant once for each value of a size, as a number that its structure knows."""
-    from symsim.analysis.plan import structure_of
-
     at = next(k for k, axis in enumerate(variant.axes) if axis.name == name)
     for value, place in zip(variant.axes[at].values, variant.places[at], strict=True):
         values = {**variant.plan.values, name: value}
         sizes: dict[str, Any] = {**variant.plan.sizes, name: value}
-        plan = replace(variant.plan, values=values, structure=structure_of(values), sizes=sizes)
+        yield replace(
+            variant,
+            plan=replace(variant.plan, values=values, structure=structure_of(values), sizes=sizes),
+            axes=(*variant.axes[:at], *variant.axes[at + 1 :]),
+            places=(*variant.places[:at], *variant.places[at + 1 :]),
+            strides=(*variant.strides[:at], *variant.strides[at + 1 :]),
+            base=variant.base + place * variant.strides[at],
+        )
+
+
+def _with_asked(space: Space, variant: Variant, system: System | None, program: Program, asked: Asked) -> Program:
+    names = names_for(space.model, variant.plan, system, [axis.name for axis in variant.axes])
+    quantities = {"asked.objective": asked.objective}
+    quantities |= {f"asked.constraint.{k}": node for k, (_, node) in enumerate(asked.constraints)}
+    quantities |= {f"asked.pareto.{k}": node for k, (node, _) in enumerate(asked.pareto)}
+    return with_quantities(program, quantities, names)
+
+
+def _columns(
+    folder: Folder,
+    variant: Variant,
+    program: Program,
+    machine: Machine | None,
+    system: System | None,
+    asked: Asked,
+    number: int,
+) -> _Columns:
+    outcomes = ["asked.objective", "memory.peak", "time.iteration" if machine is not None else "memory.peak"]
+    wanted = {f"{number}.{n}": n for n in outcomes}
+    wanted |= {f"{number}.{n}": n for n in program.outputs if n.startswith("asked.")}
+    known: dict[str, Any] = dict(variant.plan.sizes)
+    if machine is not None:
+        known |= machine.values
+    rules = folder.add(program, known, lambda name: constant_of_table(system, name) if system else None, wanted)
+    outputs = folder.outputs
+    return _Columns(
+        variant,
+        tuple(outputs[f"{number}.asked.constraint.{k}"].register for k in range(len(asked.constraints))),
+        tuple(outputs[f"{number}.{n}"].register for n in outcomes),
+        tuple(outputs[f"{number}.asked.pareto.{k}"].register for k in range(len(asked.pareto))),
+        rules,
+    )
+
+
+def _sweep_sheet(sheet: Sheet, columns: Sequence[_Columns], asked: Asked, swept: Swept) -> None:
+    alike: dict[tuple[CheckedRule, ...], list[_Columns]] = {}
+    for column in columns:
+        alike.setdefault(column.rules, []).append(column)
+    with np.errstate(all="ignore"):
+        for place in range(sheet.shape[sheet.pp]):
+            group = sheet.group(place)
+            for rules, same in alike.items():
+                tally = Tally()
+                for codes in legal_blocks(sheet, group, rules, tally):
+                    _sweep_block(sheet, group, codes, same, asked, swept)
+                swept.tally.add(tally.times(len(same)))
+            sheet.forget(place)
+
+
+def _sweep_block(
+    sheet: Sheet, group: Group, codes: Array, columns: Sequence[_Columns], asked: Asked, swept: Swept
+) -> None:
+    rows = group.rows(codes)
+    for column in columns:
+        left, which = rows, np.arange(codes.shape[1])
+        for (text, _), register in zip(asked.constraints, column.constraints, strict=True):
+            (held,) = left.values([register])
+            holds = np.broadcast_to(held == 1, len(which))
+            kept = int(np.count_nonzero(holds))
+            if kept < len(which):
+                swept.tally.removed[text] += len(which) - kept
+                which = which[holds]
+                left = left.kept(holds)
+            if not kept:
+                break
+        swept.tally.feasible += len(which)
+        if not len(which):
+            continue
+        points = _points(column.variant, sheet, codes[:, which])
+        outcomes = _table(left.values(column.outcomes), len(which))
+        outcomes[0] *= asked.sign
+        swept.ranking.offer(outcomes, points)
+        if swept.front is not None:
+            values = _table(left.values(column.pareto), len(which))
+            values *= np.array([sign for _, sign in asked.pareto])[:, None]
+            swept.front.offer(values, points)
+
+
+def _table(values: Sequence[object], count: int) -> Array:
+    return np.array([np.broadcast_to(np.asarray(v, dtype=float), count) for v in values])
+
+
+def _points(variant: Variant, sheet: Sheet, codes: Array) -> Array:
+    """The numbers of points in the space."""
+    numbers = np.full(codes.shape[1], variant.base, dtype=np.int64)
+    for axis, places, stride in zip(variant.axes, variant.places, variant.strides, strict=True):
+        numbers += np.array(places, dtype=np.int64)[codes[sheet.program.inputs.index(axis.name)]] * stride
+    return numbers

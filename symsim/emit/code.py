@@ -138,11 +138,11 @@ def _whole(x: Any) -> Any:
     return near if abs(x - near) <= 1e-9 * max(1, abs(near)) else x
 
 
-def rounded_down(x: Any) -> int:
+def rounded_down(x: Any) -> Any:
     return math.floor(_whole(x))
 
 
-def rounded_up(x: Any) -> int:
+def rounded_up(x: Any) -> Any:
     return math.ceil(_whole(x))
 
 

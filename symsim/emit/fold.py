@@ -132,8 +132,8 @@ def _gathered(given: list[_Value], compute: Callable[..., Any], neutral: Any) ->
     if not known:
         return None
     together = compute(known)
-    kept = rest if together == neutral else [*rest, _Known(together)]
-    return kept[0] if len(kept) == 1 else kept
+    kept: list[_Value] = list(rest) if together == neutral else [*rest, _Known(together)]
+    return kept if len(kept) > 1 else kept[0]
 
 
 def _sum(given: list[_Value]) -> _Short:
