@@ -6,27 +6,31 @@ order of units, so one machine and a cluster give the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from symsim.analysis.evaluate import evaluator
 from symsim.analysis.legal import Tally, legal_blocks
 from symsim.analysis.plan import structure_of
 from symsim.analysis.quantities import names_for
 from symsim.analysis.ranking import Front, Ranking
 from symsim.analysis.space import Axis, Refused, Space, Variant, without_number
+from symsim.compiler.pipeline import compile_cost
+from symsim.compiler.reuse import Passes
 from symsim.compiler.stages import NumberNeededError
 from symsim.diagnostics import InputError
 from symsim.emit.fold import Folder
 from symsim.emit.partition import Array
-from symsim.emit.program import CheckedRule, Program
-from symsim.emit.quantity import with_quantities
+from symsim.emit.program import CheckedRule, Output, Program
+from symsim.emit.quantity import ALIASES, Names, with_quantities
 from symsim.emit.sheet import Group, Sheet
 from symsim.language import tree
-from symsim.machine.bind import Machine, bind, constant_of_table
+from symsim.language.expressions import names_in
+from symsim.machine.bind import bind, constant_of_table, lookup_of
+from symsim.records.cost import CostModel
+from symsim.records.model import Model
 from symsim.records.strategy import Value
 from symsim.records.system import System
 
@@ -122,29 +126,25 @@ def _sharing_axes(variants: Sequence[Variant]) -> list[list[Variant]]:
 def _sweep_together(space: Space, variants: Sequence[Variant], asked: Asked, swept: Swept) -> None:
     """Variants with the same axes, in one program."""
     first = variants[0]
-    sizes = dict(first.plan.sizes)
     axes: dict[str, tuple[Value | None, ...]] = {axis.name: axis.values for axis in first.axes}
-    axes.setdefault("pp", (sizes["pp"],))
-    folder = Folder(space.model.name, list(axes))
+    axes.setdefault("pp", (first.plan.sizes["pp"],))
     system = space.system.with_figures(first.figures) if space.system is not None else None
+    writer = _Writer(space, system, asked, list(axes), first.plan.sizes)
     columns: list[_Columns] = []
     split: list[Variant] = []
-    machine: Machine | None = None
     for variant in variants:
         try:
-            program = _program(space, variant)
+            columns.append(writer.columns(variant))
         except NumberNeededError as needed:
             split += _each_value(variant, str(needed))
-            continue
-        except InputError as problem:
-            _refuse(swept, Refused(variant.points, problem))
-            continue
-        program = _with_asked(space, variant, system, program, asked)
-        machine = bind(system, program.inputs, program.tables, program.figures) if system is not None else None
-        columns.append(_columns(folder, variant, program, machine, system, asked, len(columns)))
+        except _RefusedError as refused:
+            _refuse(swept, Refused(variant.points, refused.problem))
     if columns:
-        lookup = machine.lookup if machine is not None else _no_machine
-        sheet = Sheet(folder.program(), {n: [v for v in values if v is not None] for n, values in axes.items()}, lookup)
+        sheet = Sheet(
+            writer.folder.program(),
+            {name: [v for v in values if v is not None] for name, values in axes.items()},
+            lookup_of(system) if system is not None else _no_machine,
+        )
         _sweep_sheet(sheet, columns, asked, swept)
     for variants_of_value in _sharing_axes(split):
         _sweep_together(space, variants_of_value, asked, swept)
@@ -152,14 +152,6 @@ def _sweep_together(space: Space, variants: Sequence[Variant], asked: Asked, swe
 
 def _no_machine(name: str, *dimensions: object) -> object:
     raise AssertionError(f"'{name}' needs a machine")
-
-
-def _program(space: Space, variant: Variant) -> Program:
-    """The formulas of a variant; a number of chunks that varies is left open where that can be."""
-    structure = variant.plan.structure
-    if any(axis.name == "vp" for axis in variant.axes):
-        structure = without_number(structure, "vp")
-    return evaluator(space.model, structure).program
 
 
 def _each_value(variant: Variant, name: str) -> Iterator[Variant]:
@@ -178,38 +170,96 @@ def _each_value(variant: Variant, name: str) -> Iterator[Variant]:
         )
 
 
-def _with_asked(space: Space, variant: Variant, system: System | None, program: Program, asked: Asked) -> Program:
-    names = names_for(space.model, variant.plan, system, [axis.name for axis in variant.axes])
-    quantities = {"asked.objective": asked.objective}
-    quantities |= {f"asked.constraint.{k}": node for k, (_, node) in enumerate(asked.constraints)}
-    quantities |= {f"asked.pareto.{k}": node for k, (node, _) in enumerate(asked.pareto)}
-    return with_quantities(program, quantities, names)
+class _RefusedError(Exception):
+    """The compiler has no formulas for a structure."""
+
+    def __init__(self, problem: InputError) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
 
 
-def _columns(
-    folder: Folder,
-    variant: Variant,
-    program: Program,
-    machine: Machine | None,
-    system: System | None,
-    asked: Asked,
-    number: int,
-) -> _Columns:
-    outcomes = ["asked.objective", "memory.peak", "time.iteration" if machine is not None else "memory.peak"]
-    wanted = {f"{number}.{n}": n for n in outcomes}
-    wanted |= {f"{number}.{n}": n for n in program.outputs if n.startswith("asked.")}
-    known: dict[str, Any] = dict(variant.plan.sizes)
-    if machine is not None:
-        known |= machine.values
-    rules = folder.add(program, known, lambda name: constant_of_table(system, name) if system else None, wanted)
-    outputs = folder.outputs
-    return _Columns(
-        variant,
-        tuple(outputs[f"{number}.asked.constraint.{k}"].register for k in range(len(asked.constraints))),
-        tuple(outputs[f"{number}.{n}"].register for n in outcomes),
-        tuple(outputs[f"{number}.asked.pareto.{k}"].register for k in range(len(asked.pareto))),
-        rules,
-    )
+class _Writer:
+    """Writes the variants that share their axes into one program."""
+
+    def __init__(
+        self, space: Space, system: System | None, asked: Asked, axes: list[str], sizes: Mapping[str, Any]
+    ) -> None:
+        self._space = space
+        self._system = system
+        self._asked = asked
+        self._axes = axes
+        self._model, self._passes = passes_of(space.model)
+        constant = (lambda name: constant_of_table(system, name)) if system is not None else (lambda name: None)
+        self.folder = Folder(space.model.name, axes, sizes, constant)
+        nodes = {"objective": asked.objective}
+        nodes |= {f"constraint.{k}": node for k, (_, node) in enumerate(asked.constraints)}
+        nodes |= {f"pareto.{k}": node for k, (node, _) in enumerate(asked.pareto)}
+        self._quantities: dict[str, tree.Expression] = nodes
+        self._used = sorted({ALIASES.get(n, n) for node in nodes.values() for n in names_in(node)})
+
+    def columns(self, variant: Variant) -> _Columns:
+        """Compile a variant and put it in.
+
+        Raises:
+            NumberNeededError: its formulas need a size as a number that is an axis here.
+            InputError: an expression that means nothing here.
+        """
+        structure = variant.plan.structure
+        if "vp" in self._axes:
+            structure = without_number(structure, "vp")
+        try:
+            cost = compile_cost(self._model, structure, passes=self._passes)
+        except InputError as problem:
+            raise _RefusedError(problem) from None
+        timed = self._system is not None
+        outcomes = ("memory.peak", "time.iteration" if timed else "memory.peak")
+        stub = with_quantities(self._stub(cost, outcomes), self._quantities, self._names(variant))
+        if self._system is not None:
+            undefined = (n for n in stub.inputs if n not in stub.outputs)
+            self.folder.know(bind(self._system, (*cost.inputs, *undefined), (), cost.figures).values)
+        rules = tuple(CheckedRule(self.folder.amount(r.amount), r.kind, r.message, r.names) for r in cost.rules)
+        made = self.folder.define(cost.segments)
+        names = [*self._quantities, *outcomes]
+        register = dict(zip(names, self.folder.add(stub, made, names), strict=True))
+        return _Columns(
+            variant,
+            tuple(register[f"constraint.{k}"] for k in range(len(self._asked.constraints))),
+            tuple(register[n] for n in ("objective", *outcomes)),
+            tuple(register[f"pareto.{k}"] for k in range(len(self._asked.pareto))),
+            rules,
+        )
+
+    def _names(self, variant: Variant) -> Names:
+        return names_for(self._model, variant.plan, self._system, self._axes)
+
+    def _stub(self, cost: CostModel, outcomes: Sequence[str]) -> Program:
+        """A program that has what the search asks for as inputs, so that only the asking itself is lowered."""
+        definitions = {d.name: d for d in cost.definitions}
+        used = dict.fromkeys((*self._used, *outcomes))
+        known = [n for n in used if n in definitions or n in cost.inputs]
+        if len(known) < len(used):
+            # A name that is wrong: nearest names come from all there are.
+            known = [*definitions, *cost.inputs]
+        inputs = tuple(dict.fromkeys(("pp", *known)))
+        outputs = {
+            n: Output(k, definitions[n].scope, definitions[n].unit, definitions[n].part)
+            for k, n in enumerate(inputs)
+            if n in definitions
+        }
+        return Program(cost.title, inputs, (), outputs, ())
+
+
+_PASSES: dict[str, tuple[Model, Passes]] = {}
+
+
+def passes_of(model: Model) -> tuple[Model, Passes]:
+    """What passes of a model did before in this process, and the model as they know it."""
+    own = model.own.text if model.own is not None else ""
+    key = repr((model.name, model.family, sorted(model.dimensions.items()), own))
+    if key not in _PASSES:
+        _PASSES.clear()
+        _PASSES[key] = (model, Passes())
+    return _PASSES[key]
 
 
 def _sweep_sheet(sheet: Sheet, columns: Sequence[_Columns], asked: Asked, swept: Swept) -> None:
