@@ -36,13 +36,16 @@ class Ranking:
         return Ranking(size, np.empty((values, 0)), np.empty(0, dtype=np.int64))
 
     @property
-    def worst(self) -> float:
+    def limit(self) -> float:
         """What a point must not exceed to be among the best."""
-        return float(self.outcomes[0, -1]) if len(self.points) >= self.size else np.inf
+        if len(self.points) < self.size:
+            return float(np.finfo(float).max)
+        worst = float(self.outcomes[0, -1])
+        return worst + abs(worst) * 10.0 ** (1 - DIGITS)
 
     def offer(self, outcomes: Array, points: Array) -> None:
         """More points: ``outcomes[k]`` are their k-th values."""
-        finite = np.isfinite(outcomes[0]) & (outcomes[0] <= self.worst * (1 + 1e-11) if self.worst > 0 else True)
+        finite = np.isfinite(outcomes[0]) & (outcomes[0] <= self.limit)
         if not finite.any():
             return
         close = rounded(outcomes[:, finite])

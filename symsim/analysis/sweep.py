@@ -25,7 +25,7 @@ from symsim.emit.fold import Folder
 from symsim.emit.partition import Array
 from symsim.emit.program import CheckedRule, Output, Program
 from symsim.emit.quantity import ALIASES, Names, with_quantities
-from symsim.emit.sheet import Group, Sheet
+from symsim.emit.sheet import Group, Rows, Sheet
 from symsim.language import tree
 from symsim.language.expressions import names_in
 from symsim.machine.bind import bind, constant_of_table, lookup_of
@@ -280,30 +280,52 @@ def _sweep_sheet(sheet: Sheet, columns: Sequence[_Columns], asked: Asked, swept:
 def _sweep_block(
     sheet: Sheet, group: Group, codes: Array, columns: Sequence[_Columns], asked: Asked, swept: Swept
 ) -> None:
+    """One block of points under each variant: what variants share is computed once, for all of them."""
     rows = group.rows(codes)
+    texts = [text for text, _ in asked.constraints]
+    feasible: dict[tuple[int, ...], Array] = {}
+    removed: dict[tuple[int, ...], list[int]] = {}
+    for registers in dict.fromkeys(column.constraints for column in columns):
+        feasible[registers], removed[registers] = _feasible(rows, registers)
     for column in columns:
-        left, which = rows, np.arange(codes.shape[1])
-        for (text, _), register in zip(asked.constraints, column.constraints, strict=True):
-            (held,) = left.values([register])
-            holds = np.broadcast_to(held == 1, len(which))
-            kept = int(np.count_nonzero(holds))
-            if kept < len(which):
-                swept.tally.removed[text] += len(which) - kept
-                which = which[holds]
-                left = left.kept(holds)
-            if not kept:
-                break
-        swept.tally.feasible += len(which)
-        if not len(which):
-            continue
-        points = _points(column.variant, sheet, codes[:, which])
-        outcomes = _table(left.values(column.outcomes), len(which))
-        outcomes[0] *= asked.sign
-        swept.ranking.offer(outcomes, points)
+        for text, count in zip(texts, removed[column.constraints], strict=True):
+            if count:
+                swept.tally.removed[text] += count
+        swept.tally.feasible += int(np.count_nonzero(feasible[column.constraints]))
+    somewhere = np.logical_or.reduce(list(feasible.values()))
+    count = int(np.count_nonzero(somewhere))
+    if not count:
+        return
+    if count < len(rows):
+        rows, codes = rows.kept(somewhere), codes[:, somewhere]
+        feasible = {registers: mask[somewhere] for registers, mask in feasible.items()}
+    for column in columns:
+        mask = feasible[column.constraints]
+        (objective,) = rows.values(column.outcomes[:1])
+        good = np.where(mask, asked.sign * objective, np.inf) if not mask.all() else asked.sign * objective
+        good = np.broadcast_to(good, count)
+        close = np.flatnonzero(good <= swept.ranking.limit)
+        if len(close):
+            numbers = _points(column.variant, sheet, codes[:, close])
+            outcomes = _table(rows.values(column.outcomes), count)[:, close]
+            outcomes[0] = good[close]
+            swept.ranking.offer(outcomes, numbers)
         if swept.front is not None:
-            values = _table(left.values(column.pareto), len(which))
+            values = _table(rows.values(column.pareto), count)[:, mask]
             values *= np.array([sign for _, sign in asked.pareto])[:, None]
-            swept.front.offer(values, points)
+            swept.front.offer(values, _points(column.variant, sheet, codes[:, mask]))
+
+
+def _feasible(rows: Rows, registers: Sequence[int]) -> tuple[Array, list[int]]:
+    """Which points meet all conditions, and how many the first broken condition of each removed."""
+    left = np.ones(len(rows), dtype=bool)
+    removed = []
+    for register in registers:
+        (held,) = rows.values([register])
+        broken = left & np.broadcast_to(held != 1, len(rows))
+        removed.append(int(np.count_nonzero(broken)))
+        left &= ~broken
+    return left, removed
 
 
 def _table(values: Sequence[object], count: int) -> Array:
