@@ -15,8 +15,8 @@ from math import prod
 import numpy as np
 
 from symsim.diagnostics import error
-from symsim.emit.partition import Array
 from symsim.emit.program import CheckedRule
+from symsim.emit.samples import Array
 from symsim.emit.sheet import Group, Sheet
 
 BLOCK = 1 << 14
@@ -113,7 +113,7 @@ def _without_broken(
     for rule in rules:
         if not points.shape[1]:
             break
-        (amount,) = group.rows(points).values([rule.register])
+        (amount,) = group.rows(points).numbers([rule.register])
         holds = amount == 0 if rule.kind == "zero" else amount >= 0
         held = np.broadcast_to(holds, points.shape[1])
         broken = points.shape[1] - int(np.count_nonzero(held))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symsim.emit.partition import Array
+from symsim.emit.samples import Array
 
 DIGITS = 12
 """Values that agree to so many digits are equal: scalar and array arithmetic differ behind them."""

@@ -22,9 +22,9 @@ from symsim.compiler.reuse import Passes
 from symsim.compiler.stages import NumberNeededError
 from symsim.diagnostics import InputError
 from symsim.emit.fold import Folder
-from symsim.emit.partition import Array
 from symsim.emit.program import CheckedRule, Output, Program
 from symsim.emit.quantity import ALIASES, Names, with_quantities
+from symsim.emit.samples import Array
 from symsim.emit.sheet import Group, Rows, Sheet
 from symsim.language import tree
 from symsim.language.expressions import names_in
@@ -301,17 +301,17 @@ def _sweep_block(
         feasible = {registers: mask[somewhere] for registers, mask in feasible.items()}
     for column in columns:
         mask = feasible[column.constraints]
-        (objective,) = rows.values(column.outcomes[:1])
+        (objective,) = rows.numbers(column.outcomes[:1])
         good = np.where(mask, asked.sign * objective, np.inf) if not mask.all() else asked.sign * objective
         good = np.broadcast_to(good, count)
         close = np.flatnonzero(good <= swept.ranking.limit)
         if len(close):
             numbers = _points(column.variant, sheet, codes[:, close])
-            outcomes = _table(rows.values(column.outcomes), count)[:, close]
+            outcomes = _table(rows.numbers(column.outcomes), count)[:, close]
             outcomes[0] = good[close]
             swept.ranking.offer(outcomes, numbers)
         if swept.front is not None:
-            values = _table(rows.values(column.pareto), count)[:, mask]
+            values = _table(rows.numbers(column.pareto), count)[:, mask]
             values *= np.array([sign for _, sign in asked.pareto])[:, None]
             swept.front.offer(values, _points(column.variant, sheet, codes[:, mask]))
 
@@ -321,7 +321,7 @@ def _feasible(rows: Rows, registers: Sequence[int]) -> tuple[Array, list[int]]:
     left = np.ones(len(rows), dtype=bool)
     removed = []
     for register in registers:
-        (held,) = rows.values([register])
+        (held,) = rows.numbers([register])
         broken = left & np.broadcast_to(held != 1, len(rows))
         removed.append(int(np.count_nonzero(broken)))
         left &= ~broken

@@ -3,7 +3,7 @@
 An axis is a size with its values. What depends on tp and mbs alone is a small array of their
 combinations, however many points the space has; only what depends on much is computed point by point, on
 those points that are asked for. What differs between pipeline stages is computed for one number of stages
-at a time, and once for stages that are alike (:mod:`symsim.emit.partition`).
+at a time, and for a few of them (:mod:`symsim.emit.samples`).
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from symsim.emit.arithmetic import Lookup, Value, apply
-from symsim.emit.partition import Array, Partitions, Staged
+from symsim.emit.arithmetic import Lookup, apply
+from symsim.emit.places import lines, places
 from symsim.emit.program import REDUCING, SCANNING, Program
+from symsim.emit.samples import Array, Doubtful, Samples, Staged, Value, plain
 
 OPEN = 4096
 """Most combinations of axes that are computed though perhaps nobody asks for all of them."""
@@ -33,6 +34,7 @@ class Sheet:
         self.pp = program.inputs.index("pp")
         self._values = [np.array([float(v) for v in axes[name]]) for name in program.inputs]
         self.depends, self.staged = _dependence(program)
+        self.lines = lines(program, self.depends, self.staged)
         self._dense: dict[int, Value] = {}
         self._groups: dict[int, Group] = {}
 
@@ -46,14 +48,13 @@ class Sheet:
         """What was computed for one number of stages is needed no more."""
         self._groups.pop(position, None)
 
-    def combinations(self, register: int, but_pp: bool) -> int:
-        """How many combinations of axes a register depends on."""
-        mask = self.depends[register]
+    def combinations(self, mask: int, but_pp: bool) -> int:
+        """How many combinations some axes have, given as bits."""
         return prod(n for k, n in enumerate(self.shape) if mask >> k & 1 and not (but_pp and k == self.pp))
 
     def is_open(self, register: int) -> bool:
         """Whether it is computed for all combinations of its axes, whatever the number of stages."""
-        return not self.staged[register] and self.combinations(register, False) <= self.most
+        return not self.staged[register] and self.combinations(self.depends[register], False) <= self.most
 
     def dense(self, register: int) -> Value:
         """An open register: an array with an axis of length 1 for each it does not depend on."""
@@ -71,19 +72,40 @@ class Sheet:
 
 
 class Group:
-    """All points of one number of stages."""
+    """All points of one number of stages, whose stages are sampled or, to be sure of some points, all walked."""
 
-    def __init__(self, sheet: Sheet, position: int, stages: int) -> None:
+    def __init__(self, sheet: Sheet, position: int, stages: int, walk: bool = False) -> None:
         self.sheet = sheet
         self.position = position
-        self.partitions = Partitions(stages)
+        self._stages = stages
         self._dense: dict[int, Value] = {}
         self._plans: dict[tuple[int, ...], tuple[list[int], list[int]]] = {}
-        index = np.arange(stages, dtype=float).reshape(-1, *[1] * len(sheet.shape))
-        self._dense[sheet.program.stage_register] = Staged(index, self.partitions.whole)
+        axes = len(sheet.shape)
+        if walk:
+            self.samples = Samples.all(stages, axes)
+        else:
+            self.samples = places(sheet.program, sheet.lines, stages, axes, self._number)
+        shape = self.samples.at.shape[1:]
+        self._sampled_by = sum(1 << k for k, n in enumerate(shape) if n > 1)
+        self._dense[sheet.program.stage_register] = Staged(self.samples.at)
+        self._walking: Group | None = None
+
+    @property
+    def walking(self) -> Group:
+        """The same points, stage by stage."""
+        if self._walking is None:
+            self._walking = Group(self.sheet, self.position, self._stages, walk=True)
+        return self._walking
+
+    def _number(self, register: int) -> Value | None:
+        """A number of the plan, if it is computed for all combinations anyway."""
+        return self._compute(register) if self.sheet.is_open(register) else None
 
     def is_open(self, register: int) -> bool:
-        return self.sheet.is_open(register) or self.sheet.combinations(register, True) <= self.sheet.most
+        sheet = self.sheet
+        if sheet.is_open(register):
+            return True
+        return sheet.combinations(sheet.depends[register] | self._sampled_by, True) <= sheet.most
 
     def dense(self, register: int) -> Value:
         if register in self._dense:
@@ -99,17 +121,7 @@ class Group:
             if np.ndim(whole) and whole.shape[sheet.pp] > 1:
                 return np.take(whole, [self.position], sheet.pp)
             return whole
-        found = compute(sheet, register, self._dense, self.partitions)
-        if isinstance(found, Staged) and sheet.combinations(register, True) == 1:
-            return self._alike(found)
-        return found
-
-    def _alike(self, found: Staged) -> Staged:
-        """What only the stage decides: stages with the same value are one class."""
-        each = found.spread(self.partitions.whole)
-        each = np.broadcast_to(each, (self.partitions.stages, *each.shape[1:]))
-        classes = self.partitions.of(each.reshape(len(each)))
-        return found if len(classes.first) >= len(found.partition.first) else Staged(each[classes.first], classes)
+        return compute(sheet, register, self._dense, self.samples)
 
     def rows(self, codes: Array) -> Rows:
         """Some points: ``codes[k]`` are their places on axis k."""
@@ -118,7 +130,7 @@ class Group:
     def plan(self, wanted: tuple[int, ...]) -> tuple[list[int], list[int]]:
         """What rows compute themselves for these registers, and what they take from all combinations."""
         if wanted not in self._plans:
-            mine = needed_for(self.sheet.program, wanted, self.is_open)
+            mine = needed_for(self.sheet.program, wanted, self.is_open, self.is_open)
             read = {a for r in mine for a in self.sheet.program.operands(r)} | set(wanted)
             self._plans[wanted] = mine, [r for r in sorted(read) if self.is_open(r)]
         return self._plans[wanted]
@@ -132,30 +144,60 @@ class Rows:
         self._codes = codes
         self._known: dict[int, Value] = {}
         self._indices: dict[tuple[int, ...], Array] = {}
+        self._walked: dict[bytes, Rows] = {}
+        self._samples: Samples | None = None
 
     def __len__(self) -> int:
         return int(self._codes.shape[1])
 
-    def values(self, wanted: Iterable[int]) -> list[Value]:
-        """One array (or one number, or :class:`Staged`) for each register."""
+    def numbers(self, wanted: Iterable[int]) -> list[Any]:
+        """One array, or one number, for each register of a run; its stages are walked where samples leave doubt."""
         asked = tuple(wanted)
+        found = self._values(asked)
+        doubts = [~v.exact for v in found if isinstance(v, Doubtful)]
+        if not any(d.any() for d in doubts):
+            return [plain(v) for v in found]
+        unsure = np.zeros(len(self), dtype=bool)
+        for doubt in doubts:
+            unsure |= np.broadcast_to(doubt, len(self))
+        which = np.flatnonzero(unsure)
+        key = which.tobytes()
+        if key not in self._walked:
+            self._walked[key] = self._group.walking.rows(self._codes[:, which])
+        out = []
+        for value, sure in zip(found, self._walked[key]._values(asked), strict=True):
+            whole = np.broadcast_to(np.asarray(plain(value), dtype=float), len(self)).copy()
+            whole[which] = plain(sure)
+            out.append(whole)
+        return out
+
+    def kept(self, which: Array) -> Rows:
+        """Those of the points that ``which`` names."""
+        return Rows(self._group, self._codes[:, which])
+
+    def _values(self, asked: tuple[int, ...]) -> list[Value]:
         mine, taken = self._group.plan(asked)
         for register in taken:
             if register not in self._known:
                 self._known[register] = self._taken(self._group.dense(register))
         for register in mine:
             if register not in self._known:
-                self._known[register] = compute(self._group.sheet, register, self._known, self._group.partitions)
+                self._known[register] = compute(self._group.sheet, register, self._known, self._own_samples())
         return [self._known[register] for register in asked]
 
-    def kept(self, which: Array) -> Rows:
-        """Those of the points that ``which`` names."""
-        return Rows(self._group, self._codes[:, which])
+    def _own_samples(self) -> Samples:
+        if self._samples is None:
+            samples = self._group.samples
+            wide = None if samples.wide is None else self._flat(samples.wide, 1)
+            self._samples = Samples(self._flat(samples.at, 1), wide)
+        return self._samples
 
     def _taken(self, value: Value) -> Value:
         if isinstance(value, Staged):
-            flat = self._flat(value.values, 1)
-            return Staged(flat, value.partition)
+            exact = None if value.exact is None else self._flat(value.exact, 1)
+            return Staged(self._flat(value.values, 1), exact)
+        if isinstance(value, Doubtful):
+            return Doubtful(self._flat(value.values, 0), self._flat(value.exact, 0))
         return self._flat(value, 0) if np.ndim(value) else value
 
     def _flat(self, array: Any, leading: int) -> Any:
@@ -172,7 +214,7 @@ class Rows:
         return array.reshape(*kept, -1).take(self._indices[axes], axis=leading)
 
 
-def compute(sheet: Sheet, register: int, known: Mapping[int, Value], partitions: Partitions | None) -> Value:
+def compute(sheet: Sheet, register: int, known: Mapping[int, Value], samples: Samples | None) -> Value:
     """One instruction on values that are there."""
     program = sheet.program
     operation, *arguments = program.instructions[register - program.register_of(0)]
@@ -181,8 +223,8 @@ def compute(sheet: Sheet, register: int, known: Mapping[int, Value], partitions:
     operands = [known[a] for a in program.operands(register)]
     if operation == "table":
         name = arguments[0]
-        return apply("table", operands, partitions, lambda *sizes: sheet.lookup(name, *sizes))
-    return apply(operation, operands, partitions, sheet.lookup)
+        return apply("table", operands, samples, lambda *sizes: sheet.lookup(name, *sizes))
+    return apply(operation, operands, samples, sheet.lookup)
 
 
 def needed_for(
