@@ -19,7 +19,7 @@ from symsim.emit.program import CheckedRule
 from symsim.emit.samples import Array
 from symsim.emit.sheet import Group, Sheet
 
-BLOCK = 1 << 14
+BLOCK = 1 << 15
 """Most points of one block."""
 
 MAX_POINTS = 2_000_000_000
@@ -57,7 +57,8 @@ def legal_blocks(sheet: Sheet, group: Group, rules: Sequence[CheckedRule], tally
     order = _order(sheet, rules)
     due = _due(sheet, rules, order)
     start = np.zeros((len(sheet.shape), 1), dtype=np.intp)
-    start[sheet.pp] = group.position
+    start = np.repeat(start, len(group.positions), axis=1)
+    start[sheet.pp] = group.positions
     after = [prod(sheet.shape[a] for a in order[k:]) for k in range(len(order) + 1)]
     kept = _without_broken(sheet, group, start, due[0], after[0], tally)
     yield from _filled(_grown(sheet, group, kept, 0, order, due, after, tally))

@@ -267,14 +267,12 @@ def _sweep_sheet(sheet: Sheet, columns: Sequence[_Columns], asked: Asked, swept:
     for column in columns:
         alike.setdefault(column.rules, []).append(column)
     with np.errstate(all="ignore"):
-        for place in range(sheet.shape[sheet.pp]):
-            group = sheet.group(place)
+        for group in sheet.groups:
             for rules, same in alike.items():
                 tally = Tally()
                 for codes in legal_blocks(sheet, group, rules, tally):
                     _sweep_block(sheet, group, codes, same, asked, swept)
                 swept.tally.add(tally.times(len(same)))
-            sheet.forget(place)
 
 
 def _sweep_block(

@@ -13,18 +13,33 @@ from symsim.emit.samples import OVER_STAGES, Samples, Value, pointwise
 Lookup = Callable[..., Any]
 
 
+def _by_size(arguments: Sequence[Any]) -> list[Any]:
+    """Small arrays first, so that the large shape comes in as late as it can."""
+    return sorted(arguments, key=np.size) if len(arguments) > 2 else list(arguments)
+
+
 def _sum(*arguments: Any) -> Any:
-    total = arguments[0] + arguments[1]
-    for argument in arguments[2:]:
-        total = total + argument
+    first, second, *rest = _by_size(arguments)
+    total = first + second
+    for argument in rest:
+        total = _onto(np.add, total, argument)
     return total
 
 
 def _product(*arguments: Any) -> Any:
-    product = arguments[0] * arguments[1]
-    for argument in arguments[2:]:
-        product = product * argument
+    first, second, *rest = _by_size(arguments)
+    product = first * second
+    for argument in rest:
+        product = _onto(np.multiply, product, argument)
     return product
+
+
+def _onto(operation: Any, whole: Any, argument: Any) -> Any:
+    """In place where the result has the same shape: ``whole`` is nobody else's."""
+    shape = np.shape(whole)
+    if shape and np.broadcast_shapes(shape, np.shape(argument)) == shape:
+        return operation(whole, argument, out=whole)
+    return operation(whole, argument)
 
 
 def _least(*arguments: Any) -> Any:

@@ -11,7 +11,7 @@ does not depend on the number of stages.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,11 +31,35 @@ class Samples:
 
     at: Array
     wide: Array | None
+    _higher: dict[int, tuple[Staged, list[Array]]] = field(default_factory=dict)
+
+    def higher(self, key: Staged) -> list[Array]:
+        """Where each sample but the first has more than all before it: several quantities are picked by one key."""
+        known = self._higher.get(id(key))
+        if known is None:
+            best, masks = key.values[0], []
+            for later in key.values[1:]:
+                masks.append(later > best)
+                best = np.maximum(later, best)
+            known = self._higher[id(key)] = (key, masks)
+        return known[1]
 
     @staticmethod
     def of(at: Array) -> Samples:
         wide = np.diff(at, axis=0) > 1.5
         return Samples(at, wide if wide.any() else None)
+
+    @staticmethod
+    def beside(parts: Sequence[Samples], axis: int) -> Samples:
+        """Several numbers of stages along one more axis of plans; shorter lists repeat their last stage."""
+        most = max(len(part.at) for part in parts)
+        shapes = [part.at.shape[1:] for part in parts]
+        shape = np.broadcast_shapes(*shapes)
+        filled = []
+        for part in parts:
+            spread = np.broadcast_to(part.at, (len(part.at), *shape))
+            filled.append(np.concatenate([spread, np.repeat(spread[-1:], most - len(spread), 0)]))
+        return Samples.of(np.concatenate(filled, axis=1 + axis))
 
     @staticmethod
     def all(stages: int, axes: int) -> Samples:
@@ -228,13 +252,12 @@ def _stage_pick(samples: Samples, value: Value, key: Value) -> Value:
         return value
     if not isinstance(key, Staged):
         return _of_run(value.values[0], value, key)
-    values, keys = np.broadcast_arrays(value.values, key.values)
-    if len(keys) > 8:
+    if len(key.values) > 8:
+        values, keys = np.broadcast_arrays(value.values, key.values)
         return _of_run(np.take_along_axis(values, keys.argmax(0)[None], 0)[0], value, key)
-    best, found = keys[0], values[0]
-    for later, its_value in zip(keys[1:], values[1:], strict=True):
-        higher = later > best
-        best, found = np.where(higher, later, best), np.where(higher, its_value, found)
+    found = value.values[0]
+    for its_value, higher in zip(value.values[1:], samples.higher(key), strict=True):
+        found = np.where(higher, its_value, found)
     return _of_run(found, value, key)
 
 

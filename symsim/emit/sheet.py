@@ -9,6 +9,7 @@ at a time, and for a few of them (:mod:`symsim.emit.samples`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -33,33 +34,40 @@ class Sheet:
         self.most = most
         self.pp = program.inputs.index("pp")
         self._values = [np.array([float(v) for v in axes[name]]) for name in program.inputs]
+        self.operands = [program.operands(r) for r in range(program.register_of(len(program.instructions)))]
         self.depends, self.staged = _dependence(program)
         self.lines = lines(program, self.depends, self.staged)
+        self._combinations = {0: 1}
+        self.open = [
+            not staged and self.combinations(mask) <= most
+            for mask, staged in zip(self.depends, self.staged, strict=True)
+        ]
         self._dense: dict[int, Value] = {}
-        self._groups: dict[int, Group] = {}
 
-    def group(self, position: int) -> Group:
-        """The points of one number of stages: the one at this place of the axis ``pp``."""
-        if position not in self._groups:
-            self._groups[position] = Group(self, position, int(self._values[self.pp][position]))
-        return self._groups[position]
+    @cached_property
+    def groups(self) -> list[Group]:
+        """The points by how many stages are sampled: each number of stages is in one group."""
+        sampled: dict[int, list[int]] = {}
+        for position in range(self.shape[self.pp]):
+            count = len(Group(self, (position,)).samples.at)
+            sampled.setdefault(max(8, 1 << (count - 1).bit_length()), []).append(position)
+        return [Group(self, tuple(positions)) for positions in sampled.values()]
 
-    def forget(self, position: int) -> None:
-        """What was computed for one number of stages is needed no more."""
-        self._groups.pop(position, None)
+    def stages(self, position: int) -> int:
+        """The number of stages at a place of the axis ``pp``."""
+        return int(self._values[self.pp][position])
 
-    def combinations(self, mask: int, but_pp: bool) -> int:
+    def combinations(self, mask: int) -> int:
         """How many combinations some axes have, given as bits."""
-        return prod(n for k, n in enumerate(self.shape) if mask >> k & 1 and not (but_pp and k == self.pp))
-
-    def is_open(self, register: int) -> bool:
-        """Whether it is computed for all combinations of its axes, whatever the number of stages."""
-        return not self.staged[register] and self.combinations(self.depends[register], False) <= self.most
+        known = self._combinations.get(mask)
+        if known is None:
+            known = self._combinations[mask] = prod(n for k, n in enumerate(self.shape) if mask >> k & 1)
+        return known
 
     def dense(self, register: int) -> Value:
         """An open register: an array with an axis of length 1 for each it does not depend on."""
         if register not in self._dense:
-            for needed in needed_for(self.program, [register], self._dense.__contains__):
+            for needed in needed_for(self.operands, [register], self._dense.__contains__):
                 self._dense[needed] = self._compute(needed)
         return self._dense[register]
 
@@ -72,67 +80,80 @@ class Sheet:
 
 
 class Group:
-    """All points of one number of stages, whose stages are sampled or, to be sure of some points, all walked."""
+    """All points of some numbers of stages, which are sampled or, to be sure of some points, all walked.
 
-    def __init__(self, sheet: Sheet, position: int, stages: int, walk: bool = False) -> None:
+    ``positions`` are places on the axis ``pp``; stages are walked for one of them at a time.
+    """
+
+    def __init__(self, sheet: Sheet, positions: tuple[int, ...], walk: bool = False) -> None:
         self.sheet = sheet
-        self.position = position
-        self._stages = stages
+        self.positions = positions
         self._dense: dict[int, Value] = {}
         self._plans: dict[tuple[int, ...], tuple[list[int], list[int]]] = {}
+        self._walking: dict[int, Group] = {}
         axes = len(sheet.shape)
         if walk:
-            self.samples = Samples.all(stages, axes)
-        else:
+            self.samples = Samples.all(sheet.stages(positions[0]), axes)
+        elif len(positions) == 1:
+            stages = sheet.stages(positions[0])
             self.samples = places(sheet.program, sheet.lines, stages, axes, self._number)
+        else:
+            alone = [Group(sheet, (position,)).samples for position in positions]
+            self.samples = Samples.beside(alone, sheet.pp)
         shape = self.samples.at.shape[1:]
-        self._sampled_by = sum(1 << k for k, n in enumerate(shape) if n > 1)
+        sampled_by = sum(1 << k for k, n in enumerate(shape) if n > 1)
+        here = ~0 if len(positions) > 1 else ~(1 << sheet.pp)
+        self.open = [
+            whole or sheet.combinations((mask | sampled_by if staged else mask) & here) <= sheet.most
+            for whole, mask, staged in zip(sheet.open, sheet.depends, sheet.staged, strict=True)
+        ]
         self._dense[sheet.program.stage_register] = Staged(self.samples.at)
-        self._walking: Group | None = None
 
-    @property
-    def walking(self) -> Group:
-        """The same points, stage by stage."""
-        if self._walking is None:
-            self._walking = Group(self.sheet, self.position, self._stages, walk=True)
-        return self._walking
+    def walking(self, position: int) -> Group:
+        """The points of one number of stages, stage by stage."""
+        if position not in self._walking:
+            self._walking[position] = Group(self.sheet, (position,), walk=True)
+        return self._walking[position]
 
     def _number(self, register: int) -> Value | None:
         """A number of the plan, if it is computed for all combinations anyway."""
-        return self._compute(register) if self.sheet.is_open(register) else None
-
-    def is_open(self, register: int) -> bool:
-        sheet = self.sheet
-        if sheet.is_open(register):
-            return True
-        return sheet.combinations(sheet.depends[register] | self._sampled_by, True) <= sheet.most
+        return self._compute(register) if self.sheet.open[register] else None
 
     def dense(self, register: int) -> Value:
         if register in self._dense:
             return self._dense[register]
-        for needed in needed_for(self.sheet.program, [register], self._dense.__contains__, self.sheet.is_open):
+        sheet = self.sheet
+        for needed in needed_for(sheet.operands, [register], self._dense.__contains__, sheet.open):
             self._dense[needed] = self._compute(needed)
         return self._dense[register]
 
     def _compute(self, register: int) -> Value:
         sheet = self.sheet
-        if sheet.is_open(register):
+        if sheet.open[register]:
             whole = sheet.dense(register)
-            if np.ndim(whole) and whole.shape[sheet.pp] > 1:
-                return np.take(whole, [self.position], sheet.pp)
+            if np.ndim(whole) and whole.shape[sheet.pp] > len(self.positions):
+                return np.take(whole, self.positions, sheet.pp)
             return whole
         return compute(sheet, register, self._dense, self.samples)
 
     def rows(self, codes: Array) -> Rows:
-        """Some points: ``codes[k]`` are their places on axis k."""
+        """Some points of the group: ``codes[k]`` are their places on axis k."""
         return Rows(self, codes)
+
+    def place_of(self, codes: Array) -> Array:
+        """Where the stages of points stand in the arrays of this group."""
+        if len(self.positions) == self.sheet.shape[self.sheet.pp]:
+            return codes
+        place = np.zeros(self.sheet.shape[self.sheet.pp], dtype=np.intp)
+        place[list(self.positions)] = np.arange(len(self.positions))
+        return place[codes]
 
     def plan(self, wanted: tuple[int, ...]) -> tuple[list[int], list[int]]:
         """What rows compute themselves for these registers, and what they take from all combinations."""
         if wanted not in self._plans:
-            mine = needed_for(self.sheet.program, wanted, self.is_open, self.is_open)
-            read = {a for r in mine for a in self.sheet.program.operands(r)} | set(wanted)
-            self._plans[wanted] = mine, [r for r in sorted(read) if self.is_open(r)]
+            mine = needed_for(self.sheet.operands, wanted, self.open.__getitem__)
+            read = {a for r in mine for a in self.sheet.operands[r]} | set(wanted)
+            self._plans[wanted] = mine, [r for r in sorted(read) if self.open[r]]
         return self._plans[wanted]
 
 
@@ -160,15 +181,15 @@ class Rows:
         unsure = np.zeros(len(self), dtype=bool)
         for doubt in doubts:
             unsure |= np.broadcast_to(doubt, len(self))
-        which = np.flatnonzero(unsure)
-        key = which.tobytes()
-        if key not in self._walked:
-            self._walked[key] = self._group.walking.rows(self._codes[:, which])
-        out = []
-        for value, sure in zip(found, self._walked[key]._values(asked), strict=True):
-            whole = np.broadcast_to(np.asarray(plain(value), dtype=float), len(self)).copy()
-            whole[which] = plain(sure)
-            out.append(whole)
+        out = [np.broadcast_to(np.asarray(plain(v), dtype=float), len(self)).copy() for v in found]
+        pp = self._codes[self._group.sheet.pp]
+        for position in np.unique(pp[unsure]):
+            which = np.flatnonzero(unsure & (pp == position))
+            key = which.tobytes()
+            if key not in self._walked:
+                self._walked[key] = self._group.walking(int(position)).rows(self._codes[:, which])
+            for whole, sure in zip(out, self._walked[key]._values(asked), strict=True):
+                whole[which] = plain(sure)
         return out
 
     def kept(self, which: Array) -> Rows:
@@ -209,7 +230,8 @@ class Rows:
         if axes not in self._indices:
             index = np.zeros(len(self), dtype=np.intp)
             for k in axes:
-                index = index * shape[k] + self._codes[k]
+                own = self._codes[k] if k != self._group.sheet.pp else self._group.place_of(self._codes[k])
+                index = index * shape[k] + own
             self._indices[axes] = index
         return array.reshape(*kept, -1).take(self._indices[axes], axis=leading)
 
@@ -220,7 +242,7 @@ def compute(sheet: Sheet, register: int, known: Mapping[int, Value], samples: Sa
     operation, *arguments = program.instructions[register - program.register_of(0)]
     if operation == "const":
         return float(arguments[0])
-    operands = [known[a] for a in program.operands(register)]
+    operands = [known[a] for a in sheet.operands[register]]
     if operation == "table":
         name = arguments[0]
         return apply("table", operands, samples, lambda *sizes: sheet.lookup(name, *sizes))
@@ -228,10 +250,10 @@ def compute(sheet: Sheet, register: int, known: Mapping[int, Value], samples: Sa
 
 
 def needed_for(
-    program: Program,
+    operands: Sequence[tuple[int, ...]],
     wanted: Iterable[int],
     there: Callable[[int], bool],
-    elsewhere: Callable[[int], bool] = lambda register: False,
+    elsewhere: Sequence[bool] | None = None,
 ) -> list[int]:
     """The wanted registers and what they need, in order, as far as it is not there.
 
@@ -243,8 +265,8 @@ def needed_for(
         register = pending.pop()
         if register not in needed and not there(register):
             needed.add(register)
-            if not elsewhere(register):
-                pending += program.operands(register)
+            if elsewhere is None or not elsewhere[register]:
+                pending += operands[register]
     return sorted(needed)
 
 
