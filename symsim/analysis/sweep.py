@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from symsim.analysis.answer_json import BREAKDOWN
 from symsim.analysis.legal import Tally, legal_blocks
 from symsim.analysis.plan import structure_of
 from symsim.analysis.quantities import names_for
@@ -21,7 +22,7 @@ from symsim.compiler.pipeline import compile_cost
 from symsim.compiler.reuse import Passes
 from symsim.compiler.stages import NumberNeededError
 from symsim.diagnostics import InputError
-from symsim.emit.fold import Folder
+from symsim.emit.fold import Folder, Operand
 from symsim.emit.program import CheckedRule, Output, Program
 from symsim.emit.quantity import ALIASES, Names, with_quantities
 from symsim.emit.samples import Array
@@ -79,9 +80,13 @@ OUTCOMES = 3
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """One variant in a folded program: registers of its constraints, of its outcomes, of its front; its rules."""
+    """One variant in a folded program: registers of its constraints, of its outcomes, of its front; its rules.
+
+    ``bounds`` are never above what is made small: the cheapest first, the closest last. There may be none.
+    """
 
     variant: Variant
+    bounds: tuple[int, ...]
     constraints: tuple[int, ...]
     outcomes: tuple[int, ...]
     pareto: tuple[int, ...]
@@ -170,6 +175,11 @@ def _each_value(variant: Variant, name: str) -> Iterator[Variant]:
         )
 
 
+DEAR = (("bubble", "data_parallel", "optimizer"), ("data_parallel", "optimizer"))
+"""Items of a step's time that take most to compute, or that most variants have their own of: without them the time
+of a step is a bound of it. Like every item of the breakdown they are not negative."""
+
+
 class _RefusedError(Exception):
     """The compiler has no formulas for a structure."""
 
@@ -223,11 +233,23 @@ class _Writer:
         register = dict(zip(names, self.folder.add(stub, made, names), strict=True))
         return _Columns(
             variant,
+            self._bounds(register["objective"], made),
             tuple(register[f"constraint.{k}"] for k in range(len(self._asked.constraints))),
             tuple(register[n] for n in ("objective", *outcomes)),
             tuple(register[f"pareto.{k}"] for k in range(len(self._asked.pareto))),
             rules,
         )
+
+    def _bounds(self, objective: int, made: Mapping[str, Operand]) -> tuple[int, ...]:
+        items = {n: made[f"time.{n}"] for n in BREAKDOWN if f"time.{n}" in made}
+        positive = [r for r in items.values() if isinstance(r, int)]
+        found = []
+        for without in DEAR:
+            parts = [r for n, r in items.items() if n in without and isinstance(r, int)]
+            bound = self.folder.bound(objective, parts, positive, self._asked.sign) if parts else None
+            if bound is not None:
+                found.append(bound)
+        return tuple(dict.fromkeys(found))
 
     def _names(self, variant: Variant) -> Names:
         return names_for(self._model, variant.plan, self._system, self._axes)
@@ -297,21 +319,97 @@ def _sweep_block(
     if count < len(rows):
         rows, codes = rows.kept(somewhere), codes[:, somewhere]
         feasible = {registers: mask[somewhere] for registers, mask in feasible.items()}
+    if swept.front is None and all(column.bounds for column in columns):
+        _offer_best(rows, codes, sheet, columns, feasible, asked, swept)
+        return
     for column in columns:
-        mask = feasible[column.constraints]
-        (objective,) = rows.numbers(column.outcomes[:1])
-        good = np.where(mask, asked.sign * objective, np.inf) if not mask.all() else asked.sign * objective
-        good = np.broadcast_to(good, count)
-        close = np.flatnonzero(good <= swept.ranking.limit)
-        if len(close):
-            numbers = _points(column.variant, sheet, codes[:, close])
-            outcomes = _table(rows.numbers(column.outcomes), count)[:, close]
-            outcomes[0] = good[close]
-            swept.ranking.offer(outcomes, numbers)
-        if swept.front is not None:
-            values = _table(rows.numbers(column.pareto), count)[:, mask]
-            values *= np.array([sign for _, sign in asked.pareto])[:, None]
-            swept.front.offer(values, _points(column.variant, sheet, codes[:, mask]))
+        _offer(rows, codes, sheet, column, feasible[column.constraints], asked, swept)
+
+
+SEEDS = 4
+"""Points of each bound that are evaluated first, so that a limit is there for the others."""
+
+TURN = 8192
+"""Points that are evaluated between two looks at the limit."""
+
+
+def _offer_best(
+    rows: Rows,
+    codes: Array,
+    sheet: Sheet,
+    columns: Sequence[_Columns],
+    feasible: Mapping[tuple[int, ...], Array],
+    asked: Asked,
+    swept: Swept,
+) -> None:
+    """The points whose bounds are not behind what was found already, those with the best bounds first."""
+    hopes: dict[tuple[int, tuple[int, ...]], Array] = {}
+    for column in columns:
+        key = (column.bounds[0], column.constraints)
+        if key not in hopes:
+            (bound,) = rows.numbers(key[:1])
+            hopes[key] = np.where(feasible[key[1]], asked.sign * bound, np.inf)
+    lowest = np.minimum.reduce(list(hopes.values()))
+    seeds = {int(k) for hope in hopes.values() for k in np.argpartition(hope, min(SEEDS, len(hope) - 1))[:SEEDS]}
+    first = np.array(sorted(seeds))
+    later = np.ones(len(rows), dtype=bool)
+    later[first] = False
+    evaluated = _offer_turn(rows, codes, sheet, columns, hopes, first, asked, swept)
+    order = np.flatnonzero(later & (lowest <= swept.ranking.limit))
+    order = order[np.argsort(lowest[order], kind="stable")]
+    for start in range(0, len(order), TURN):
+        evaluated += _offer_turn(rows, codes, sheet, columns, hopes, order[start : start + TURN], asked, swept)
+    swept.tally.bounded += sum(int(np.count_nonzero(feasible[c.constraints])) for c in columns) - evaluated
+
+
+def _offer_turn(
+    rows: Rows,
+    codes: Array,
+    sheet: Sheet,
+    columns: Sequence[_Columns],
+    hopes: Mapping[tuple[int, tuple[int, ...]], Array],
+    asked_of: Array,
+    asked: Asked,
+    swept: Swept,
+) -> int:
+    """Ask the closer bounds of some points, then evaluate those that are left under some variant. Gives how many."""
+    limit = swept.ranking.limit
+    turn = asked_of
+    masks = [hopes[c.bounds[0], c.constraints][turn] <= limit for c in columns]
+    for level in range(1, max(len(c.bounds) for c in columns)):
+        some = np.logical_or.reduce(masks)
+        if not some.any():
+            return 0
+        turn, masks = turn[some], [mask[some] for mask in masks]
+        few = rows.kept(turn)
+        for k, column in enumerate(columns):
+            if level < len(column.bounds) and masks[k].any():
+                (bound,) = few.numbers(column.bounds[level : level + 1])
+                masks[k] = masks[k] & (asked.sign * bound <= limit)
+    some = np.logical_or.reduce(masks)
+    if not some.any():
+        return 0
+    few, own = rows.kept(turn[some]), codes[:, turn[some]]
+    for column, mask in zip(columns, masks, strict=True):
+        if mask.any():
+            _offer(few, own, sheet, column, mask[some], asked, swept)
+    return sum(int(np.count_nonzero(mask)) for mask in masks)
+
+
+def _offer(rows: Rows, codes: Array, sheet: Sheet, column: _Columns, mask: Array, asked: Asked, swept: Swept) -> None:
+    """Points of one variant, those of ``mask``, for the ranking and the front."""
+    count = len(rows)
+    (objective,) = rows.numbers(column.outcomes[:1])
+    good = np.where(mask, np.broadcast_to(asked.sign * objective, count), np.inf)
+    close = np.flatnonzero(good <= swept.ranking.limit)
+    if len(close):
+        outcomes = _table(rows.numbers(column.outcomes), count)[:, close]
+        outcomes[0] = good[close]
+        swept.ranking.offer(outcomes, _points(column.variant, sheet, codes[:, close]))
+    if swept.front is not None:
+        values = _table(rows.numbers(column.pareto), count)[:, mask]
+        values *= np.array([sign for _, sign in asked.pareto])[:, None]
+        swept.front.offer(values, _points(column.variant, sheet, codes[:, mask]))
 
 
 def _feasible(rows: Rows, registers: Sequence[int]) -> tuple[Array, list[int]]:

@@ -13,9 +13,9 @@ from symsim.emit.samples import OVER_STAGES, Samples, Value, pointwise
 Lookup = Callable[..., Any]
 
 
-def _by_size(arguments: Sequence[Any]) -> list[Any]:
+def _by_size(arguments: Sequence[Any]) -> Sequence[Any]:
     """Small arrays first, so that the large shape comes in as late as it can."""
-    return sorted(arguments, key=np.size) if len(arguments) > 2 else list(arguments)
+    return sorted(arguments, key=np.size) if len(arguments) > 2 else arguments
 
 
 def _sum(*arguments: Any) -> Any:
@@ -36,9 +36,8 @@ def _product(*arguments: Any) -> Any:
 
 def _onto(operation: Any, whole: Any, argument: Any) -> Any:
     """In place where the result has the same shape: ``whole`` is nobody else's."""
-    shape = np.shape(whole)
-    if shape and np.broadcast_shapes(shape, np.shape(argument)) == shape:
-        return operation(whole, argument, out=whole)
+    if isinstance(argument, float) or np.shape(argument) == np.shape(whole):
+        return operation(whole, argument, out=whole) if isinstance(whole, np.ndarray) else operation(whole, argument)
     return operation(whole, argument)
 
 

@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from symsim.emit.bounds import never_falls
 from symsim.emit.code import rounded_down, rounded_up
-from symsim.emit.program import Instruction, Lowering, Program
+from symsim.emit.program import Instruction, Lowering, Program, operands
 from symsim.records.cost import Segment
 
 if TYPE_CHECKING:
@@ -101,6 +102,23 @@ class Folder:
                 own = {"const": arguments, "table": arguments[:1]}.get(operation, [])
                 place[register] = self.emit(operation, *own, *(place[a] for a in program.operands(register)))
         return [self.register(place[register]) for register in ends]
+
+    def bound(self, target: int, parts: Sequence[int], positive: Sequence[int], sign: int) -> int | None:
+        """The register of a bound: never above ``sign`` times the target, and made without ``parts``, which are
+        not negative; ``None`` where signs do not prove one."""
+        inputs = len(self._inputs)
+        way = never_falls(self._instructions, inputs, target, set(parts), set(positive))
+        if way is None or way * sign <= 0:
+            return None
+        place: dict[int, Operand] = dict.fromkeys(parts, constant(0))
+        for register in Program("", self._inputs, tuple(self._instructions), {}, ()).leading_to(target):
+            if register > inputs and register not in place:
+                operation, *arguments = instruction = self._instructions[register - inputs - 1]
+                read = operands(instruction)
+                if any(r in place for r in read):
+                    own = arguments[:1] if operation == "table" else []
+                    place[register] = self.emit(operation, *own, *(place.get(r, r) for r in read))
+        return self.register(place.get(target, target))
 
     def program(self) -> Program:
         return Program(self._title, self._inputs, tuple(self._instructions), {}, ())

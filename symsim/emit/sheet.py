@@ -39,8 +39,8 @@ class Sheet:
         self.lines = lines(program, self.depends, self.staged)
         self._combinations = {0: 1}
         self.open = [
-            not staged and self.combinations(mask) <= most
-            for mask, staged in zip(self.depends, self.staged, strict=True)
+            k < program.stage_register or (not staged and self.combinations(mask) <= most)
+            for k, (mask, staged) in enumerate(zip(self.depends, self.staged, strict=True))
         ]
         self._dense: dict[int, Value] = {}
 
@@ -89,8 +89,9 @@ class Group:
         self.sheet = sheet
         self.positions = positions
         self._dense: dict[int, Value] = {}
-        self._plans: dict[tuple[int, ...], tuple[list[int], list[int]]] = {}
+        self._plans: dict[tuple[tuple[int, ...], int], tuple[list[int], list[int]]] = {}
         self._walking: dict[int, Group] = {}
+        self._open: dict[int, list[bool]] = {}
         axes = len(sheet.shape)
         if walk:
             self.samples = Samples.all(sheet.stages(positions[0]), axes)
@@ -103,9 +104,9 @@ class Group:
         shape = self.samples.at.shape[1:]
         sampled_by = sum(1 << k for k, n in enumerate(shape) if n > 1)
         here = ~0 if len(positions) > 1 else ~(1 << sheet.pp)
-        self.open = [
-            whole or sheet.combinations((mask | sampled_by if staged else mask) & here) <= sheet.most
-            for whole, mask, staged in zip(sheet.open, sheet.depends, sheet.staged, strict=True)
+        self._combinations = [
+            sheet.combinations((mask | sampled_by if staged else mask) & here)
+            for mask, staged in zip(sheet.depends, sheet.staged, strict=True)
         ]
         self._dense[sheet.program.stage_register] = Staged(self.samples.at)
 
@@ -148,13 +149,25 @@ class Group:
         place[list(self.positions)] = np.arange(len(self.positions))
         return place[codes]
 
-    def plan(self, wanted: tuple[int, ...]) -> tuple[list[int], list[int]]:
-        """What rows compute themselves for these registers, and what they take from all combinations."""
-        if wanted not in self._plans:
-            mine = needed_for(self.sheet.operands, wanted, self.open.__getitem__)
+    def plan(self, wanted: tuple[int, ...], points: int) -> tuple[list[int], list[int]]:
+        """What so many points compute themselves for these registers, and what they take from all combinations.
+
+        A few points do not make all combinations worth their while.
+        """
+        size = points.bit_length()
+        if (wanted, size) not in self._plans:
+            is_open = self._open_for(min(self.sheet.most, max(64, 1 << size)))
+            mine = needed_for(self.sheet.operands, wanted, is_open.__getitem__)
             read = {a for r in mine for a in self.sheet.operands[r]} | set(wanted)
-            self._plans[wanted] = mine, [r for r in sorted(read) if self.open[r]]
-        return self._plans[wanted]
+            self._plans[wanted, size] = mine, [r for r in sorted(read) if is_open[r]]
+        return self._plans[wanted, size]
+
+    def _open_for(self, most: int) -> list[bool]:
+        """Which registers are computed for all combinations if there are at most so many; inputs always are."""
+        if most not in self._open:
+            given = self.sheet.program.stage_register
+            self._open[most] = [k <= given or count <= most for k, count in enumerate(self._combinations)]
+        return self._open[most]
 
 
 class Rows:
@@ -197,7 +210,7 @@ class Rows:
         return Rows(self._group, self._codes[:, which])
 
     def _values(self, asked: tuple[int, ...]) -> list[Value]:
-        mine, taken = self._group.plan(asked)
+        mine, taken = self._group.plan(asked, len(self))
         for register in taken:
             if register not in self._known:
                 self._known[register] = self._taken(self._group.dense(register))
