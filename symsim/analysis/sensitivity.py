@@ -7,7 +7,8 @@ figure. Nothing here computes a cost.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,16 +16,15 @@ from symsim.analysis.buying import RATE_UNITS, Gain, factor_of, gains
 from symsim.analysis.evaluate import answer, evaluator, machine_of
 from symsim.analysis.load import Question
 from symsim.analysis.quantities import asked_for, machine_for, parsed
+from symsim.analysis.slopes import Slopes
 from symsim.analysis.steps import Step, Steps
-from symsim.analysis.switches import Side, Switch, Switches, same
+from symsim.analysis.switches import Switch
 from symsim.analysis.varied import Varied, behind, dimensions_among, unstated, varied
 from symsim.diagnostics import error
 from symsim.emit.by_figure import by_figure
-from symsim.emit.code import Compiled, compile_scalar
-from symsim.emit.derivative import partial
-from symsim.emit.directional import NUDGE, along, directional
+from symsim.emit.code import compile_scalar
 from symsim.emit.program import Program
-from symsim.emit.quantity import is_condition
+from symsim.emit.quantity import ALIASES, is_condition
 from symsim.language import tree
 from symsim.machine.bind import Machine
 
@@ -32,9 +32,6 @@ QUANTITY = "the answer"
 """What the asked expression is called among the outputs."""
 
 STEP_TIME = "time.iteration"
-
-SIDEWAYS = 1e-9
-"""How far off the point, as a part of a value, the formulas decide which side of a kink they follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +82,7 @@ class Sensitivity:
     sum_of_rate_elasticities: float | None
 
 
-def sensitivity(
-    asked: Question, of: tree.Expression | None = None, names: Sequence[str] | None = None
-) -> Sensitivity:
+def sensitivity(asked: Question, of: tree.Expression | None = None, names: Sequence[str] | None = None) -> Sensitivity:
     """The derivatives of an expression, the time of a step if none is given, with respect to names.
 
     Names are figures of the machine or the framework, sizes of the strategy, dimensions of the model, or the
@@ -102,9 +97,11 @@ def sensitivity(
     answer(asked.model, asked.plan, machine_of(asked))
     point = _Point(asked, of, names)
     chosen = varied(asked, point.program, point.values, _default(asked) if names is None else names)
-    slopes = _Slopes(point)
+    slopes = Slopes(point.program, QUANTITY)
     steps = Steps(asked, of, point.program, point.values, point.lookup, QUANTITY)
-    partials = [slopes.partial(v, steps.around(v, point.value)) for v in chosen]
+    with _numbers(of):
+        partials = [_partial(point, slopes, v, steps.around(v, point.value)) for v in chosen]
+        bought, rates = _buying(asked, point, steps), _sum_of_rates(asked, point, slopes)
     kept = [p for p, v in zip(partials, chosen, strict=True) if v.asked or p.matters]
     ranked = sorted(kept, key=lambda p: -abs(p.derivative * p.value))
     return Sensitivity(
@@ -112,8 +109,26 @@ def sensitivity(
         point.value,
         point.unit,
         tuple(ranked),
-        _buying(asked, point, steps),
-        _sum_of_rates(asked, point, slopes),
+        bought,
+        rates,
+    )
+
+
+def _partial(point: _Point, slopes: Slopes, name: Varied, steps: tuple[Step | None, Step | None]) -> Partial:
+    found = slopes.at(point.values, point.lookup, name)
+    elasticity = found.middle * name.value / point.value if point.value else None
+    switches = slopes.switches(point.values, point.lookup, name) if found.left != found.right else []
+    return Partial(
+        name.name,
+        name.kind,
+        name.value,
+        name.unit,
+        found.middle,
+        elasticity,
+        found.left,
+        found.right,
+        tuple(switches),
+        *steps,
     )
 
 
@@ -139,7 +154,7 @@ class _Point:
             raise error("E357", "a condition is true or false: it has no derivative", of.place, hint)
         self.machine: Machine | None = machine_for(asked.system, wider)
         self.program: Program = by_figure(wider, behind(asked.system, names or ()))
-        self.unit = next((o.unit for n, o in wider.outputs.items() if isinstance(of, tree.Name) and n == of.name), "")
+        self.unit = _unit(asked, wider, of)
         figures = {n: f.value for n, f in asked.system.figures.items()} if asked.system is not None else {}
         self.values: Mapping[str, Any] = {
             **{n: asked.model.dimensions[n] for n in kept},
@@ -154,81 +169,33 @@ class _Point:
         if missing:
             hint = "name one with -y, such as -y h100_sxm"
             raise error("E358", f"{text_of(of)} needs a machine: {missing[0]}", of.place, hint)
-        with _no_number(of):
+        with _numbers(of):
             self.value = float(function.run([self.values[n] for n in function.inputs], self.lookup)[0])
 
 
-class _no_number:
+@contextmanager
+def _numbers(of: tree.Expression) -> Iterator[None]:
     """Arithmetic that fails at the point asked about is an error of the question."""
+    try:
+        yield
+    except (ArithmeticError, ValueError) as problem:
+        message = f"{text_of(of)} has no derivative here: {problem}"
+        raise error("E359", message, of.place, "change the sizes, or the expression") from None
 
-    def __init__(self, of: tree.Expression) -> None:
-        self._of = of
 
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, problem: Any, trace: Any) -> None:
-        if isinstance(problem, ArithmeticError | ValueError):
-            message = f"{text_of(self._of)} has no derivative here: {problem}"
-            raise error("E359", message, self._of.place, "change the sizes or the expression") from None
+def _unit(asked: Question, program: Program, of: tree.Expression) -> str:
+    """The unit of a single name; an expression has none that is known."""
+    if not isinstance(of, tree.Name):
+        return ""
+    name = of.name if of.name in program.outputs else ALIASES.get(of.name, of.name)
+    if name in program.outputs:
+        return program.outputs[name].unit
+    figures = asked.system.figures if asked.system is not None else {}
+    return figures[name].unit if name in figures else ""
 
 
 def _no_machine(name: str, *dimensions: Any) -> Any:
     raise AssertionError(f"'{name}' needs a machine")
-
-
-class _Slopes:
-    """Derivatives of the quantity along any name, on either side."""
-
-    def __init__(self, point: _Point) -> None:
-        self._point = point
-        self._slope = directional(point.program, QUANTITY, [n for n in point.program.inputs if n in point.values])
-        self._program = self._slope.program
-        self._function = compile_scalar(self._program, [self._slope.slope])
-        self._all: tuple[Compiled, list[int]] | None = None
-        self._switches: Switches | None = None
-
-    def along(self, name: Varied, nudge: float) -> float:
-        return float(self._run(self._function, name, nudge)[0])
-
-    def _run(self, function: Compiled, name: Varied, nudge: float) -> tuple[Any, ...]:
-        moving = {along(n): rate for n, rate in name.moves.items()}
-        values = {**self._point.values, **moving, NUDGE: nudge}
-        return function.run([values[n] if n in values else 0.0 for n in function.inputs], self._point.lookup)
-
-    def partial(self, name: Varied, steps: tuple[Step | None, Step | None]) -> Partial:
-        aside = SIDEWAYS * abs(name.value)
-        middle, left, right = (self.along(name, nudge) for nudge in (0.0, -aside, aside))
-        smooth = same(left, right)
-        return Partial(
-            name.name,
-            name.kind,
-            name.value,
-            name.unit,
-            middle,
-            middle * name.value / self._point.value if self._point.value else None,
-            middle if smooth else left,
-            middle if smooth else right,
-            () if smooth else tuple(self._between(name, aside)),
-            *steps,
-        )
-
-    def _between(self, name: Varied, aside: float) -> list[Switch]:
-        """What switches at a kink."""
-        tangents = self._slope.tangents
-        if self._all is None or self._switches is None:
-            registers = [k for k in self._program.leading_to(self._slope.value) if k != self._program.stage_register]
-            wanted = [*registers, *(tangents[k] for k in registers if k in tangents)]
-            self._all = compile_scalar(self._program, wanted), registers
-            self._switches = Switches(self._slope, frozenset({QUANTITY, partial(QUANTITY, NUDGE)}))
-        function, registers = self._all
-        moving = [k for k in registers if k in tangents]
-        sides = []
-        for nudge in (-aside, aside):
-            numbers = self._run(function, name, nudge)
-            values = dict(zip(registers, numbers, strict=False))
-            sides.append(Side(dict(zip(moving, numbers[len(registers) :], strict=True)), nudge))
-        return self._switches.between(values, *sides)
 
 
 def _buying(asked: Question, point: _Point, steps: Steps) -> tuple[Gain, ...]:
@@ -244,12 +211,12 @@ def _used_figures(asked: Question, point: _Point) -> list[str]:
     return [n for n in point.program.inputs if asked.system is not None and n in asked.system.figures]
 
 
-def _sum_of_rates(asked: Question, point: _Point, slopes: _Slopes) -> float | None:
+def _sum_of_rates(asked: Question, point: _Point, slopes: Slopes) -> float | None:
     if asked.system is None or not point.value:
         return None
     rates = [n for n in _used_figures(asked, point) if asked.system.figures[n].unit in RATE_UNITS]
     found = varied(asked, point.program, point.values, rates)
-    return sum((slopes.along(v, 0.0) * v.value / point.value for v in found), 0.0)
+    return sum((slopes.at(point.values, point.lookup, v).middle * v.value / point.value for v in found), 0.0)
 
 
 def document(found: Sensitivity) -> dict[str, Any]:
@@ -258,7 +225,7 @@ def document(found: Sensitivity) -> dict[str, Any]:
         "of": found.of,
         "value": found.value,
         "unit": found.unit,
-        "partials": [_partial(p) for p in found.partials],
+        "partials": [_partial_json(p) for p in found.partials],
         "buying": [
             {
                 "name": g.figure,
@@ -275,7 +242,7 @@ def document(found: Sensitivity) -> dict[str, Any]:
     }
 
 
-def _partial(p: Partial) -> dict[str, Any]:
+def _partial_json(p: Partial) -> dict[str, Any]:
     return {
         "name": p.name,
         "kind": p.kind,

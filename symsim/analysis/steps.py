@@ -58,7 +58,6 @@ class Steps:
         self._asked, self._of, self._output = asked, of, output
         self._program, self._values, self._lookup = program, values, lookup
         self._function = compile_scalar(program, [program.outputs[n].register for n in (output, PEAK)])
-        self._rules = Evaluator(program)
         self._capacity = asked.system.figures["memory.capacity"].value if asked.system is not None else None
 
     def with_figure(self, name: str, value: float) -> float:
@@ -98,11 +97,8 @@ class Steps:
         if CHOICES[name.name].kind == "number":
             return None, None
         settled = self._asked.plan
-        rules = self._rules.program.rules
-        found = nearest_legal(
-            settled.sizes[name.name],
-            lambda v: all(self._rules.rule_holds(r, with_size(settled, name.name, v)) for r in rules),
-        )
+        compiled = evaluator(self._asked.model, settled.structure)
+        found = nearest_legal(settled.sizes[name.name], lambda v: not compiled.broken(with_size(settled, name.name, v)))
         steps = {v: self._size(name.name, v, here) for v in found}
         return _around(steps, name.value)
 
@@ -121,10 +117,8 @@ class Steps:
 
     def _legal_dimensions(self, name: Varied, here: float) -> tuple[Step | None, Step | None]:
         """The dimension alone: those that a model derives from it stay."""
-        rules = self._rules.program.rules
-        found = nearest_legal(
-            Fraction(name.value), lambda v: all(self._rules.rule_holds(r, {**self._values, name.name: v}) for r in rules)
-        )
+        compiled = Evaluator(self._program)
+        found = nearest_legal(Fraction(name.value), lambda v: not compiled.broken({**self._values, name.name: v}))
         steps: dict[int, Step | None] = {}
         for value in found:
             try:

@@ -7,6 +7,7 @@ is part of.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +54,10 @@ class Switches:
         self._program = slope.program
         self._slope = slope
         self._names = _named(self._program, ignored)
+        self._users: dict[int, list[int]] = {}
+        for user in self._program.leading_to(slope.value):
+            for register in self._program.operands(user):
+                self._users.setdefault(register, []).append(user)
 
     def between(self, values: dict[int, Any], below: Side, above: Side) -> list[Switch]:
         """What switches between two sides; ``values`` by register."""
@@ -101,13 +106,14 @@ class Switches:
 
     def _called(self, register: int) -> str:
         """The nearest definition that a register is part of."""
-        if register in self._names:
-            return self._names[register]
-        above = [(r, n) for r, n in sorted(self._names.items()) if r > register and self._reaches(r, register)]
-        return above[0][1] if above else "the answer"
-
-    def _reaches(self, top: int, wanted: int) -> bool:
-        return wanted in self._program.leading_to(top)
+        pending = [register]
+        while pending:
+            at = heapq.heappop(pending)
+            if at in self._names:
+                return self._names[at]
+            for user in self._users.get(at, ()):
+                heapq.heappush(pending, user)
+        return "the answer"
 
     def _in_words(self, arguments: Sequence[int]) -> list[str]:
         """Each argument by its own name, else by the names that it alone is made of."""
@@ -124,7 +130,7 @@ class Switches:
         if operation == "const":
             return f"{rest[0]:g}"
         dotted = [n for n in parts if "." in n] or parts
-        return "what " + ", ".join(dotted[:MOST_NAMED]) + (" … make" if len(dotted) > MOST_NAMED else _make(dotted))
+        return "the side of " + ", ".join(dotted[:MOST_NAMED]) + " …" * (len(dotted) > MOST_NAMED)
 
     def _parts(self, register: int) -> list[str]:
         """Definitions and inputs that a register is directly made of."""
@@ -147,10 +153,6 @@ class Switches:
 
 MOST_NAMED = 3
 """Names that an argument without a name of its own is described by."""
-
-
-def _make(names: Sequence[str]) -> str:
-    return " makes" if len(names) == 1 else " make"
 
 
 def _named(program: Program, ignored: frozenset[str]) -> dict[int, str]:

@@ -16,8 +16,8 @@ from symsim.compiler.profile import FIGURE
 from symsim.diagnostics import InputError, error, nearest
 from symsim.emit.program import Program
 from symsim.emit.specialise import FigureBehind
-from symsim.language.figures import TIERS, canonical, is_whole, unit_of
-from symsim.machine.bind import figure_behind, figure_behind_table, measured
+from symsim.language.figures import TIERS, canonical, is_whole, optional, unit_of
+from symsim.machine.bind import FALLBACKS, figure_behind, figure_behind_table, measured
 from symsim.records.strategy import CHOICES
 from symsim.records.system import System
 
@@ -43,6 +43,11 @@ class Varied:
     moves: Mapping[str, float] = field(hash=False)
     asked: bool
     """Named by itself, and so answered even where it does not matter."""
+
+    @property
+    def least(self) -> float:
+        """The smallest value that it can have."""
+        return 1.0 if self.kind in ("size", "dimension") else 0.0
 
 
 def dimensions_among(asked: Question, names: Iterable[str] | None) -> frozenset[str]:
@@ -190,6 +195,9 @@ def _no_number(asked: Question, program: Program, name: str) -> InputError:
         return error("E355", message, None, "dimensions that are positive numbers can vary")
     if name in program.outputs:
         return error("E355", f"'{name}' is a result of the formulas", None, f"ask for it with --of {name}")
+    if system is not None and (optional(name) or name in FALLBACKS):
+        message = f"no formula of this plan asks for '{name}'"
+        return error("E355", message, None, f"and {system.name} does not state it: it has no effect here")
     dimensions = [n for n in asked.model.dimensions if _is_size(asked, n)]
     known = [*GROUPS, *_sizes(asked, program), *dimensions, *program.inputs]
     hint = nearest(name, [n for n in known if n not in _FOLLOWING]) or "a figure of the machine, a size, a dimension"
