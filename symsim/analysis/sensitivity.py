@@ -168,7 +168,7 @@ class _Point:
         missing = [n for n in function.inputs if n not in self.values]
         if missing:
             hint = "name one with -y, such as -y h100_sxm"
-            raise error("E358", f"{text_of(of)} needs a machine: {missing[0]}", of.place, hint)
+            raise error("E358", f"{text_of(of)} needs a machine", of.place, hint)
         with _numbers(of):
             self.value = float(function.run([self.values[n] for n in function.inputs], self.lookup)[0])
 
@@ -217,47 +217,3 @@ def _sum_of_rates(asked: Question, point: _Point, slopes: Slopes) -> float | Non
     rates = [n for n in _used_figures(asked, point) if asked.system.figures[n].unit in RATE_UNITS]
     found = varied(asked, point.program, point.values, rates)
     return sum((slopes.at(point.values, point.lookup, v).middle * v.value / point.value for v in found), 0.0)
-
-
-def document(found: Sensitivity) -> dict[str, Any]:
-    """The answer as JSON has it, without the question: ``of``, ``value``, ``partials`` …"""
-    return {
-        "of": found.of,
-        "value": found.value,
-        "unit": found.unit,
-        "partials": [_partial_json(p) for p in found.partials],
-        "buying": [
-            {
-                "name": g.figure,
-                "value": g.value,
-                "unit": g.unit,
-                "factor": g.factor,
-                "of": g.there,
-                "difference": g.there - found.value,
-                "change": g.change,
-            }
-            for g in found.buying
-        ],
-        "sum_of_rate_elasticities": found.sum_of_rate_elasticities,
-    }
-
-
-def _partial_json(p: Partial) -> dict[str, Any]:
-    return {
-        "name": p.name,
-        "kind": p.kind,
-        "value": int(p.value) if p.kind in ("size", "dimension") and p.value == int(p.value) else p.value,
-        "unit": p.unit,
-        "derivative": p.derivative,
-        "elasticity": p.elasticity,
-        "left": p.left,
-        "right": p.right,
-        "switches": [{"definition": s.definition, "below": s.below, "above": s.above} for s in p.switches],
-        "next": {"below": _step(p.below), "above": _step(p.above)},
-    }
-
-
-def _step(step: Step | None) -> dict[str, Any] | None:
-    if step is None:
-        return None
-    return {"value": step.value, "of": step.of, "difference": step.difference, "change": step.change, "fits": step.fits}
