@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from symsim.analysis.answer_json import assumptions, model_of, strategy_of
+from symsim.analysis.answer_json import assumptions, model_of, strategy_of, warnings
 from symsim.analysis.buying import Gain
 from symsim.analysis.evaluate import answer, machine_of
 from symsim.analysis.load import Question
@@ -16,6 +16,8 @@ def document(asked: Question, found: Sensitivity) -> dict[str, Any]:
     """The answer as ``symsim.sensitivity/1``: the question as in ``eval``, then every partial and every gain."""
     machine = machine_of(asked)
     plan = answer(asked.model, asked.plan, machine)
+    capacity = asked.system.figures["memory.capacity"].value if asked.system is not None else None
+    fits = None if capacity is None else bool(plan.values["memory.peak"] <= capacity)
     return {
         "schema": "symsim.sensitivity/1",
         "model": model_of(asked, plan),
@@ -28,7 +30,7 @@ def document(asked: Question, found: Sensitivity) -> dict[str, Any]:
         "buying": [_gain(g, found.value) for g in found.buying],
         "sum_of_rate_elasticities": found.sum_of_rate_elasticities,
         "assumptions": list(assumptions(asked, machine)),
-        "warnings": [],
+        "warnings": warnings(asked, fits, plan.values.get("memory.device")),
     }
 
 

@@ -89,6 +89,8 @@ def varied(
     Raises:
         InputError: names that are no number of this question; all of them at once.
     """
+    if names is not None and not names:
+        raise error("E355", "no name is given", None, f"{', '.join(GROUPS)}, or names such as hbm.bandwidth and tp")
     found: dict[str, Varied] = {}
     problems: list[InputError] = []
     for name in GROUPS if names is None else names:

@@ -30,7 +30,7 @@ def print_sensitivity(result: Item) -> None:
     print_question(result)
     print()
     say("of", f"{result['of']} = {amount(result['value'], result['unit'])}")
-    if result["sum_of_rate_elasticities"] is not None:
+    if result["sum_of_rate_elasticities"]:
         say("rates", f"elasticities of all FLOP/s and B/s add up to {result['sum_of_rate_elasticities']:.4f}")
     figures = [p for p in result["partials"] if p["kind"] not in ("size", "dimension")]
     sizes = [p for p in result["partials"] if p["kind"] in ("size", "dimension")]
@@ -162,7 +162,7 @@ def _buying(result: Item) -> None:
     ]
     if len(shown) < len(gains):
         rows.append([f"and {len(gains) - len(shown)} smaller", "", "", "", "", ""])
-    print_table(["buying", "of", "now", result["of"], "difference", "change"], rows)
+    print_table(["buying", "of", "now", "makes it", "difference", "change"], rows)
 
 
 def _difference(value: float, unit: str) -> str:
