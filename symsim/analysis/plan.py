@@ -304,7 +304,7 @@ def _nearest_legal(rules: list[CheckedRule], name: str, settled: Plan, fits: Fit
 
 
 def nearest_legal(current: int | Fraction, legal: Callable[[int], bool]) -> list[int]:
-    """The next legal value below, if any, and the next above; far off, powers of two are tried below."""
+    """The next legal value below, if any, and the next above; far off, powers of two and doublings are tried."""
 
     def first(values: Iterable[int]) -> list[int]:
         return [v for v in [next((v for v in values if legal(v)), 0)] if v]
@@ -312,4 +312,5 @@ def nearest_legal(current: int | Fraction, legal: Callable[[int], bool]) -> list
     here = int(current)
     below = range(ceil(current) - 1, max(0, here - MAX_TRIED), -1)
     powers = (2**k for k in range(here.bit_length() - 1, -1, -1))
-    return first(chain(below, powers)) + first(range(here + 1, here + MAX_TRIED))
+    doubled = (here * 2**k for k in range(1, 5))
+    return first(chain(below, powers)) + first(chain(range(here + 1, here + MAX_TRIED), doubled))

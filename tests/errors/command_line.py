@@ -118,7 +118,7 @@ CASES = [
          ("sensitivity", "llama3_70b", "-s", PLAN, "-y", "b200", "--with-respect-to", "network.overlap_slowdown"),
          "no formula of this plan asks for 'network.overlap_slowdown'", "b200 does not state it"),
     Case("derivative by a table", "E355",
-         ("sensitivity", "llama3_70b", "-s", PLAN, "-y", "a100_pcie", "--with-respect-to", "link.all_reduce.efficiency"),
+         ("sensitivity", "llama3_70b", "-s", PLAN, "-y", "a100_pcie", "--with-respect-to", "link.all_gather.latency"),
          "is a table of a100_pcie", "no slope is taken of them"),
     Case("derivative by what follows", "E356",
          ("sensitivity", "llama3_70b", "-s", PLAN, "-y", "h100_sxm", "--with-respect-to", "tp,dp"),
