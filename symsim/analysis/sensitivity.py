@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from symsim.analysis.buying import RATE_UNITS, Gain, factor_of, gains
 from symsim.analysis.evaluate import answer, evaluator, machine_of
+from symsim.analysis.expression_units import unit_of
 from symsim.analysis.load import Question
 from symsim.analysis.quantities import asked_for, machine_for, parsed
 from symsim.analysis.slopes import Slopes
@@ -154,7 +156,7 @@ class _Point:
             raise error("E357", "a condition is true or false: it has no derivative", of.place, hint)
         self.machine: Machine | None = machine_for(asked.system, wider)
         self.program: Program = by_figure(wider, behind(asked.system, names or ()))
-        self.unit = _unit(asked, wider, of)
+        self.unit = unit_of(of, partial(_unit_of_name, asked, wider))
         figures = {n: f.value for n, f in asked.system.figures.items()} if asked.system is not None else {}
         self.values: Mapping[str, Any] = {
             **{n: asked.model.dimensions[n] for n in kept},
@@ -183,11 +185,8 @@ def _numbers(of: tree.Expression) -> Iterator[None]:
         raise error("E359", message, of.place, "change the sizes, or the expression") from None
 
 
-def _unit(asked: Question, program: Program, of: tree.Expression) -> str:
-    """The unit of a single name; an expression has none that is known."""
-    if not isinstance(of, tree.Name):
-        return ""
-    name = of.name if of.name in program.outputs else ALIASES.get(of.name, of.name)
+def _unit_of_name(asked: Question, program: Program, name: str) -> str:
+    name = name if name in program.outputs else ALIASES.get(name, name)
     if name in program.outputs:
         return program.outputs[name].unit
     figures = asked.system.figures if asked.system is not None else {}

@@ -257,9 +257,21 @@ def test_numbers_of_the_document_are_plain() -> None:
 
 
 @pytest.mark.parametrize(
-    ("of", "unit"), [("memory.peak", "bytes"), ("iteration", "s"), ("hbm.bandwidth", "B/s"), ("tp * 2", "")]
+    ("of", "unit"),
+    [
+        ("memory.peak", "bytes"),
+        ("iteration", "s"),
+        ("hbm.bandwidth", "B/s"),
+        ("tp * 2", ""),
+        ("memory.capacity - memory.peak", "bytes"),
+        ("2 * max_stages(peak) - 1 GiB", "bytes"),
+        ("min(time.forward, time.backward) / 2", "s"),
+        ("time.iteration * world", ""),
+        ("time.iteration + memory.peak", ""),
+        ("memory.peak / 1 GiB", ""),
+    ],
 )
-def test_a_single_name_has_its_unit(of: str, unit: str) -> None:
+def test_a_unit_that_all_names_share_is_the_answers(of: str, unit: str) -> None:
     assert found("tp", of=of).unit == unit
 
 

@@ -242,7 +242,7 @@ def test_completion_knows_the_shipped_names() -> None:
     assert done.stdout.split() == ["plain,llama3_70b"]
 
 
-@pytest.mark.parametrize("command", ["eval", "explain"])
+@pytest.mark.parametrize("command", ["eval", "explain", "sensitivity"])
 def test_a_warm_evaluation_imports_neither_sympy_nor_numpy(command: str, tmp_path: Path) -> None:
     code = (
         f"import sys; sys.argv = ['symsim', '{command}', 'llama3_70b', '-s', 'tp8_pp4', '-y', 'h100_sxm']\n"
