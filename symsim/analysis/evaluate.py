@@ -93,22 +93,24 @@ def _no_machine(name: str, *dimensions: Any) -> Any:
 _EVALUATORS: dict[str, Evaluator] = {}
 
 
-def evaluator(model: Model, structure: Structure, moments: bool = False) -> Evaluator:
+def evaluator(
+    model: Model, structure: Structure, moments: bool = False, kept: frozenset[str] = frozenset()
+) -> Evaluator:
     """The evaluator of a model under structural choices: from memory, from disk, or compiled now.
 
-    With ``moments`` it also knows what is alive at each moment that may be the peak.
+    With ``moments`` it also knows what is alive at each moment that may be the peak. Dimensions of the
+    model that are ``kept`` are inputs of its program.
     """
     own = model.own.text if model.own is not None else ""
     dimensions = sorted(model.dimensions.items())
-    key = cache.key_of(
-        "program of moments" if moments else "program", model.name, model.family, dimensions, own, _stable(structure)
-    )
+    kind = "program of moments" if moments else "program"
+    key = cache.key_of(kind, model.name, model.family, dimensions, own, _stable(structure), *sorted(kept))
     if key not in _EVALUATORS:
         program = _from_disk(key)
         if program is None:
             from symsim.compiler.pipeline import compile_cost
 
-            cost = compile_cost(model, structure, moments=moments)
+            cost = compile_cost(model, structure, kept, moments=moments)
             with timed("assemble"):
                 program = assemble(cost)
             cache.write(key, to_json(program))

@@ -53,11 +53,20 @@ def lower(asked: Question, found: Answer) -> list[Neighbour]:
     )
 
 
-def _neighbour(asked: Question, change: Change) -> Neighbour | None:
-    settled = {n: v for n, v in {**asked.plan.values, **change}.items() if v is not None and n != "microbatches"}
+def changed(asked: Question, change: Change, follows: str = "microbatches") -> Question:
+    """The question with a few choices of its strategy changed; of gbs and microbatches one ``follows``.
+
+    Raises:
+        InputError: the choices contradict each other.
+    """
+    settled = {n: v for n, v in {**asked.plan.values, **change}.items() if v is not None and n != follows}
     strategy = Strategy(asked.strategy_name, "", settled, {}, {}, asked.requires, None, _PLACES)
+    return replace(asked, plan=plan(strategy))
+
+
+def _neighbour(asked: Question, change: Change) -> Neighbour | None:
     try:
-        other = replace(asked, plan=plan(strategy))
+        other = changed(asked, change)
         there = answer(other.model, other.plan, machine_of(other))
         return None if unmet(other, there) else Neighbour(change, there)
     except InputError:

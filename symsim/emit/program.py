@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -117,6 +117,29 @@ def operands(instruction: Instruction) -> tuple[int, ...]:
     if instruction[0] == "const":
         return ()
     return instruction[2:] if instruction[0] == "table" else instruction[1:]
+
+
+def with_inputs(program: Program, fresh: tuple[str, ...]) -> Program:
+    """The same program with more inputs, behind its own: every later register moves up."""
+    if not fresh:
+        return program
+    old, by = len(program.inputs), len(fresh)
+    return replace(
+        program,
+        inputs=(*program.inputs, *fresh),
+        instructions=tuple(renumbered(i, lambda k: k if k < old else k + by) for i in program.instructions),
+        outputs={n: replace(o, register=o.register + by * (o.register >= old)) for n, o in program.outputs.items()},
+        rules=tuple(replace(r, register=r.register + by * (r.register >= old)) for r in program.rules),
+    )
+
+
+def renumbered(instruction: Instruction, place: Callable[[int], int]) -> Instruction:
+    """An instruction that reads its registers where ``place`` says that they are now."""
+    operation, *arguments = instruction
+    if operation == "const":
+        return instruction
+    own = arguments[:1] if operation == "table" else []
+    return (operation, *own, *map(place, operands(instruction)))
 
 
 def assemble(cost: CostModel) -> Program:

@@ -76,6 +76,12 @@ def is_coefficient(name: str) -> bool:
     return _pattern(name) in COEFFICIENTS
 
 
+def is_whole(name: str) -> bool:
+    """Whether a figure counts something: it has no value between whole numbers."""
+    last = name.rpartition(".")[2]
+    return last in _WHOLE or last == "sms" or last.startswith("tile_")
+
+
 def neutral(name: str) -> float | None:
     """What a coefficient is where the machine does not state it; a level has no such value."""
     return COEFFICIENTS[_pattern(name)]
@@ -168,8 +174,7 @@ def figure_value(name: str, node: tree.Expression) -> tuple[float, str]:
         raise error("E425", message, node.place, example)
     if last == "wave" and value > 1:
         raise error("E425", f"'{name}' is at most 1: all of the last wave", node.place, "for example 0.5")
-    whole = last in _WHOLE or last == "sms" or last.startswith("tile_")
-    if whole and not isinstance(value, int):
+    if is_whole(name) and not isinstance(value, int):
         raise error("E425", f"'{name}' must be a whole number", node.place, "for example 8")
     if value > MAX_FIGURE:
         raise out_of_bounds("figure", node.place)

@@ -44,6 +44,9 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
         ("explain", "deepseek_v3", "-s", "deepseek_v3_2048", "--stage", "15"),
         ("explain", "deepseek_v3", "-s", "deepseek_v3_2048", "-y", "h100_sxm", "--of", "time"),
         ("explain", "mixtral_8x7b", "-s", "moe_ep8", "-y", "a100_sxm_40g", "--lower"),
+        ("sensitivity", "llama3_70b", "-s", "tp8_pp4", "-y", "h100_sxm"),
+        ("sensitivity", "mixtral_8x7b", "-s", "moe_ep8", "-y", "a100_pcie", "--with-respect-to", "sizes,hidden,sms"),
+        ("sensitivity", "llama3_70b", "-s", "tp8_pp4", "--of", "memory.peak"),
         ("list", "systems"),
     ],
     ids=lambda a: "-".join(a).replace("--", "").replace(",", "+"),
@@ -147,6 +150,20 @@ def _fields(value: Any, name: str) -> Iterator[str]:
         yield name
 
 
+def test_sensitivity_json_has_every_field_of_its_page(capsys: pytest.CaptureFixture[str]) -> None:
+    plan = ("sensitivity", "mixtral_8x7b", "-s", "moe_ep8", "-y", "a100_pcie")
+    status, out, err = run(capsys, *plan, "--with-respect-to", "ep,hbm.bandwidth", "--json")
+    answer: dict[str, Any] = json.loads(out)
+    page = (Path(__file__).parents[2] / "docs" / "sensitivity.md").read_text(encoding="utf-8")
+    assert (status, err, answer["schema"]) == (0, "", "symsim.sensitivity/1")
+    shared = {"schema", "model", "strategy", "system", "assumptions", "warnings"}
+    assert shared < set(answer)
+    fields = {f for name in set(answer) - shared for f in _fields(answer[name], name)}
+    documented = set(re.findall(r"^\| `([\w.\[\]]+)` \|", page, re.MULTILINE))
+    assert {f for f in fields if ".next.above." not in f} <= documented
+    assert answer["partials"][0]["switches"]
+
+
 def test_explain_of_time_alone_says_nothing_of_memory(capsys: pytest.CaptureFixture[str]) -> None:
     plan = ("explain", "llama3_8b", "-s", "world=8,tp=2,gbs=8,seq=4096", "-y", "h100_sxm", "--of")
     assert "alive then" not in run(capsys, *plan, "time")[1]
@@ -225,7 +242,7 @@ def test_completion_knows_the_shipped_names() -> None:
     assert done.stdout.split() == ["plain,llama3_70b"]
 
 
-@pytest.mark.parametrize("command", ["eval", "explain"])
+@pytest.mark.parametrize("command", ["eval", "explain", "sensitivity"])
 def test_a_warm_evaluation_imports_neither_sympy_nor_numpy(command: str, tmp_path: Path) -> None:
     code = (
         f"import sys; sys.argv = ['symsim', '{command}', 'llama3_70b', '-s', 'tp8_pp4', '-y', 'h100_sxm']\n"
