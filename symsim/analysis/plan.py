@@ -226,20 +226,21 @@ def _sizes(values: Mapping[str, Value | None]) -> dict[str, int | Fraction]:
 def with_size(settled: Plan, name: str, value: int) -> dict[str, int | Fraction]:
     """The sizes of a plan with one of them changed; gbs follows where micro-batches are given in its place."""
     sizes: dict[str, int | Fraction] = {**settled.sizes, name: value}
-    if _counts_microbatches(settled):
+    if counts_microbatches(settled):
         ranks = Fraction(sizes["world"]) / (sizes["tp"] * sizes["cp"] * sizes["pp"])
         step = sizes["microbatches"] * sizes["mbs"] * ranks
         sizes["gbs"] = step.numerator if step.denominator == 1 else step
     return sizes
 
 
-def _counts_microbatches(settled: Plan) -> bool:
+def counts_microbatches(settled: Plan) -> bool:
+    """Whether the strategy gives micro-batches, from which gbs follows."""
     return "microbatches" in settled.places and "gbs" not in settled.places
 
 
 def _in_given_sizes(rule: CheckedRule, settled: Plan) -> CheckedRule:
     """A rule on gbs is one on micro-batches where they are given; the sizes that make one of the other cancel."""
-    if "gbs" not in rule.names or not _counts_microbatches(settled):
+    if "gbs" not in rule.names or not counts_microbatches(settled):
         return rule
     others = (n for n in rule.names if n not in ("gbs", "world", "tp", "cp", "mbs"))
     return replace(rule, names=("microbatches", *others))

@@ -22,6 +22,7 @@ COMMANDS = {
     "formula": "symsim.cli.formula",
     "eval": "symsim.cli.evaluate",
     "explain": "symsim.cli.explain",
+    "compare": "symsim.cli.compare",
     "trace": "symsim.cli.trace",
     "list": "symsim.cli.listing",
     "efficiency": "symsim.cli.efficiency",
