@@ -111,7 +111,7 @@ def _terms(difference: dict[str, Any], stages: list[int]) -> None:
     ]
     sides = [quantity_text(difference[k], unit) for k in ("a", "b")]
     rows.append([WHOLES[difference["name"]], *sides, amount(difference["change"], unit), "100.0%"])
-    _print_signed([heading, *LETTERS, "change", "share"], rows, [t["change"] for t in ordered])
+    _print_signed([heading, *LETTERS, "change", "share"], rows, [t["change"] for t in ordered], unit)
 
 
 def _choices(difference: dict[str, Any], result: dict[str, Any]) -> None:
@@ -120,7 +120,7 @@ def _choices(difference: dict[str, Any], result: dict[str, Any]) -> None:
     rows = [[named_choices(p, result), amount(p["change"], unit), _share(p["share"])] for p in ordered]
     rows.append(["all", amount(difference["change"], unit), "100.0%"])
     title = TITLES.get(difference["name"], difference["name"])
-    _print_signed([f"{title}, by choice", "change", "share"], rows, [c["change"] for c in ordered])
+    _print_signed([f"{title}, by choice", "change", "share"], rows, [c["change"] for c in ordered], unit)
 
 
 def named_choices(part: dict[str, Any], result: dict[str, Any], between: str = ", ") -> str:
@@ -129,10 +129,11 @@ def named_choices(part: dict[str, Any], result: dict[str, Any], between: str = "
     return between.join(" ".join((n, *([" → ".join(values[n])] if n in values else []))) for n in part["choices"])
 
 
-def _print_signed(headings: list[str], rows: list[list[str]], changes: list[float]) -> None:
-    """Bars red where B is more, green where it is less."""
+def _print_signed(headings: list[str], rows: list[list[str]], changes: list[float], unit: str) -> None:
+    """Bars red where B takes or holds more, green where less; those of a user's quantity say neither."""
     largest = max((abs(c) for c in changes), default=0) or 1
-    bars = [(abs(c) / largest, "red" if c > 0 else "green") for c in changes]
+    more, less = ("red", "green") if unit else ("magenta", "cyan")
+    bars = [(abs(c) / largest, more if c > 0 else less) for c in changes]
     print_with_bars(headings, rows, bars)
 
 

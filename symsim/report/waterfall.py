@@ -12,6 +12,8 @@ from symsim.report.compare import TITLES, named_choices
 from symsim.report.gantt import PICTURES
 
 WHOLE, MORE, LESS = "#4c78a8", "#e45756", "#54a24b"
+UP, DOWN = "#b279a2", "#72b7b2"
+"""Of a quantity of which nobody says whether more is worse."""
 MOST_BARS = 10
 """The largest changes have a bar of their own, the rest one together."""
 
@@ -67,9 +69,10 @@ def _waterfall(axes: Any, difference: dict[str, Any], steps: Sequence[Step]) -> 
     at, ends = difference["a"] / scale, [difference["a"] / scale]
     labels = [LETTERS[0], *(name for name, _ in shown), LETTERS[1]]
     last = len(labels) - 1
+    up, down = (MORE, LESS) if unit in SCALES else (UP, DOWN)
     for k, (_, change) in enumerate(shown, 1):
         there = at + change / scale
-        axes.barh(k, there - at, 0.7, left=at, color=MORE if change > 0 else LESS)
+        axes.barh(k, there - at, 0.7, left=at, color=up if change > 0 else down)
         axes.plot([there, there], [k - 0.35, k + 1.35], color="#888888", linewidth=0.7)
         axes.annotate(
             amount(change, unit), (max(at, there), k), (4, 0), textcoords="offset points", va="center", fontsize=8
