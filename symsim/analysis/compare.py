@@ -19,7 +19,7 @@ from symsim.analysis.evaluate import Answer, Evaluator, answer, evaluator, machi
 from symsim.analysis.load import Question
 from symsim.analysis.quantities import asked_for, machine_for
 from symsim.diagnostics import InputError, error, placed
-from symsim.emit.code import Compiled, compile_scalar
+from symsim.emit.code import Compiled
 from symsim.emit.quantity import ALIASES, is_condition
 from symsim.language import tree
 from symsim.machine.bind import Machine
@@ -287,8 +287,8 @@ class _Between:
             raise OverflowError("a number without bound")
         return dict(zip(self._names(), (_number(r) for r in results), strict=True))
 
-    def _names(self) -> list[str]:
-        return [*([TIME] if self._timed else []), PEAK, *([OWN] if self._of is not None else [])]
+    def _names(self) -> tuple[str, ...]:
+        return (*([TIME] if self._timed else []), PEAK, *([OWN] if self._of is not None else []))
 
     def _lower(self, asked: Question, changed: Changed) -> _Lowered:
         """The quantities of a structure on a machine as one function.
@@ -298,17 +298,18 @@ class _Between:
         """
         key = ("model" in changed, asked.plan.structure, changed.difference(CHOICES))
         if key not in self._lowered:
-            compiled = evaluator(asked.model, asked.plan.structure)
-            program, unit = compiled.program, ""
+            compiled, unit = evaluator(asked.model, asked.plan.structure), ""
+            lowered = compiled
             if self._of is not None:
-                program = asked_for(asked, program, {OWN: self._of})
+                program = asked_for(asked, compiled.program, {OWN: self._of})
                 if is_condition(program, OWN):
                     hint = "for example memory.peak, or throughput.mfu / 2"
                     raise error("E361", "--of: a condition has no difference", self._of.place, hint)
                 named = program.outputs.get(_name_of(self._of))
                 unit = named.unit if named is not None else ""
-            machine = machine_for(asked.system, program)
-            function = compile_scalar(program, [program.outputs[n].register for n in self._names()])
+                lowered = Evaluator(program)
+            machine = machine_for(asked.system, lowered.program)
+            function = lowered.some(self._names())
             missing = [n for n in function.inputs if "." in n or n == "gpus_per_node"] if machine is None else []
             if missing:
                 assert self._of is not None

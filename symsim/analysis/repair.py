@@ -71,7 +71,7 @@ def repairs(asked: Question, found: Answer, tell: Callable[[str], None] | None =
         told(f"change {len(near) + 1}")
         there = neighbour(asked, change)
         near += [] if there is None else [_priced(there, found)]
-    near += _fewest_layers(asked, found)
+    near += [n for n in _fewest_layers(asked, found) if _peak(n) not in map(_peak, near)]
     single = _ranked(n for n in near if not n.lacking)
     pairs: list[Repair] = []
     if not single:
@@ -145,7 +145,7 @@ def _giving(asked: Question) -> Iterator[Change]:
 
 
 def _fewest_layers(asked: Question, found: Answer) -> list[Repair]:
-    """Recomputing no more layers of a stage than it takes."""
+    """Recomputing no more layers of a stage than it takes; all of them are another change's."""
     values = asked.plan.values
     least = values["recompute_layers"] if values["recompute"] == "full" else 0
     if least is None or values["recompute_method"] == "uniform":
