@@ -1,8 +1,8 @@
 """Two plans of one model compared: the difference by the terms of the formulas, and by the choices that differ.
 
-The terms are those of ``eval``: items of a step's time, and parts of the peak on the stage where each plan has it. What a
-choice adds is found by evaluating plans between the two (:mod:`symsim.analysis.attribution`): each has some choices of the
-first plan and the others of the second, and is settled, checked and evaluated like any other.
+The terms are those of ``eval``: items of a step's time, and parts of the peak on the stage where each plan has it.
+What a choice adds is found by evaluating plans between the two (:mod:`symsim.analysis.attribution`): each has some
+choices of the first plan and the others of the second, and is settled, checked and evaluated like any other.
 """
 
 from __future__ import annotations
@@ -129,7 +129,8 @@ def compare(
         InputError: one of the plans breaks a rule; ``of`` has no number for both.
     """
     sides = _side(first), _side(second)
-    of = of if _name_of(of) not in (TIME, PEAK) else None
+    timed = first.system is not None and second.system is not None
+    of = None if _name_of(of) in (PEAK, *[TIME] * timed) else of
     between = _Between(first, second, of, tell or (lambda _: None))
     ends = {c.name for c in between.choices}
     quantities = between.end(frozenset()), between.end(frozenset(ends))

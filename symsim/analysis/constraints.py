@@ -19,7 +19,7 @@ OF_MACHINES = (
     ("memory.peak", "memory.capacity", "bytes"),
     ("memory.device", "memory.capacity", "bytes"),
     ("memory.host", "host.capacity", "bytes"),
-    ("offload.bandwidth", "host.bandwidth", "bytes/s"),
+    ("offload.bandwidth", "host.bandwidth", "B/s"),
 )
 """What may not be larger than which figure of the machine, where both are there."""
 

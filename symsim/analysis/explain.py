@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from symsim.analysis.answer_json import assumptions, model_of, plain, strategy_of, warnings
-from symsim.analysis.evaluate import Answer, evaluator
 from symsim.analysis.constraints import Constraint, constraints
+from symsim.analysis.evaluate import Answer, evaluator
 from symsim.analysis.explain_time import explained_time
 from symsim.analysis.load import Question
 from symsim.analysis.neighbours import Change, Neighbour

@@ -174,5 +174,3 @@ def _pairs(asked: Question, near: Sequence[Repair]) -> Iterator[Change]:
         both = changed(asked, change)
         if both is not None and (both.plan.structure in known or (first in best and second in best)):
             yield change
-
-

@@ -30,7 +30,7 @@ def print_comparison(result: dict[str, Any]) -> None:
         if difference["terms"] and difference["change"]:
             print()
             _terms(difference, [plan["peak_stage"] for plan in result["plans"]])
-        if difference["choices"] and difference["change"]:
+        if len(difference["choices"]) > 1 and difference["change"]:
             print()
             _choices(difference, result)
     if any(d["choices"] for d in result["differences"]):

@@ -18,7 +18,7 @@ def print_constraints(constraints: list[dict[str, Any]]) -> None:
             c["constraint"],
             _amount(c["value"], c["unit"]),
             _amount(c["bound"], c["unit"]),
-            f"{c['slack_pct']:+.1f}%" if c["slack_pct"] is not None else "",
+            f"{c['slack_pct']:.1f}%" if c["slack_pct"] is not None else "",
             "" if c["holds"] else "broken",
         ]
         for c in constraints
@@ -37,7 +37,7 @@ def _amount(value: float | None, unit: str) -> str:
             return bytes_text(value)
         case "s":
             return seconds_text(value)
-        case "bytes/s":
+        case "B/s":
             return decimal_text(value, "B/s")
     return f"{value:.4g}"
 

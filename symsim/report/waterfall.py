@@ -49,12 +49,15 @@ def draw(result: dict[str, Any], path: Path) -> None:
                 axes.set_title(f"{title}, by {by}", loc="left")
             else:
                 axes.set_axis_off()
-    names = (f"{k} = {p['name']} on {p['system'] or 'no machine'}" for k, p in zip(LETTERS, result["plans"], strict=True))
+    names = (
+        f"{k} = {p['name']} on {p['system'] or 'no machine'}" for k, p in zip(LETTERS, result["plans"], strict=True)
+    )
     figure.suptitle(" · ".join(names))
     figure.savefig(path, dpi=110)
 
 
-def _shown(steps: Sequence[Step]) -> list[Step]:
+def shown(steps: Sequence[Step]) -> list[Step]:
+    """The steps that have a bar, the largest first."""
     ordered = sorted((s for s in steps if s[1]), key=lambda s: -abs(s[1]))
     if len(ordered) <= MOST_BARS + 1:
         return ordered
@@ -65,12 +68,12 @@ def _shown(steps: Sequence[Step]) -> list[Step]:
 def _waterfall(axes: Any, difference: dict[str, Any], steps: Sequence[Step]) -> None:
     unit = difference["unit"]
     scale, label = SCALES.get(unit, (1.0, difference["unit"]))
-    shown = _shown(steps)
+    bars = shown(steps)
     at, ends = difference["a"] / scale, [difference["a"] / scale]
-    labels = [LETTERS[0], *(name for name, _ in shown), LETTERS[1]]
+    labels = [LETTERS[0], *(name for name, _ in bars), LETTERS[1]]
     last = len(labels) - 1
     up, down = (MORE, LESS) if unit in SCALES else (UP, DOWN)
-    for k, (_, change) in enumerate(shown, 1):
+    for k, (_, change) in enumerate(bars, 1):
         there = at + change / scale
         axes.barh(k, there - at, 0.7, left=at, color=up if change > 0 else down)
         axes.plot([there, there], [k - 0.35, k + 1.35], color="#888888", linewidth=0.7)
@@ -82,9 +85,7 @@ def _waterfall(axes: Any, difference: dict[str, Any], steps: Sequence[Step]) -> 
     for k, side in ((0, "a"), (last, "b")):
         axes.barh(k, difference[side] / scale, 0.7, color=WHOLE)
         text = quantity_text(difference[side], unit)
-        axes.annotate(
-            text, (difference[side] / scale, k), (4, 0), textcoords="offset points", va="center", fontsize=8
-        )
+        axes.annotate(text, (difference[side] / scale, k), (4, 0), textcoords="offset points", va="center", fontsize=8)
     low, high = min(0.0, *ends), max(*ends, difference["b"] / scale)
     axes.set_xlim(low - 0.02 * (high - low) if low < 0 else 0, high + 0.14 * (high - low))
     axes.set_yticks(range(len(labels)), labels, fontsize=8)

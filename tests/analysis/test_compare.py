@@ -72,7 +72,7 @@ def test_attributions_of_random_pairs_sum_to_the_whole_difference(model: str, of
             assert abs(math.fsum(p.change for p in difference.parts) - difference.change) <= near
             if difference.terms:
                 assert abs(math.fsum(t.change for t in difference.terms) - difference.change) <= max(near, 1e-14 * size)
-    assert impossible > count / 20 or count < 10
+    assert impossible or count < 10
 
 
 def pair(model: str, first: str, second: str, system: str | None = "h100_sxm") -> Comparison:
@@ -136,8 +136,9 @@ def test_impossible_plans_between_are_refused_and_never_evaluated() -> None:
 
 
 def test_many_choices_are_changed_in_two_orders() -> None:
-    many = "dropout=true,sequence_parallel=false,grad_dtype=bf16,zero=2,recompute=full,attention=unfused"
-    found = pair("llama3_8b", BASE, f"{BASE},{many},overlap_p2p=true,fused_cross_entropy=true,overlap_tp=true", None)
+    first = "world=16,tp=2,ep=2,pp=2,mbs=2,gbs=64,seq=4096"
+    second = "world=32,tp=4,cp=2,ep=4,pp=4,mbs=1,gbs=128,seq=8192,zero=2"
+    found = pair("mixtral_8x7b", first, second, None)
     assert found.attribution.method == "two orders"
     assert len(document(found)["attribution"]["sequences"]) == 2
     assert found.plans <= 2 * len(found.choices)

@@ -44,6 +44,9 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
         ("explain", "deepseek_v3", "-s", "deepseek_v3_2048", "--stage", "15"),
         ("explain", "deepseek_v3", "-s", "deepseek_v3_2048", "-y", "h100_sxm", "--of", "time"),
         ("explain", "mixtral_8x7b", "-s", "moe_ep8", "-y", "a100_sxm_40g", "--lower"),
+        ("compare", "llama3_70b", "-s", "tp8_pp4", "-s", "world=128,tp=4,pp=8,gbs=128,seq=8192,recompute=full",
+         "-y", "h100_sxm"),
+        ("compare", "mixtral_8x7b", "-s", "moe_ep8", "-y", "h100_sxm", "-y", "b200", "--of", "throughput.mfu"),
         ("list", "systems"),
     ],
     ids=lambda a: "-".join(a).replace("--", "").replace(",", "+"),
@@ -145,6 +148,32 @@ def _fields(value: Any, name: str) -> Iterator[str]:
         yield from _fields(whole, f"{name}[]")
     else:
         yield name
+
+
+def test_explain_offers_what_mends_a_plan(capsys: pytest.CaptureFixture[str]) -> None:
+    plan = ("llama3_8b", "-s", "world=8,gbs=64,seq=7168", "-y", "h100_sxm")
+    status, out, err = run(capsys, "explain", *plan, "--json")
+    answer = json.loads(out)
+    page = (Path(__file__).parents[2] / "docs" / "explain.md").read_text(encoding="utf-8")
+    assert (status, err) == (1, "")
+    assert answer["repairs"]["lacking"] == ["memory.peak <= memory.capacity"] and answer["repairs"]["single"]
+    documented = set(re.findall(r"`((?:repairs|constraints)[\w.\[\]]*)`", page))
+    found = {**{f"repairs.{n}": v for n, v in answer["repairs"].items()}, "constraints[]": answer["constraints"]}
+    assert set(found) <= {d.removesuffix("[]") for d in documented} | documented
+    assert {f"repairs.single[].{n}" for n in answer["repairs"]["single"][0]} <= documented
+    assert {f"constraints[].{n}" for n in answer["constraints"][0]} <= documented
+    printed = run(capsys, "explain", *plan)[1]
+    assert "repair cheapest: " in printed and "bound, the nearest first" in printed
+    assert "shows the cheapest change that fits" in run(capsys, "eval", *plan)[1]
+
+
+def test_compare_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
+    plans = ("-s", "world=8,tp=2,gbs=64,seq=4096", "-s", "world=8,tp=8,gbs=64,seq=4096")
+    status, out, err = run(capsys, "compare", "llama3_8b", *plans, "-y", "h100_sxm", "--json", "--of", "throughput.mfu")
+    answer = json.loads(out)
+    assert (status, err, answer["schema"]) == (0, "", "symsim.compare/1")
+    assert [d["name"] for d in answer["differences"]] == ["time.iteration", "memory.peak", "throughput.mfu"]
+    assert answer["differs"][0] == {"name": "tp", "a": 2, "b": 8}
 
 
 def test_explain_of_time_alone_says_nothing_of_memory(capsys: pytest.CaptureFixture[str]) -> None:
