@@ -33,6 +33,7 @@ class Evaluator:
         self.program = program
         self._functions: dict[tuple[bool, bool], Compiled] = {}
         self._rules: dict[int, Compiled] = {}
+        self._some: dict[tuple[str, ...], Compiled] = {}
 
     def names(self, timed_too: bool) -> tuple[str, ...]:
         """Names of the outputs, those that need a machine included or not."""
@@ -45,6 +46,12 @@ class Evaluator:
             make = compile_array if arrays else compile_scalar
             self._functions[key] = make(self.program, wanted)
         return self._functions[key]
+
+    def some(self, names: tuple[str, ...]) -> Compiled:
+        """A function of numbers for a few outputs: what they do not need is not computed."""
+        if names not in self._some:
+            self._some[names] = compile_scalar(self.program, [self.program.outputs[n].register for n in names])
+        return self._some[names]
 
     def scalar(self, sizes: Mapping[str, Any], machine: Machine | None) -> dict[str, Any]:
         """Every output for one legal plan; a list over the stages for those of a stage."""

@@ -234,7 +234,7 @@ def with_size(settled: Plan, name: str, value: int) -> dict[str, int | Fraction]
 
 
 def counts_microbatches(settled: Plan) -> bool:
-    """Whether the strategy gives micro-batches, so that gbs follows from them."""
+    """Whether the strategy gives micro-batches, from which gbs follows."""
     return "microbatches" in settled.places and "gbs" not in settled.places
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from symsim.analysis.changed_plan import with_values
 from symsim.analysis.constants import highest
 from symsim.analysis.evaluate import Evaluator, answer, evaluator, machine_of
 from symsim.analysis.load import Question
-from symsim.analysis.neighbours import changed
 from symsim.analysis.plan import counts_microbatches, nearest_legal, with_size
 from symsim.analysis.quantities import asked_for, machine_for
 from symsim.analysis.varied import Varied
@@ -106,7 +106,8 @@ class Steps:
         """A plan of its own: its structure may be another."""
         asked = self._asked
         try:
-            other = changed(asked, {name: value}, "gbs" if counts_microbatches(asked.plan) else "microbatches")
+            follows = "gbs" if counts_microbatches(asked.plan) else "microbatches"
+            other = with_values(asked, {**asked.plan.values, follows: None, name: value})
             if other.plan.structure == asked.plan.structure:
                 quantity, peak = self._at(other.plan.sizes)
             else:

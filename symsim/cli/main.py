@@ -23,6 +23,7 @@ COMMANDS = {
     "eval": "symsim.cli.evaluate",
     "explain": "symsim.cli.explain",
     "sensitivity": "symsim.cli.sensitivity",
+    "compare": "symsim.cli.compare",
     "trace": "symsim.cli.trace",
     "list": "symsim.cli.listing",
     "efficiency": "symsim.cli.efficiency",

@@ -43,7 +43,7 @@ _OF = {
     "matmul": (*_PRECISIONS, "efficiency", "sustained", "fp8_relative_efficiency"),
     "link": ("bandwidth", "span", "sharp", "overlap_slowdown", *_OF_COLLECTIVE["link"]),
     "network": ("bandwidth", "overlap_slowdown", "straggler", *_OF_COLLECTIVE["network"]),
-    "host": ("bandwidth",),
+    "host": ("bandwidth", "capacity"),
     "framework": ("launch", "turn", "traffic", "step"),
 }
 UNSTATED = "no source states it; without a fit no effect is taken"

@@ -143,6 +143,8 @@ CODES = {
     "E357": ("derivative of a condition", "Ask for a number: `memory.peak`, not `memory.peak <= 60 GiB`."),
     "E358": ("an expression that needs a machine", "Name the machine with `-y`; memory and FLOPs need none."),
     "E359": ("no derivative here", "Change the sizes or the expression, so that nothing in it is divided by 0."),
+    "E360": ("no two plans", "Give two strategies, or two machines, or two of both."),
+    "E361": ("condition where a number is wanted", "Compare the number that the condition is about."),
     "E401": ("missing table", "Put the CSV file into the folder of the system file, or below it."),
     "E402": ("table too large", "Keep the rows that are used."),
     "E403": ("table that is no text", "Save the table as CSV in UTF-8."),
