@@ -23,6 +23,9 @@ from symsim.emit.samples import Array, Doubtful, Samples, Staged, Value, plain
 OPEN = 4096
 """Most combinations of axes that are computed though perhaps nobody asks for all of them."""
 
+MANY = 256
+"""From so many points on it is worth while to see which of them are the same to a register."""
+
 
 class Sheet:
     """``axes``: the values of each input of the program, in their order; ``pp`` is one of them."""
@@ -102,7 +105,7 @@ class Group:
             alone = [Group(sheet, (position,)).samples for position in positions]
             self.samples = Samples.beside(alone, sheet.pp)
         shape = self.samples.at.shape[1:]
-        sampled_by = sum(1 << k for k, n in enumerate(shape) if n > 1)
+        self._sampled_by = sampled_by = sum(1 << k for k, n in enumerate(shape) if n > 1)
         here = ~0 if len(positions) > 1 else ~(1 << sheet.pp)
         self._combinations = [
             sheet.combinations((mask | sampled_by if staged else mask) & here)
@@ -162,6 +165,13 @@ class Group:
             self._plans[wanted, size] = mine, [r for r in sorted(read) if is_open[r]]
         return self._plans[wanted, size]
 
+    def depends(self, registers: Iterable[int]) -> int:
+        """The axes that some registers of a run depend on, as bits."""
+        mask = 0
+        for register in registers:
+            mask |= self.sheet.depends[register] | (self._sampled_by if self.sheet.staged[register] else 0)
+        return mask
+
     def _open_for(self, most: int) -> list[bool]:
         """Which registers are computed for all combinations if there are at most so many; inputs always are."""
         if most not in self._open:
@@ -180,13 +190,21 @@ class Rows:
         self._indices: dict[tuple[int, ...], Array] = {}
         self._walked: dict[bytes, Rows] = {}
         self._samples: Samples | None = None
+        self._apart: dict[int, tuple[Rows, Array] | None] = {}
 
     def __len__(self) -> int:
         return int(self._codes.shape[1])
 
     def numbers(self, wanted: Iterable[int]) -> list[Any]:
-        """One array, or one number, for each register of a run; its stages are walked where samples leave doubt."""
+        """One array, or one number, for each register of a run; its stages are walked where samples leave doubt.
+
+        Points that differ only in what the registers do not depend on are one point.
+        """
         asked = tuple(wanted)
+        distinct = self._distinct(asked)
+        if distinct is not None:
+            few, place = distinct
+            return [v[place] if np.size(v) > 1 else v for v in few.numbers(asked)]
         found = self._values(asked)
         doubts = [~v.exact for v in found if isinstance(v, Doubtful)]
         if not any(d.any() for d in doubts):
@@ -204,6 +222,32 @@ class Rows:
             for whole, sure in zip(out, self._walked[key]._values(asked), strict=True):
                 whole[which] = plain(sure)
         return out
+
+    def _distinct(self, asked: tuple[int, ...]) -> tuple[Rows, Array] | None:
+        """The points as far as some registers tell them apart, and where each of these is among them."""
+        mask = self._group.depends(asked)
+        if mask not in self._apart:
+            self._apart[mask] = self._told_apart(mask)
+        return self._apart[mask]
+
+    def _told_apart(self, mask: int) -> tuple[Rows, Array] | None:
+        shape = self._group.sheet.shape
+        varying = [k for k, n in enumerate(shape) if n > 1]
+        axes = [k for k in varying if mask >> k & 1]
+        total = prod(shape[k] for k in axes)
+        if len(axes) == len(varying) or len(self) < MANY or total > 64 * len(self):
+            return None
+        code = np.zeros(len(self), dtype=np.intp)
+        for k in axes:
+            code = code * shape[k] + self._codes[k]
+        first = np.full(total, -1, dtype=np.intp)
+        first[code] = np.arange(len(self))
+        there = np.flatnonzero(first >= 0)
+        if len(there) > len(self) // 2:
+            return None
+        place = np.empty(total, dtype=np.intp)
+        place[there] = np.arange(len(there))
+        return self.kept(first[there]), place[code]
 
     def kept(self, which: Array) -> Rows:
         """Those of the points that ``which`` names."""
