@@ -92,7 +92,6 @@ class Group:
         self.sheet = sheet
         self.positions = positions
         self._dense: dict[int, Value] = {}
-        self._plans: dict[tuple[tuple[int, ...], int], tuple[list[int], list[int]]] = {}
         self._walking: dict[int, Group] = {}
         self._open: dict[int, list[bool]] = {}
         axes = len(sheet.shape)
@@ -105,12 +104,13 @@ class Group:
             alone = [Group(sheet, (position,)).samples for position in positions]
             self.samples = Samples.beside(alone, sheet.pp)
         shape = self.samples.at.shape[1:]
-        self._sampled_by = sampled_by = sum(1 << k for k, n in enumerate(shape) if n > 1)
+        sampled_by = sum(1 << k for k, n in enumerate(shape) if n > 1)
         here = ~0 if len(positions) > 1 else ~(1 << sheet.pp)
-        self._combinations = [
-            sheet.combinations((mask | sampled_by if staged else mask) & here)
+        self.masks = [
+            (mask | sampled_by if staged else mask) & here
             for mask, staged in zip(sheet.depends, sheet.staged, strict=True)
         ]
+        self._combinations = [sheet.combinations(mask) for mask in self.masks]
         self._dense[sheet.program.stage_register] = Staged(self.samples.at)
 
     def walking(self, position: int) -> Group:
@@ -152,27 +152,11 @@ class Group:
         place[list(self.positions)] = np.arange(len(self.positions))
         return place[codes]
 
-    def plan(self, wanted: tuple[int, ...], points: int) -> tuple[list[int], list[int]]:
-        """What so many points compute themselves for these registers, and what they take from all combinations.
+    def open_for(self, points: int) -> list[bool]:
+        """Which registers so many points take from all combinations; a few do not make these worth their while."""
+        return self._open_up_to(min(self.sheet.most, max(64, 1 << points.bit_length())))
 
-        A few points do not make all combinations worth their while.
-        """
-        size = points.bit_length()
-        if (wanted, size) not in self._plans:
-            is_open = self._open_for(min(self.sheet.most, max(64, 1 << size)))
-            mine = needed_for(self.sheet.operands, wanted, is_open.__getitem__)
-            read = {a for r in mine for a in self.sheet.operands[r]} | set(wanted)
-            self._plans[wanted, size] = mine, [r for r in sorted(read) if is_open[r]]
-        return self._plans[wanted, size]
-
-    def depends(self, registers: Iterable[int]) -> int:
-        """The axes that some registers of a run depend on, as bits."""
-        mask = 0
-        for register in registers:
-            mask |= self.sheet.depends[register] | (self._sampled_by if self.sheet.staged[register] else 0)
-        return mask
-
-    def _open_for(self, most: int) -> list[bool]:
+    def _open_up_to(self, most: int) -> list[bool]:
         """Which registers are computed for all combinations if there are at most so many; inputs always are."""
         if most not in self._open:
             given = self.sheet.program.stage_register
@@ -191,20 +175,14 @@ class Rows:
         self._walked: dict[bytes, Rows] = {}
         self._samples: Samples | None = None
         self._apart: dict[int, tuple[Rows, Array] | None] = {}
+        self._open = group.open_for(codes.shape[1])
 
     def __len__(self) -> int:
         return int(self._codes.shape[1])
 
     def numbers(self, wanted: Iterable[int]) -> list[Any]:
-        """One array, or one number, for each register of a run; its stages are walked where samples leave doubt.
-
-        Points that differ only in what the registers do not depend on are one point.
-        """
+        """One array, or one number, for each register of a run; its stages are walked where samples leave doubt."""
         asked = tuple(wanted)
-        distinct = self._distinct(asked)
-        if distinct is not None:
-            few, place = distinct
-            return [v[place] if np.size(v) > 1 else v for v in few.numbers(asked)]
         found = self._values(asked)
         doubts = [~v.exact for v in found if isinstance(v, Doubtful)]
         if not any(d.any() for d in doubts):
@@ -223,9 +201,10 @@ class Rows:
                 whole[which] = plain(sure)
         return out
 
-    def _distinct(self, asked: tuple[int, ...]) -> tuple[Rows, Array] | None:
-        """The points as far as some registers tell them apart, and where each of these is among them."""
-        mask = self._group.depends(asked)
+    def _apart_by(self, register: int) -> tuple[Rows, Array] | None:
+        """The points as far as a register tells them apart, and where each of these is among them; ``None`` where
+        it tells most of them apart."""
+        mask = self._group.masks[register]
         if mask not in self._apart:
             self._apart[mask] = self._told_apart(mask)
         return self._apart[mask]
@@ -254,14 +233,30 @@ class Rows:
         return Rows(self._group, self._codes[:, which])
 
     def _values(self, asked: tuple[int, ...]) -> list[Value]:
-        mine, taken = self._group.plan(asked, len(self))
-        for register in taken:
-            if register not in self._known:
+        for register in self._missing(asked):
+            if self._open[register]:
                 self._known[register] = self._taken(self._group.dense(register))
-        for register in mine:
-            if register not in self._known:
+                continue
+            apart = self._apart_by(register)
+            if apart is not None:
+                few, place = apart
+                self._known[register] = _spread(few._values((register,))[0], place)
+            else:
                 self._known[register] = compute(self._group.sheet, register, self._known, self._own_samples())
         return [self._known[register] for register in asked]
+
+    def _missing(self, asked: tuple[int, ...]) -> list[int]:
+        """What is not known yet, in order: no further than to what all combinations or fewer points give."""
+        operands, known = self._group.sheet.operands, self._known
+        needed: set[int] = set()
+        pending = list(asked)
+        while pending:
+            register = pending.pop()
+            if register not in needed and register not in known:
+                needed.add(register)
+                if not self._open[register] and self._apart_by(register) is None:
+                    pending += operands[register]
+        return sorted(needed)
 
     def _own_samples(self) -> Samples:
         if self._samples is None:
@@ -291,6 +286,19 @@ class Rows:
                 index = index * shape[k] + own
             self._indices[axes] = index
         return array.reshape(*kept, -1).take(self._indices[axes], axis=leading)
+
+
+def _spread(value: Value, place: Array) -> Value:
+    """The values of few points at the many that are the same to a register."""
+
+    def spread(array: Any) -> Any:
+        return array.take(place, axis=-1) if array.shape[-1] > 1 else array
+
+    if isinstance(value, Staged):
+        return Staged(spread(value.values), None if value.exact is None else spread(value.exact))
+    if isinstance(value, Doubtful):
+        return Doubtful(spread(value.values), spread(value.exact))
+    return spread(value) if np.ndim(value) else value
 
 
 def compute(sheet: Sheet, register: int, known: Mapping[int, Value], samples: Samples | None) -> Value:
