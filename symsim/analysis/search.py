@@ -14,14 +14,15 @@ from typing import Any
 
 from symsim.analysis.evaluate import Answer, Evaluator, answer, evaluator
 from symsim.analysis.load import Question
+from symsim.analysis.machine_needed import check_needs_none, needed_by
 from symsim.analysis.plan import plan
 from symsim.analysis.quantities import asked_for, machine_for, parsed
 from symsim.analysis.ranking import rounded
 from symsim.analysis.space import Refused, Space, Variant, objective_of, variants
 from symsim.analysis.sweep import Asked, Swept, sweep
-from symsim.diagnostics import error
+from symsim.diagnostics import InputError, error
 from symsim.language import tree
-from symsim.records.strategy import Value
+from symsim.records.strategy import CHOICES, Structure, Value
 
 FITS = "memory.peak <= memory.capacity"
 """What every plan on a machine must meet, whether the strategy says so or not."""
@@ -64,6 +65,9 @@ class Result:
     feasible: int
     bounded: int
     removed: Mapping[str, int]
+    """By what must hold, or by what is wrong: how many points, the largest number first."""
+    contradictions: Mapping[str, InputError]
+    """Those of ``removed`` that are structural choices which contradict each other."""
     plans: tuple[Found, ...]
     front: tuple[Found, ...] | None
     pareto: tuple[str, ...]
@@ -84,8 +88,11 @@ def search(
     pareto: Sequence[str] = (),
     engine: Engine | None = None,
     progress: Progress | None = None,
+    must: Sequence[tuple[str, tree.Expression]] | None = None,
 ) -> Result:
     """Evaluate every legal point of a space.
+
+    ``must`` is what a plan has to meet instead of :func:`constraints`.
 
     Raises:
         InputError: an expression that means nothing here; a space with more than one search evaluates; no
@@ -95,14 +102,17 @@ def search(
     if space.points >= 2**62:
         raise error("E372", f"the space has {space.points:.1e} points", None, "give some sets fewer values")
     objective = objective_of(space)
+    parts = list(variants(space))
+    fronts = tuple(front_value(text) for text in pareto)
+    for node in (objective.value, *(node for node, _ in fronts)):
+        check_needs_none(node, space, parts)
     asked = Asked(
         objective.value,
         1 if objective.goal == "minimize" else -1,
-        tuple(constraints(space)),
-        tuple(front_value(text) for text in pareto),
+        tuple(constraints(space, parts) if must is None else must),
+        fronts,
         top + SPARE,
     )
-    parts = list(variants(space))
     units = [parts[k : k + UNIT] for k in range(0, len(parts), UNIT)]
     whole = Swept.nothing(asked)
     done = 0
@@ -119,13 +129,15 @@ def search(
         refused = [p for m, p in whole.problems.items() if whole.tally.removed[m]]
         if len(refused) == len(whole.tally.removed):
             raise refused[0]
+    found_at = _one_by_one(space, objective, pareto)
     plans = sorted(
-        (_found(space, point, objective, pareto) for point in map(int, whole.ranking.points)),
+        (found_at(point) for point in map(int, whole.ranking.points)),
         key=lambda f: (float(rounded(_array(asked.sign * f.objective))), f.point),
     )
     front = None
     if whole.front is not None:
-        front = tuple(_found(space, int(point), objective, pareto) for point in whole.front.points)
+        front = tuple(found_at(int(point)) for point in whole.front.points)
+    removed = sorted(whole.tally.removed.items(), key=lambda entry: (-entry[1], entry[0]))
     return Result(
         space,
         objective,
@@ -133,7 +145,8 @@ def search(
         whole.tally.legal,
         whole.tally.feasible,
         whole.tally.bounded,
-        dict(whole.tally.removed),
+        dict(removed),
+        {text: whole.problems[text] for text, _ in removed if text in whole.problems},
         tuple(plans[:top]),
         front,
         tuple(pareto),
@@ -156,9 +169,16 @@ def in_this_process(
         take(sweep(space, unit, asked))
 
 
-def constraints(space: Space) -> list[tuple[str, tree.Expression]]:
-    """What a plan must meet, by its text: the strategy's requirements, and that it fits into the machine."""
-    out = [(require.message or written(require.condition), require.condition) for require in space.strategy.requires]
+def constraints(space: Space, parts: Sequence[Variant | Refused]) -> list[tuple[str, tree.Expression]]:
+    """What a plan must meet, by its text: the strategy's requirements, and that it fits into the machine.
+
+    Requirements that ask about a machine are left out where none is given, as ``eval`` does.
+    """
+    out = [
+        (require.message or written(require.condition), require.condition)
+        for require in space.strategy.requires
+        if needed_by(require.condition, space, parts) is None
+    ]
     if space.system is not None:
         out.append((FITS, parsed(FITS)))
     return out
@@ -180,26 +200,32 @@ def question_at(space: Space, point: int) -> Question:
     """One point of the space as any other plan."""
     choices = space.choices(point)
     chosen = space.at(choices)
-    from symsim.records.strategy import CHOICES
-
     figures = {n: v for n, v in choices.items() if n not in CHOICES and v is not None}
     system = space.system.with_figures(figures) if space.system is not None else None
     return Question(space.model, chosen.name, plan(chosen), system, chosen.requires)
 
 
-def _found(space: Space, point: int, objective: tree.Objective, pareto: Sequence[str]) -> Found:
-    question = question_at(space, point)
+def _one_by_one(space: Space, objective: tree.Objective, pareto: Sequence[str]) -> Callable[[int], Found]:
+    """Evaluates a point as ``eval`` does; formulas of one structure are put together once."""
     quantities = {"asked.objective": objective.value}
     quantities |= {f"asked.pareto.{k}": front_value(text)[0] for k, text in enumerate(pareto)}
-    base = evaluator(question.model, question.plan.structure)
-    program = asked_for(question, base.program, quantities)
-    machine = machine_for(question.system, program)
-    values = Evaluator(program).scalar(question.plan.sizes, machine)
-    return Found(
-        point,
-        space.choices(point),
-        question,
-        answer(question.model, question.plan, machine),
-        float(values["asked.objective"]),
-        tuple(float(values[f"asked.pareto.{k}"]) for k in range(len(pareto))),
-    )
+    known: dict[Structure, Evaluator] = {}
+
+    def found_at(point: int) -> Found:
+        question = question_at(space, point)
+        structure = question.plan.structure
+        if structure not in known:
+            base = evaluator(question.model, structure)
+            known[structure] = Evaluator(asked_for(question, base.program, quantities))
+        machine = machine_for(question.system, known[structure].program)
+        values = known[structure].scalar(question.plan.sizes, machine)
+        return Found(
+            point,
+            space.choices(point),
+            question,
+            answer(question.model, question.plan, machine),
+            float(values["asked.objective"]),
+            tuple(float(values[f"asked.pareto.{k}"]) for k in range(len(pareto))),
+        )
+
+    return found_at

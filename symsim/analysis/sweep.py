@@ -66,7 +66,9 @@ class Swept:
         self.ranking.offer(other.ranking.outcomes, other.ranking.points)
         if self.front is not None and other.front is not None:
             self.front.offer(other.front.outcomes, other.front.points)
-        self.problems = {**other.problems, **self.problems}
+        for message, problem in other.problems.items():
+            self.problems[message] = min(problem, self.problems.get(message, problem), key=InputError.render)
+        self.variants += other.variants
 
 
 OUTCOMES = 3

@@ -52,7 +52,12 @@ class Sheet:
         return prod(n for k, n in enumerate(self.shape) if mask >> k & 1 and not (but_pp and k == self.pp))
 
     def is_open(self, register: int) -> bool:
-        """Whether it is computed for all combinations of its axes, whatever the number of stages."""
+        """Whether it is computed for all combinations of its axes, whatever the number of stages.
+
+        The values of an axis are there in any case.
+        """
+        if register < len(self.shape):
+            return True
         return not self.staged[register] and self.combinations(register, False) <= self.most
 
     def dense(self, register: int) -> Value:
