@@ -12,17 +12,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from symsim.analysis.crowded import check_not_crowded
 from symsim.analysis.evaluate import Answer, Evaluator, answer, evaluator
 from symsim.analysis.load import Question
 from symsim.analysis.machine_needed import check_needs_none, needed_by
 from symsim.analysis.plan import plan
 from symsim.analysis.quantities import asked_for, machine_for, parsed
 from symsim.analysis.ranking import rounded
-from symsim.analysis.space import Refused, Space, Variant, objective_of, variants
+from symsim.analysis.space import Refused, Space, Variant, figures_among, objective_of, variants
 from symsim.analysis.sweep import Asked, Swept, sweep
 from symsim.diagnostics import InputError, error
 from symsim.language import tree
-from symsim.records.strategy import CHOICES, Structure, Value
+from symsim.records.strategy import Structure, Value
 
 FITS = "memory.peak <= memory.capacity"
 """What every plan on a machine must meet, whether the strategy says so or not."""
@@ -113,6 +114,7 @@ def search(
         fronts,
         top + SPARE,
     )
+    check_not_crowded(space, parts, asked)
     units = [parts[k : k + UNIT] for k in range(0, len(parts), UNIT)]
     whole = Swept.nothing(asked)
     done = 0
@@ -200,7 +202,7 @@ def question_at(space: Space, point: int) -> Question:
     """One point of the space as any other plan."""
     choices = space.choices(point)
     chosen = space.at(choices)
-    figures = {n: v for n, v in choices.items() if n not in CHOICES and v is not None}
+    figures = figures_among(choices)
     system = space.system.with_figures(figures) if space.system is not None else None
     return Question(space.model, chosen.name, plan(chosen), system, chosen.requires)
 
