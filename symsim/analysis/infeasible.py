@@ -1,0 +1,211 @@
+"""No plan of a space meets what is required: the one that misses by least, and the smallest changes that mend it.
+
+How far a plan misses a comparison is the ratio of its sides. The space is searched once more without the comparisons
+for the plan whose largest ratio is smallest; single changes of that plan are then evaluated like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from symsim.analysis.evaluate import Evaluator, evaluator
+from symsim.analysis.load import Question
+from symsim.analysis.neighbours import LOWER
+from symsim.analysis.plan import plan
+from symsim.analysis.quantities import asked_for, machine_for, names_for, parsed
+from symsim.analysis.search import Engine, Found, Result, constraints, search
+from symsim.analysis.space import Space, Variant, objective_of, variants
+from symsim.diagnostics import InputError
+from symsim.emit.program import Program
+from symsim.emit.quantity import with_quantities
+from symsim.language import tree
+from symsim.language.strategies import Strategy
+from symsim.records.strategy import Value
+
+CAPACITY = "memory.capacity"
+SLACK = 1 + 1e-9
+"""A figure is raised by so much more than its ratio: sides that are equal but for rounding meet a comparison."""
+
+DOUBLED = ("world", "tp", "pp", "cp", "ep")
+"""Sizes of which twice as many are tried."""
+
+REGIONS = frozenset({"core_attn"})
+"""The region that is recomputed first: its FLOPs are few, what it saves is large."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A requirement that the closest plan breaks. ``excess`` is by how much of its bound, ``None`` where it has none."""
+
+    text: str
+    value: float | None
+    bound: float | None
+    excess: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """A change with which the plan meets all that is required: choices, or figures of the machine."""
+
+    change: Mapping[str, Value | None]
+    objective: float
+    peak_bytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Closest:
+    """The legal plan that breaks what is required by least; ``mended`` begins with the best change for the objective."""
+
+    found: Found
+    broken: tuple[Broken, ...]
+    mended: tuple[Mended, ...]
+
+
+def closest(result: Result, engine: Engine | None = None) -> Closest | None:
+    """The plan of an infeasible space that misses by least; ``None`` where nothing tells how far plans miss."""
+    space = result.space
+    parts = list(variants(space))
+    first = next((part for part in parts if isinstance(part, Variant)), None)
+    if first is None or not result.legal:
+        return None
+    must = constraints(space, parts)
+    measured, rest = [], []
+    for text, node in must:
+        ratio = _measurable(space, first, node)
+        if ratio is None:
+            rest.append((text, node))
+        else:
+            measured.append(ratio)
+    if not measured:
+        return None
+    place = measured[0].place
+    goal = measured[0] if len(measured) == 1 else tree.Apply("max", tuple(measured), place)
+    aside = replace(space.strategy, objective=tree.Objective("minimize", goal, place), requires=())
+    for kept in (rest, ()):
+        nearest = search(replace(space, strategy=aside), 1, result.pareto, engine, must=kept)
+        if nearest.plans:
+            found = nearest.plans[0]
+            return Closest(found, _broken(found.question, must), _mended(space, found, must))
+    return None
+
+
+def _measurable(space: Space, first: Variant, node: tree.Expression) -> tree.Expression | None:
+    """How far a plan misses a condition: at most 1 where it is met. ``None`` where no number says it."""
+    ratio = _ratio(node)
+    if ratio is None:
+        return None
+    names = names_for(space.model, first.plan, space.system, [axis.name for axis in first.axes])
+    for tried in (ratio, tree.Apply("max_stages", (ratio,), ratio.place)):
+        try:
+            with_quantities(evaluator(space.model, first.plan.structure).program, {"ratio": tried}, names)
+        except InputError:
+            continue
+        return tried
+    return None
+
+
+def _ratio(node: tree.Expression) -> tree.Expression | None:
+    match node:
+        case tree.Binary(operator="<=" | "<", left=left, right=right, place=place):
+            return tree.Binary("/", left, right, place)
+        case tree.Binary(operator=">=" | ">", left=left, right=right, place=place):
+            return tree.Binary("/", right, left, place)
+        case tree.Binary(operator="and" | "or" as operator, left=left, right=right, place=place):
+            sides = (_ratio(left), _ratio(right))
+            if sides[0] is None or sides[1] is None:
+                return None
+            return tree.Apply("max" if operator == "and" else "min", (sides[0], sides[1]), place)
+    return None
+
+
+def _values(asked: Question, quantities: Mapping[str, tree.Expression]) -> dict[str, float]:
+    """Values of expressions for one plan.
+
+    Raises:
+        InputError: the plan breaks a rule, or has no formula.
+    """
+    base: Program = evaluator(asked.model, asked.plan.structure).program
+    compiled = Evaluator(asked_for(asked, base, quantities))
+    if compiled.broken(asked.plan.sizes):
+        raise InputError(())
+    values = compiled.scalar(asked.plan.sizes, machine_for(asked.system, compiled.program))
+    return {name: float(values[name]) for name in quantities}
+
+
+def _broken(asked: Question, must: Sequence[tuple[str, tree.Expression]]) -> tuple[Broken, ...]:
+    out = []
+    for text, node in must:
+        if _values(asked, {"held": node})["held"]:
+            continue
+        value = bound = excess = None
+        if isinstance(node, tree.Binary) and node.operator in ("<=", "<", ">=", ">"):
+            try:
+                sides = _values(asked, {"value": node.left, "bound": node.right})
+                value, bound = sides["value"], sides["bound"]
+                excess = abs(value - bound) / abs(bound) if bound else None
+            except InputError:
+                pass
+        out.append(Broken(text, value, bound, excess))
+    return tuple(out)
+
+
+def _mended(space: Space, found: Found, must: Sequence[tuple[str, tree.Expression]]) -> tuple[Mended, ...]:
+    objective = objective_of(space)
+    quantities = {f"held.{k}": node for k, (_, node) in enumerate(must)}
+    quantities |= {"objective": objective.value, "peak": parsed("memory.peak")}
+    out = []
+    for change in _changes(found.question):
+        try:
+            other = _changed(found.question, change)
+            values = _values(other, quantities)
+        except (InputError, ArithmeticError):
+            continue
+        if all(values[name] for name in quantities if name.startswith("held.")):
+            out.append(Mended(change, values["objective"], values["peak"]))
+    needed = _capacity(found.question, must, quantities)
+    sign = 1 if objective.goal == "minimize" else -1
+    return (*needed, *sorted(out, key=lambda m: sign * m.objective))
+
+
+def _capacity(
+    asked: Question, must: Sequence[tuple[str, tree.Expression]], quantities: Mapping[str, tree.Expression]
+) -> tuple[Mended, ...]:
+    """More memory for each GPU, where that alone is what lacks."""
+    if asked.system is None:
+        return ()
+    worst = max((b.excess or 0.0 for b in _broken(asked, must)), default=0.0)
+    more = asked.system.figures[CAPACITY].value * (1 + worst) * SLACK
+    other = replace(asked, system=asked.system.with_figures({CAPACITY: more}))
+    values = _values(other, quantities)
+    if not all(values[name] for name in quantities if name.startswith("held.")):
+        return ()
+    return (Mended({CAPACITY: round(more)}, values["objective"], values["peak"]),)
+
+
+def _changes(asked: Question) -> Iterator[Mapping[str, Value | None]]:
+    """Changes of one choice that lower memory or time."""
+    values = asked.plan.values
+    for name in DOUBLED:
+        size = values[name]
+        assert isinstance(size, int)
+        yield {name: 2 * size}
+    mbs, zero = values["mbs"], values["zero"]
+    if isinstance(mbs, int) and mbs % 2 == 0:
+        yield {"mbs": mbs // 2}
+    if isinstance(zero, int):
+        yield from ({"zero": stage} for stage in range(zero + 1, 4))
+    if values["recompute"] == "none":
+        yield {"recompute": REGIONS}
+    if values["recompute"] != "full":
+        yield {"recompute": "full"}
+    elif values["recompute_layers"] is not None:
+        yield {"recompute_layers": None, "recompute_method": "block"}
+    yield from ({name: after} for name, (before, after) in LOWER.items() if values[name] == before)
+
+
+def _changed(asked: Question, change: Mapping[str, Value | None]) -> Question:
+    """The plan with a change; its global batch stays."""
+    settled = {n: v for n, v in {**asked.plan.values, **change}.items() if v is not None and n != "microbatches"}
+    other = plan(Strategy(asked.strategy_name, "", settled, {}, {}, (), None, asked.plan.places))
+    return replace(asked, plan=other)
