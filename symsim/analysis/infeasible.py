@@ -27,8 +27,11 @@ CAPACITY = "memory.capacity"
 SLACK = 1 + 1e-9
 """A figure is raised by so much more than its ratio: sides that are equal but for rounding meet a comparison."""
 
-DOUBLED = ("world", "tp", "pp", "cp", "ep")
+DOUBLED = ("tp", "pp", "cp", "ep")
 """Sizes of which twice as many are tried."""
+
+DOUBLINGS = 6
+"""How often the GPUs are doubled, until they are enough."""
 
 REGIONS = frozenset({"core_attn"})
 """The region that is recomputed first: its FLOPs are few, what it saves is large."""
@@ -36,7 +39,7 @@ REGIONS = frozenset({"core_attn"})
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A requirement that the closest plan breaks. ``excess`` is by how much of its bound, ``None`` where it has none."""
+    """A requirement that the closest plan breaks. ``excess`` is a share of its bound; ``None``: it has none."""
 
     text: str
     value: float | None
@@ -55,7 +58,10 @@ class Mended:
 
 @dataclass(frozen=True, slots=True)
 class Closest:
-    """The legal plan that breaks what is required by least; ``mended`` begins with the best change for the objective."""
+    """The legal plan that breaks what is required by least; ``mended`` are single changes after which it meets all.
+
+    First more memory, then more GPUs, then choices of the strategy, the best for the objective first.
+    """
 
     found: Found
     broken: tuple[Broken, ...]
@@ -156,16 +162,27 @@ def _mended(space: Space, found: Found, must: Sequence[tuple[str, tree.Expressio
     quantities |= {"objective": objective.value, "peak": parsed("memory.peak")}
     out = []
     for change in _changes(found.question):
-        try:
-            other = _changed(found.question, change)
-            values = _values(other, quantities)
-        except (InputError, ArithmeticError):
-            continue
-        if all(values[name] for name in quantities if name.startswith("held.")):
-            out.append(Mended(change, values["objective"], values["peak"]))
+        mended = _tried(found.question, change, quantities)
+        if mended is not None:
+            out.append(mended)
+    world = found.question.plan.sizes["world"]
+    larger = (_tried(found.question, {"world": world * 2**k}, quantities) for k in range(1, DOUBLINGS + 1))
+    first = next((mended for mended in larger if mended is not None), None)
     needed = _capacity(found.question, must, quantities)
     sign = 1 if objective.goal == "minimize" else -1
-    return (*needed, *sorted(out, key=lambda m: sign * m.objective))
+    ranked = sorted(out, key=lambda m: sign * m.objective)
+    return (*needed, *((first,) if first is not None else ()), *ranked)
+
+
+def _tried(
+    asked: Question, change: Mapping[str, Value | None], quantities: Mapping[str, tree.Expression]
+) -> Mended | None:
+    try:
+        values = _values(_changed(asked, change), quantities)
+    except (InputError, ArithmeticError):
+        return None
+    met = all(values[name] for name in quantities if name.startswith("held."))
+    return Mended(change, values["objective"], values["peak"]) if met else None
 
 
 def _capacity(

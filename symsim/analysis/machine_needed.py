@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from symsim.analysis.evaluate import MACHINE_PARTS, evaluator
 from symsim.analysis.space import Refused, Space, Variant
-from symsim.diagnostics import InputError, error
+from symsim.diagnostics import InputError, Place, Source, error
 from symsim.emit.program import Program
 from symsim.emit.quantity import ALIASES
 from symsim.language import tree
 from symsim.language.expressions import names_in
+from symsim.language.figures import canonical, check_name
 from symsim.records.strategy import CHOICES
 
 
@@ -37,7 +38,16 @@ def _of_machine(name: str, program: Program) -> bool:
     name = ALIASES.get(name, name)
     if name in program.outputs:
         return program.outputs[name].part in MACHINE_PARTS
-    return name not in CHOICES and (name in program.inputs or "." in name or name == "gpus_per_node")
+    if name in CHOICES:
+        return False
+    try:
+        check_name(canonical(name), NOWHERE)
+    except InputError:
+        return name in program.inputs
+    return True
+
+
+NOWHERE = Place(Source("", ""), 1, 1)
 
 
 def _some_program(space: Space, parts: Sequence[Variant | Refused]) -> Program | None:

@@ -45,7 +45,8 @@ def _reached(found: Found) -> str:
     if system is None:
         return f"{found.question.model.name}: {peak}."
     step = f"{seconds_text(values['time.iteration'])} a step, MFU {values['throughput.mfu']:.1%}"
-    return f"{found.question.model.name} on {system.name}: {step}, {peak} of {bytes_text(system.figures['memory.capacity'].value)}."
+    capacity = bytes_text(system.figures["memory.capacity"].value)
+    return f"{found.question.model.name} on {system.name}: {step}, {peak} of {capacity}."
 
 
 def _identifier(name: str) -> str:

@@ -31,7 +31,7 @@ def rows(result: Mapping[str, Any]) -> list[Row]:
     front = list(result["pareto"] or ())
     on_front = [_identity(plan) for plan in front]
     among = [_identity(plan) for plan in best]
-    every = [(k + 1, plan) for k, plan in enumerate(best)]
+    every: list[tuple[int | None, Row]] = [(k + 1, plan) for k, plan in enumerate(best)]
     every += [(None, plan) for plan in front if _identity(plan) not in among]
     names = [n for n in result["searched"] if every and n in every[0][1]["strategy"]]
     return [

@@ -118,9 +118,7 @@ def space_of(model: Model, strategy: Strategy, system: System | None) -> Space:
     return space
 
 
-def _check_figure(
-    name: str, node: tree.Expression, model: Model, system: System | None, strategy: Strategy
-) -> None:
+def _check_figure(name: str, node: tree.Expression, model: Model, system: System | None, strategy: Strategy) -> None:
     """Raises InputError if a set is not one of values that a figure of the machine may have."""
     place = strategy.places[name]
     if name in model.dimensions:

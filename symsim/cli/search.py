@@ -28,6 +28,7 @@ from symsim.report.whole_file import check_writable, write_whole
 BOTH = "time.iteration,memory.peak"
 """What --plot draws where --pareto names nothing."""
 
+PLANS = click.IntRange(1, 100_000)
 FILE = click.Path(path_type=Path)
 
 
@@ -43,7 +44,7 @@ class _Engine(click.ParamType[str]):
 @strategy_option
 @system_option
 @set_option
-@click.option("--top", type=click.IntRange(1, 100_000), default=10, show_default=True, metavar="K", help="Plans to list.")
+@click.option("--top", type=PLANS, default=10, show_default=True, metavar="K", help="Plans to list.")
 @click.option("--pareto", metavar="X,Y[,Z]", help="Also the plans of which no other is better in all of these values.")
 @click.option("--minimize", metavar="EXPR", help="Rank by this, in place of what the space says.")
 @click.option("--maximize", metavar="EXPR", help="The same, the largest first.")
@@ -53,9 +54,9 @@ class _Engine(click.ParamType[str]):
 @click.option("--parquet", type=FILE, metavar="FILE", help="The same as Parquet (needs pyarrow).")
 @click.option("--plot", type=FILE, metavar="FILE.png", help="Draw the front (needs matplotlib).")
 @click.option("--save", type=FILE, metavar="FILE.sym", help="Write the best plan as a strategy for 'symsim eval'.")
-@click.option("--rank", type=click.IntRange(1, 100_000), default=1, metavar="N", help="The plan that --save writes.")
+@click.option("--rank", type=PLANS, default=1, metavar="N", help="The plan that --save writes.")
 @click.option("--engine", type=_Engine(), metavar="local|processes|dask[://HOST:PORT]",
-              help="Who works: this process, all cores, a Dask cluster. Without it all cores, if the space is large.")  # fmt: skip
+              help="Who works: this process, all cores, or Dask; if left out, all cores where that pays.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 4096), metavar="N", help="Processes to take.")
 def command(
     model: str,

@@ -46,7 +46,7 @@ def picture(result: Mapping[str, Any], suffix: str) -> bytes:
     x, y = (_scaled(front, n) for n in names[:2])
     axes.scatter(across, up, s=34, color=OTHERS, label="best plans", zorder=2)
     if len(names) == 2:
-        axes.plot(x, y, color=FRONT, linewidth=1.2, zorder=3)
+        axes.plot(x, y, color=FRONT, linewidth=1.2, drawstyle="steps-post", zorder=3)
         axes.scatter(x, y, s=42, color=FRONT, label="Pareto front", zorder=4)
     else:
         shade = axes.scatter(x, y, s=46, c=_scaled(front, names[2]), cmap="viridis", label="Pareto front", zorder=4)
@@ -88,4 +88,4 @@ def _short(name: str, value: Any) -> str:
         return name if value else f"no {name}"
     if isinstance(value, list):
         return "+".join(value)
-    return f"{name}{value}" if isinstance(value, int) else f"{name} {value}" if value is None else str(value)
+    return f"{name}{value}" if isinstance(value, int) else f"{name} {'none' if value is None else value}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from symsim.analysis.search import FITS
 from symsim.report.lines import say
 from symsim.report.tables import print_table
 from symsim.units import bytes_text, decimal_text, seconds_text
@@ -27,6 +28,8 @@ KINDS = {
     "requirement": "a requirement is not met",
     "contradiction": "choices contradict each other",
 }
+
+FITS_NOT = "it does not fit into the machine"
 
 MOST_REMOVED = 12
 """Reasons that are listed one by one."""
@@ -99,7 +102,8 @@ def _reached(plan: Plan, result: Mapping[str, Any], also: Sequence[str]) -> dict
     out: dict[str, str] = {}
     others = [(n, plan["objective"]) for n in also] or [(n, plan["pareto"][n]) for n in result["pareto_of"]]
     for name, value in others:
-        if name not in COLUMNS_OF or result["system"] is None:
+        own = name in plan["searched"] or (name in COLUMNS_OF and result["system"] is not None)
+        if not own:
             out[name if len(name) <= LONGEST_HEADING else "objective"] = quantity_text(name, value)
     if plan["iteration_s"] is not None:
         out["step"] = seconds_text(plan["iteration_s"])
@@ -128,7 +132,7 @@ def quantity_text(name: str, value: float) -> str:
 
 def _counts(result: Mapping[str, Any]) -> None:
     seconds = result["elapsed_s"]
-    rate = decimal_text(result["legal"] / seconds) if seconds > 0 else "0"
+    rate = decimal_text(float(f"{result['legal'] / seconds:.3g}")) if seconds > 0 else "0"
     variants = f"{result['variants']:,} structural variant" + "s" * (result["variants"] != 1)
     print(
         f"{_many(result['points'])} points, {result['legal']:,} legal, {result['feasible']:,} feasible · "
@@ -137,7 +141,10 @@ def _counts(result: Mapping[str, Any]) -> None:
     if result["bounded"]:
         print(f"{result['bounded']:,} legal points were shown to be behind without being evaluated in full")
     removed = list(result["removed"].items())
-    rows = [[_many(count), KINDS[result["kinds"][text]], text] for text, count in removed[:MOST_REMOVED]]
+    rows = [
+        [_many(count), FITS_NOT if text == FITS else KINDS[result["kinds"][text]], text]
+        for text, count in removed[:MOST_REMOVED]
+    ]
     if len(removed) > MOST_REMOVED:
         rest = removed[MOST_REMOVED:]
         rows.append([_many(sum(count for _, count in rest)), "", f"{len(rest)} more reasons; --json has them all"])
@@ -180,7 +187,7 @@ def _missed(broken: Mapping[str, Any]) -> str:
     def text(value: float) -> str:
         return bytes_text(value) if of_bytes and abs(value) > 1024 else f"{value:.4g}"
 
-    over = f", {broken['excess']:.1%} off" if broken["excess"] is not None else ""
+    over = f", {broken['excess']:.1%} off" if broken["excess"] else ""
     return f"{broken['requirement']}: {text(broken['value'])} against {text(broken['bound'])}{over}"
 
 
