@@ -25,6 +25,7 @@ from symsim.emit.partition import Array
 from symsim.emit.program import CheckedRule, Program
 from symsim.emit.quantity import with_quantities
 from symsim.emit.sheet import Group, Sheet
+from symsim.emit.step_size import from_microbatches
 from symsim.language import tree
 from symsim.machine.bind import Machine, bind, constant_of_table
 from symsim.records.strategy import Value
@@ -161,7 +162,9 @@ def _program(space: Space, variant: Variant) -> Program:
     structure = variant.plan.structure
     if any(axis.name == "vp" for axis in variant.axes):
         structure = without_number(structure, "vp")
-    return evaluator(space.model, structure).program
+    program = evaluator(space.model, structure).program
+    given = {*variant.plan.sizes, *(axis.name for axis in variant.axes)}
+    return program if "gbs" in given else from_microbatches(program)
 
 
 def _each_value(variant: Variant, name: str) -> Iterator[Variant]:
