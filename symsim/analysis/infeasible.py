@@ -201,9 +201,10 @@ def _capacity(
 
 
 def _changes(asked: Question) -> Iterator[Mapping[str, Value | None]]:
-    """Changes of one choice that lower memory or time."""
+    """Changes of one choice that may lower memory; those of experts where the model has some."""
     values = asked.plan.values
-    for name in DOUBLED:
+    experts = "experts" in asked.model.dimensions
+    for name in DOUBLED if experts else DOUBLED[:-1]:
         size = values[name]
         assert isinstance(size, int)
         yield {name: 2 * size}
@@ -218,7 +219,11 @@ def _changes(asked: Question) -> Iterator[Mapping[str, Value | None]]:
         yield {"recompute": "full"}
     elif values["recompute_layers"] is not None:
         yield {"recompute_layers": None, "recompute_method": "block"}
-    yield from ({name: after} for name, (before, after) in LOWER.items() if values[name] == before)
+    yield from (
+        {name: after}
+        for name, (before, after) in LOWER.items()
+        if values[name] == before and (experts or not name.startswith("moe_"))
+    )
 
 
 def _changed(asked: Question, change: Mapping[str, Value | None]) -> Question:

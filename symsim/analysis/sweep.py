@@ -19,11 +19,11 @@ from symsim.analysis.quantities import names_for
 from symsim.analysis.ranking import Front, Ranking
 from symsim.analysis.space import Axis, Refused, Space, Variant, without_number
 from symsim.compiler.stages import NumberNeededError
-from symsim.diagnostics import InputError
+from symsim.diagnostics import InputError, error
 from symsim.emit.fold import Folder
 from symsim.emit.partition import Array
 from symsim.emit.program import CheckedRule, Program
-from symsim.emit.quantity import with_quantities
+from symsim.emit.quantity import is_condition, with_quantities
 from symsim.emit.sheet import Group, Sheet
 from symsim.emit.step_size import from_microbatches
 from symsim.language import tree
@@ -188,7 +188,14 @@ def _with_asked(space: Space, variant: Variant, system: System | None, program: 
     quantities = {"asked.objective": asked.objective}
     quantities |= {f"asked.constraint.{k}": node for k, (_, node) in enumerate(asked.constraints)}
     quantities |= {f"asked.pareto.{k}": node for k, (node, _) in enumerate(asked.pareto)}
-    return with_quantities(program, quantities, names)
+    lowered = with_quantities(program, quantities, names)
+    for name, node in quantities.items():
+        condition = is_condition(lowered, name)
+        if condition is not name.startswith("asked.constraint."):
+            wanted, other = ("number", "condition") if condition else ("condition", "number")
+            hint = "memory.peak" if condition else "memory.peak <= 60 GiB"
+            raise error("E207", f"expected a {wanted}, not a {other}", node.place, f"for example {hint}")
+    return lowered
 
 
 def _columns(

@@ -31,6 +31,9 @@ KINDS = {
 
 FITS_NOT = "it does not fit into the machine"
 
+MOST_MENDED = 10
+"""Changes that are listed: the best come first."""
+
 MOST_REMOVED = 12
 """Reasons that are listed one by one."""
 
@@ -173,7 +176,7 @@ def _nothing(result: Mapping[str, Any]) -> None:
     objective = result["objective"]["value"]
     rows = [
         [_change(m["change"]), quantity_text(objective, m["objective"]), bytes_text(m["peak_bytes"])]
-        for m in closest["mended_by"]
+        for m in closest["mended_by"][:MOST_MENDED]
     ]
     heading = objective if len(objective) <= LONGEST_HEADING else "objective"
     print_table(["mended by", heading, "peak"], rows)

@@ -46,7 +46,9 @@ def test_nothing_is_said_of_sets_that_agree(sets: str) -> None:
 
 def test_what_a_note_says_helps() -> None:
     before = search(load_space("llama3_8b", PLAN + "recompute in {none,full},recompute_layers in {1,2}", "h100_sxm"))
-    after = search(load_space("llama3_8b", PLAN + "recompute in {none,full},recompute_layers in {none,1,2}", "h100_sxm"))
+    after = search(
+        load_space("llama3_8b", PLAN + "recompute in {none,full},recompute_layers in {none,1,2}", "h100_sxm")
+    )
     assert {p.choices["recompute"] for p in before.plans} <= {"full"}
     assert after.legal > before.legal
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from symsim.analysis.infeasible import Closest, closest
@@ -9,6 +11,7 @@ from symsim.analysis.search import FITS, search
 from symsim.analysis.space import load_space
 
 
+@cache
 def of(strategy: str, model: str = "llama3_70b", system: str | None = "h100_sxm") -> Closest | None:
     result = search(load_space(model, strategy, system))
     assert not result.feasible
@@ -43,7 +46,9 @@ def test_a_mended_plan_is_feasible() -> None:
         value = mended.change.get("memory.capacity")
         setting = f"{value} B" if value is not None else None
         text = "world=16,gbs=64,seq=8192,tp=8,mbs=2"
-        settings = (f"memory.capacity={setting}",) if setting else tuple(_setting(n, v) for n, v in mended.change.items())
+        settings = (
+            (f"memory.capacity={setting}",) if setting else tuple(_setting(n, v) for n, v in mended.change.items())
+        )
         again = search(load_space("llama3_70b", text, "h100_sxm", settings))
         assert again.feasible == 1
         assert again.plans[0].objective == mended.objective
