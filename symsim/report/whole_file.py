@@ -16,7 +16,7 @@ def check_writable(path: Path, option: str) -> None:
     if path.is_dir():
         raise _problem(path, option, "it is a folder", f"name a file in it: {path / 'FILE'}")
     if not folder.is_dir():
-        raise _problem(path, option, f"there is no folder '{folder}'", "make the folder first")
+        raise _problem(path, option, f"there is no folder '{path.parent}'", "make the folder first")
     if not os.access(path if path.exists() else folder, os.W_OK):
         raise _problem(path, option, "permission denied", "name a file in a folder of yours")
 

@@ -123,8 +123,9 @@ def test_a_process_that_dies_loses_nothing(dying: Path, alone: tuple[Any, ...]) 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a patched worker is a forked one")
 def test_processes_that_die_again_and_again_are_an_error(dying: Path) -> None:
     (dying / "deaths").write_text("1000")
-    with pytest.raises(InputError, match="died twice"):
+    with pytest.raises(InputError, match="died twice") as raised:
         search(space(), engine=in_processes(2))
+    assert raised.value.diagnostics[0].code == "E374"
 
 
 def test_an_error_of_a_worker_is_the_error_of_the_search() -> None:
@@ -174,3 +175,11 @@ def test_a_cluster_that_loses_a_worker_finds_the_same(alone: tuple[Any, ...]) ->
         found = search(space(), pareto=PARETO, engine=engine_of(f"dask://{address}", None), progress=kill)
     assert killed == [first]
     assert outcome(found) == alone
+
+
+def test_a_scheduler_that_does_not_answer_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("symsim.analysis.engines.cluster.CONNECT_S", 0.2)
+    with pytest.raises(InputError, match=r"no Dask scheduler answers at 127\.0\.0\.1:9") as raised:
+        search(space(), engine=engine_of("dask://127.0.0.1:9", None))
+    assert raised.value.diagnostics[0].code == "E375"

@@ -189,5 +189,7 @@ def test_engines_are_completed() -> None:
     environment = {**os.environ, "_SYMSIM_COMPLETE": "bash_complete", "COMP_WORDS": "symsim search x --engine d",
                    "COMP_CWORD": "4"}  # fmt: skip
     program = "import sys; sys.argv[0] = 'symsim'; from symsim.cli.main import cli; cli(prog_name='symsim')"
-    ended = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
+    )
     assert "dask" in ended.stdout and "processes" not in ended.stdout

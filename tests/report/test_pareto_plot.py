@@ -23,7 +23,13 @@ def drawn(*pareto: str) -> dict[str, Any]:
 def test_front_and_labels_are_in_the_picture() -> None:
     text = picture(drawn("time.iteration", "memory.peak"), ".svg").decode()
     assert "<svg" in text
-    for words in ("time of a step, s", "peak of memory, GiB", "Pareto front", "best plans", "tp1 pp1 sequence_parallel"):
+    for words in (
+        "time of a step, s",
+        "peak of memory, GiB",
+        "Pareto front",
+        "best plans",
+        "tp1 pp1 sequence_parallel",
+    ):
         assert f"<!-- {words} -->" in text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from symsim.analysis.engines.portions import Unit
@@ -12,6 +13,8 @@ from symsim.analysis.sweep import Asked, Swept
 from symsim.diagnostics import error, nearest
 
 NAMES = ("local", "processes", "dask")
+
+CLUSTER = re.compile(r"dask(://(?P<address>(\[[0-9a-fA-F:]+\]|[^\s/:\[\]]+):[0-9]{1,5}))?")
 
 PAYS_POINTS = 200_000
 """Points of a space from which processes are worth their start."""
@@ -32,11 +35,12 @@ def engine_of(given: str | None, workers: int | None) -> Engine:
         return in_this_process
     if given is None or given == "processes":
         return in_processes(workers or cores()) if (workers or cores()) > 1 else in_this_process
-    if given == "dask" or given.startswith("dask://"):
+    cluster = CLUSTER.fullmatch(given)
+    if cluster is not None:
         from symsim.analysis.engines.cluster import on_dask
 
-        return on_dask(given.removeprefix("dask").removeprefix("://") or None, workers or cores())
-    hint = nearest(given, NAMES) or "or dask://HOST:PORT"
+        return on_dask(cluster["address"], workers or cores())
+    hint = "dask://HOST:PORT, or dask alone" if given.startswith("dask:") else nearest(given, NAMES)
     raise error("E376", f"there is no engine '{given}'", None, hint)
 
 
