@@ -193,3 +193,21 @@ def test_engines_are_completed() -> None:
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
     )
     assert "dask" in ended.stdout and "processes" not in ended.stdout
+
+
+def test_the_page_shows_what_is_printed() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "search.md").read_text(encoding="utf-8")
+    assert (GOLDEN / "search-best.txt").read_text(encoding="utf-8") in without_times(page)
+
+
+def test_the_page_lists_every_field(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "search.md").read_text(encoding="utf-8")
+    listed = {
+        name for row in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE) for name in re.findall(r"`([\w.\[\]]+)`", row)
+    }
+    found = json.loads(run(capsys, *SMALL, "--json", "--pareto", "tp,mbs")[1])
+    fields = {n for n in found if n != "objective"} | {f"objective.{n}" for n in found["objective"]}
+    fields |= {f"plans[].{n}" for n in found["plans"][0]}
+    nothing = json.loads(run(capsys, *NOTHING, "--json")[1])["closest"]
+    fields |= {f"closest.{n}[]" for n in nothing.keys() - found["plans"][0].keys()}
+    assert fields <= listed
