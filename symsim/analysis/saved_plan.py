@@ -8,8 +8,9 @@ from decimal import Decimal
 from fractions import Fraction
 
 from symsim.analysis.contradictions import value_text
-from symsim.analysis.search import Found, Result, written
+from symsim.analysis.search import Found, Result
 from symsim.language.figures import canonical
+from symsim.language.written import written
 from symsim.records.strategy import CHOICES, Value
 from symsim.units import bytes_text, seconds_text
 

@@ -23,6 +23,7 @@ from symsim.analysis.space import Refused, Space, Variant, figures_among, object
 from symsim.analysis.sweep import Asked, Swept, sweep
 from symsim.diagnostics import InputError, error
 from symsim.language import tree
+from symsim.language.written import written
 from symsim.records.strategy import Structure, Value
 
 FITS = "memory.peak <= memory.capacity"
@@ -184,12 +185,6 @@ def constraints(space: Space, parts: Sequence[Variant | Refused]) -> list[tuple[
     if space.system is not None:
         out.append((FITS, parsed(FITS)))
     return out
-
-
-def written(node: tree.Expression) -> str:
-    """An expression as it stands in its file."""
-    place = node.place
-    return place.source.line(place.line)[place.column - 1 : place.column - 1 + place.width]
 
 
 def front_value(text: str) -> tuple[tree.Expression, int]:

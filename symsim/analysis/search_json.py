@@ -7,8 +7,8 @@ from typing import Any
 
 from symsim.analysis.answer_json import plain, strategy_of
 from symsim.analysis.infeasible import Closest, Mended
-from symsim.analysis.search import FITS, Found, Result, written
-from symsim.language import tree
+from symsim.analysis.search import FITS, Found, Result
+from symsim.language.written import written
 from symsim.records.strategy import CHOICES
 
 THROUGHPUT = ("tokens_per_s_per_gpu", "mfu", "mfu_causal", "hfu")
@@ -23,7 +23,7 @@ def document(result: Result, closest: Closest | None = None, notes: Sequence[str
         "model": space.model.name,
         "space": space.strategy.name,
         "system": space.system.name if space.system is not None else None,
-        "objective": {"goal": result.objective.goal, "value": text_of(result.objective.value)},
+        "objective": {"goal": result.objective.goal, "value": written(result.objective.value)},
         "searched": {axis.name: len(axis.values) for axis in space.axes},
         "points": result.points,
         "legal": result.legal,
@@ -39,10 +39,6 @@ def document(result: Result, closest: Closest | None = None, notes: Sequence[str
         "closest": None if closest is None else closest_of(closest, result),
         "notes": list(notes),
     }
-
-
-def text_of(node: tree.Expression) -> str:
-    return written(node)
 
 
 def kind_of(text: str, result: Result) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from symsim.cli import search_progress
 from symsim.cli.main import main
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -185,6 +187,37 @@ def test_a_missing_package_is_told_before_the_work(
     assert err.startswith("error[E006]: ") and f"needs {package}" in err and "pip install 'symsim[" in err
 
 
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_is_told_how_far_a_long_search_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_progress, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(sys, "stderr", _Terminal())
+    monkeypatch.setenv("COLUMNS", "120")
+    with search_progress.progress() as tell:
+        assert tell is not None
+        tell(3, 12, 4567)
+        time.sleep(0.1)
+        tell(6, 12, 9876)
+    assert "6 of 12 variants, 9,876 legal points" in sys.stderr.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_terminal_is_told_nothing_of_a_short_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_progress, "PATIENCE_S", 60.0)
+    monkeypatch.setattr(sys, "stderr", _Terminal())
+    with search_progress.progress() as tell:
+        assert tell is not None
+        tell(12, 12, 4567)
+    assert sys.stderr.getvalue().strip() == ""  # type: ignore[attr-defined]
+
+
+def test_a_pipe_is_told_nothing() -> None:
+    with search_progress.progress() as tell:
+        assert tell is None
+
+
 def test_engines_are_completed() -> None:
     environment = {**os.environ, "_SYMSIM_COMPLETE": "bash_complete", "COMP_WORDS": "symsim search x --engine d",
                    "COMP_CWORD": "4"}  # fmt: skip
@@ -206,7 +239,7 @@ def test_the_page_lists_every_field(capsys: pytest.CaptureFixture[str]) -> None:
         name for row in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE) for name in re.findall(r"`([\w.\[\]]+)`", row)
     }
     found = json.loads(run(capsys, *SMALL, "--json", "--pareto", "tp,mbs")[1])
-    fields = {n for n in found if n != "objective"} | {f"objective.{n}" for n in found["objective"]}
+    fields = {n for n in found if n not in ("objective", "plans")} | {f"objective.{n}" for n in found["objective"]}
     fields |= {f"plans[].{n}" for n in found["plans"][0]}
     nothing = json.loads(run(capsys, *NOTHING, "--json")[1])["closest"]
     fields |= {f"closest.{n}[]" for n in nothing.keys() - found["plans"][0].keys()}

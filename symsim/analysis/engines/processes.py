@@ -66,9 +66,11 @@ def _begun(
     finally:
         # A process that nobody waits for any more would work on: after Ctrl-C, after an error.
         mine = set(multiprocessing.active_children()) - others
-        pool.shutdown(wait=finished, cancel_futures=True)
-        for process in () if finished else mine:
-            process.terminate()
+        if not finished:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in mine:
+                process.terminate()
+        pool.shutdown(wait=True)
     return lost
 
 
