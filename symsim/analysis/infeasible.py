@@ -6,8 +6,8 @@ for the plan whose largest ratio is smallest; single changes of that plan are th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from symsim.analysis.evaluate import Evaluator, evaluator
 from symsim.analysis.load import Question
@@ -21,7 +21,7 @@ from symsim.emit.program import Program
 from symsim.emit.quantity import with_quantities
 from symsim.language import tree
 from symsim.language.strategies import Strategy
-from symsim.records.strategy import Value
+from symsim.records.strategy import Structure, Value
 
 CAPACITY = "memory.capacity"
 SLACK = 1 + 1e-9
@@ -125,29 +125,44 @@ def _ratio(node: tree.Expression) -> tree.Expression | None:
     return None
 
 
-def _values(asked: Question, quantities: Mapping[str, tree.Expression]) -> dict[str, float]:
-    """Values of expressions for one plan.
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Expressions about plans; formulas of one structure are put together once."""
 
-    Raises:
-        InputError: the plan breaks a rule, or has no formula.
-    """
-    base: Program = evaluator(asked.model, asked.plan.structure).program
-    compiled = Evaluator(asked_for(asked, base, quantities))
-    if compiled.broken(asked.plan.sizes):
-        raise InputError(())
-    values = compiled.scalar(asked.plan.sizes, machine_for(asked.system, compiled.program))
-    return {name: float(values[name]) for name in quantities}
+    quantities: Mapping[str, tree.Expression]
+    known: dict[Structure, Evaluator] = field(default_factory=dict)
+
+    def of(self, asked: Question) -> dict[str, float]:
+        """Their values for one plan.
+
+        Raises:
+            InputError: the plan breaks a rule, or has no formula.
+        """
+        structure = asked.plan.structure
+        base = evaluator(asked.model, structure)
+        if base.broken(asked.plan.sizes):
+            raise InputError(())
+        if structure not in self.known:
+            self.known[structure] = Evaluator(_wanted(asked_for(asked, base.program, self.quantities), self.quantities))
+        compiled = self.known[structure]
+        values = compiled.scalar(asked.plan.sizes, machine_for(asked.system, compiled.program))
+        return {name: float(values[name]) for name in self.quantities}
+
+
+def _wanted(program: Program, quantities: Iterable[str]) -> Program:
+    """The program with these outputs alone."""
+    return replace(program, outputs={name: program.outputs[name] for name in quantities})
 
 
 def _broken(asked: Question, must: Sequence[tuple[str, tree.Expression]]) -> tuple[Broken, ...]:
     out = []
     for text, node in must:
-        if _values(asked, {"held": node})["held"]:
+        if _Asked({"held": node}).of(asked)["held"]:
             continue
         value = bound = excess = None
         if isinstance(node, tree.Binary) and node.operator in ("<=", "<", ">=", ">"):
             try:
-                sides = _values(asked, {"value": node.left, "bound": node.right})
+                sides = _Asked({"value": node.left, "bound": node.right}).of(asked)
                 value, bound = sides["value"], sides["bound"]
                 excess = abs(value - bound) / abs(bound) if bound else None
             except InputError:
@@ -160,42 +175,39 @@ def _mended(space: Space, found: Found, must: Sequence[tuple[str, tree.Expressio
     objective = objective_of(space)
     quantities = {f"held.{k}": node for k, (_, node) in enumerate(must)}
     quantities |= {"objective": objective.value, "peak": parsed("memory.peak")}
+    wanted = _Asked(quantities)
     out = []
     for change in _changes(found.question):
-        mended = _tried(found.question, change, quantities)
+        mended = _tried(found.question, change, wanted)
         if mended is not None:
             out.append(mended)
     world = found.question.plan.sizes["world"]
-    larger = (_tried(found.question, {"world": world * 2**k}, quantities) for k in range(1, DOUBLINGS + 1))
+    larger = (_tried(found.question, {"world": world * 2**k}, wanted) for k in range(1, DOUBLINGS + 1))
     first = next((mended for mended in larger if mended is not None), None)
-    needed = _capacity(found.question, must, quantities)
+    needed = _capacity(found.question, must, wanted)
     sign = 1 if objective.goal == "minimize" else -1
     ranked = sorted(out, key=lambda m: sign * m.objective)
     return (*needed, *((first,) if first is not None else ()), *ranked)
 
 
-def _tried(
-    asked: Question, change: Mapping[str, Value | None], quantities: Mapping[str, tree.Expression]
-) -> Mended | None:
+def _tried(asked: Question, change: Mapping[str, Value | None], wanted: _Asked) -> Mended | None:
     try:
-        values = _values(_changed(asked, change), quantities)
+        values = wanted.of(_changed(asked, change))
     except (InputError, ArithmeticError):
         return None
-    met = all(values[name] for name in quantities if name.startswith("held."))
+    met = all(values[name] for name in values if name.startswith("held."))
     return Mended(change, values["objective"], values["peak"]) if met else None
 
 
-def _capacity(
-    asked: Question, must: Sequence[tuple[str, tree.Expression]], quantities: Mapping[str, tree.Expression]
-) -> tuple[Mended, ...]:
+def _capacity(asked: Question, must: Sequence[tuple[str, tree.Expression]], wanted: _Asked) -> tuple[Mended, ...]:
     """More memory for each GPU, where that alone is what lacks."""
     if asked.system is None:
         return ()
     worst = max((b.excess or 0.0 for b in _broken(asked, must)), default=0.0)
     more = asked.system.figures[CAPACITY].value * (1 + worst) * SLACK
     other = replace(asked, system=asked.system.with_figures({CAPACITY: more}))
-    values = _values(other, quantities)
-    if not all(values[name] for name in quantities if name.startswith("held.")):
+    values = wanted.of(other)
+    if not all(values[name] for name in values if name.startswith("held.")):
         return ()
     return (Mended({CAPACITY: round(more)}, values["objective"], values["peak"]),)
 

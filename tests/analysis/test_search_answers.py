@@ -26,11 +26,11 @@ OF_A_PLAN = {"strategy", "iteration_s", "peak_bytes", "mfu"}
 
 SPACES = {
     "shipped": ("llama3_70b", "search_1k", "h100_sxm", ()),
-    "sets": (
+    "experts": (
         "mixtral_8x7b",
-        "world=64,gbs=128,seq=4096,ep in {1,8},pp in {2,4},recompute in {{core_attn,moe_act},full},vp=2",
+        "world=64,gbs=128,seq=4096,ep in {1,8},pp in {2,4},recompute={core_attn,moe_act},vp=2",
         "h200_sxm",
-        ("recompute_layers in {none,1}", "overlap_moe=true", "moe_imbalance in {1, 1.25}"),
+        ("moe_capacity in {none, 1.5}", "overlap_moe=true", "moe_imbalance in {1, 1.25}"),
     ),
     "machine": (
         "llama3_8b",
@@ -40,11 +40,11 @@ SPACES = {
     ),
     "memory": ("llama3_8b", "world=32,gbs=64,seq=8192,tp in {1,2,4},zero in {0,1,2,3}", None, ()),
     "ends": (
-        "deepseek_v3",
-        "world=2048,pp=16,ep=64,gbs=4096,seq=4096,precision=fp8,optimizer=adam_bf16,recompute=full,tp in {1,2},"
-        "first_stage_layers in {3,4},last_stage_layers in {1,2}",
+        "llama3_8b",
+        "world=64,pp=4,gbs=64,seq=4096,precision=fp8,optimizer=adam_bf16,recompute=full,tp in {1,2},"
+        "first_stage_layers in {6,7},last_stage_layers in {none,7,8},recompute_layers in {none,1}",
         "h100_sxm",
-        ("moe_capacity in {none, 1.5}",),
+        (),
     ),
 }
 

@@ -20,8 +20,8 @@ MESHES = "world=1024,gbs=1024,seq=8192,tp in 1..1000,pp in 1..1000,cp in 1..1000
 PLAN = "world=64,gbs=64,seq=4096,"
 
 REFUSED = {
-    "more points than numbers": ("E372", ",".join(f"{n} in 1..100000" for n in ("world", "gbs", "seq", "tp", "mbs"))),
-    "more legal points than minutes": ("E372", "world=1024,gbs=1024,seq in 1..100000,vocab_multiple in 1..100000"),
+    "more points than numbers": ("E372", ",".join(f"{n} in 1..50000" for n in ("world", "gbs", "seq", "tp"))),
+    "more legal points than minutes": ("E372", "world=1024,gbs=1024,seq in 1..70000,vocab_multiple in 1..70000"),
     "more structures than are compiled": (
         "E372",
         PLAN + ",".join(f"{n} in {{true,false}}" for n in
@@ -96,8 +96,7 @@ def test_an_objective_without_a_value_ranks_no_plan() -> None:
     assert found.plans == ()
 
 
-@pytest.mark.parametrize("strategy", [MESHES, REFUSED["more legal points than minutes"][1]], ids=["meshes", "crowded"])
-def test_memory_is_bounded(strategy: str) -> None:
+def test_memory_is_bounded() -> None:
     def less_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
@@ -115,5 +114,4 @@ def test_memory_is_bounded(strategy: str) -> None:
         "local",
     ]
     ended = subprocess.run(command, capture_output=True, timeout=HANGS_AFTER_S, check=False, preexec_fn=less_memory)
-    assert ended.returncode in (0, 2)
-    assert b"Traceback" not in ended.stderr
+    assert (ended.returncode, ended.stderr) == (0, b"")
