@@ -6,12 +6,14 @@ import os
 import pickle
 import signal
 from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from symsim.analysis.engines import processes
+from symsim.analysis.engines import cluster, processes
 from symsim.analysis.engines.named import engine_of, where_it_pays
 from symsim.analysis.engines.portions import Unit, portions
 from symsim.analysis.engines.processes import in_processes
@@ -161,8 +163,8 @@ def test_a_cluster_that_loses_a_worker_finds_the_same(alone: tuple[Any, ...]) ->
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
-    ) as cluster:
-        with distributed.Client(cluster) as client:
+    ) as local:
+        with distributed.Client(local) as client:
             first, *_ = client.run(os.getpid).values()
         killed: list[int] = []
 
@@ -171,7 +173,7 @@ def test_a_cluster_that_loses_a_worker_finds_the_same(alone: tuple[Any, ...]) ->
                 killed.append(first)
                 os.kill(first, signal.SIGKILL)
 
-        address = cluster.scheduler_address.removeprefix("tcp://")
+        address = local.scheduler_address.removeprefix("tcp://")
         found = search(space(), pareto=PARETO, engine=engine_of(f"dask://{address}", None), progress=kill)
     assert killed == [first]
     assert outcome(found) == alone
@@ -183,3 +185,33 @@ def test_a_scheduler_that_does_not_answer_is_an_error(monkeypatch: pytest.Monkey
     with pytest.raises(InputError, match=r"no Dask scheduler answers at 127\.0\.0\.1:9") as raised:
         search(space(), engine=engine_of("dask://127.0.0.1:9", None))
     assert raised.value.diagnostics[0].code == "E375"
+
+
+@pytest.mark.parametrize(
+    ("problem", "code"),
+    [(ModuleNotFoundError("No module named 'symsim'"), "E379"), (CancelledError(), "E375"), (OSError("gone"), "E375")],
+    ids=lambda p: type(p).__name__ if isinstance(p, Exception) else p,
+)
+def test_what_a_cluster_lacks_is_an_error(monkeypatch: pytest.MonkeyPatch, problem: Exception, code: str) -> None:
+    """A cluster whose every portion ends in an exception."""
+    distributed = pytest.importorskip("distributed")
+
+    class Portion:
+        def result(self) -> Swept:
+            raise problem
+
+    class Client:
+        def scheduler_info(self) -> dict[str, Any]:
+            return {"workers": {}}
+
+        def submit(self, *arguments: Any, pure: bool) -> Portion:
+            return Portion()
+
+        def cancel(self, portions: list[Portion], force: bool) -> None:
+            pass
+
+    monkeypatch.setattr(cluster, "_client", lambda *_: nullcontext(Client()))
+    monkeypatch.setattr(distributed, "as_completed", iter)
+    with pytest.raises(InputError) as raised:
+        search(space(), engine=engine_of("dask", 2))
+    assert raised.value.diagnostics[0].code == code

@@ -150,6 +150,7 @@ CODES = {
     "E376": ("unknown engine", "The engines are `local`, `processes`, `dask` and `dask://HOST:PORT`."),
     "E377": ("wrong Pareto front", "Name two or three different values, with commas between them."),
     "E378": ("no plan of this rank", "Save a plan that the answer lists."),
+    "E379": ("workers without symsim", "Install symsim on the workers of the cluster, of the same version as here."),
     "E401": ("missing table", "Put the CSV file into the folder of the system file, or below it."),
     "E402": ("table too large", "Keep the rows that are used."),
     "E403": ("table that is no text", "Save the table as CSV in UTF-8."),

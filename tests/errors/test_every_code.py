@@ -19,6 +19,7 @@ PROVOKED_ELSEWHERE = {
     "E374": "tests/analysis/test_engines.py",
     "E375": "tests/analysis/test_engines.py",
     "E378": "tests/cli/test_search.py",
+    "E379": "tests/analysis/test_engines.py",
 }
 """Codes that no input provokes: a process does, a package that is not there, or what stands behind an answer."""
 

@@ -107,7 +107,7 @@ def test_memory_is_bounded() -> None:
         "search",
         "llama3_8b",
         "-s",
-        strategy,
+        MESHES,
         "-y",
         "h100_sxm",
         "--engine",

@@ -6,9 +6,11 @@ worker had begun Dask begins elsewhere.
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from symsim.analysis.engines.portions import Unit, portions
@@ -20,6 +22,9 @@ from symsim.diagnostics import error
 CONNECT_S = 15
 """How long a scheduler has to answer."""
 
+LOST = (asyncio.CancelledError, concurrent.futures.CancelledError, OSError)
+"""What is raised of a portion whose scheduler is gone."""
+
 
 def on_dask(address: str | None, workers: int) -> Engine:
     """An engine of Dask: ``address`` is ``host:port`` of a scheduler; ``None`` starts so many workers here.
@@ -28,6 +33,9 @@ def on_dask(address: str | None, workers: int) -> Engine:
         InputError: Dask is not installed; no scheduler answers; a portion loses one worker after the other.
     """
     distributed = _distributed()
+    # What it logs of lost workers is told by the answer, or by an error.
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
     def run(space: Space, units: Sequence[Unit], asked: Asked, take: Callable[[Swept], None]) -> None:
         with _client(distributed, address, workers) as client:
@@ -45,8 +53,15 @@ def on_dask(address: str | None, workers: int) -> Engine:
             except distributed.scheduler.KilledWorker as problem:
                 hint = "most likely their memory ran out: give workers more of it, or take fewer"
                 raise error("E374", f"workers of Dask died: {problem}", None, hint) from None
+            except ImportError as problem:
+                hint = "install there what is installed here, symsim of the same version"
+                raise error("E379", f"a worker of Dask cannot run a search: {problem}", None, hint) from None
+            except LOST as problem:
+                message = f"the Dask scheduler went away: {type(problem).__name__}"
+                raise error("E375", message, None, "start the search again; --engine dask needs none") from None
             finally:
-                client.cancel(list(futures), force=True)
+                with suppress(*LOST):
+                    client.cancel(list(futures), force=True)
 
     return run
 
