@@ -81,6 +81,9 @@ class InputError(Exception):
         self.diagnostics: tuple[Diagnostic, ...] = tuple(several)
         super().__init__("\n".join(d.message for d in self.diagnostics))
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Diagnostic, ...]]]:
+        return InputError, (self.diagnostics,)
+
     def render(self) -> str:
         out = [d.render() for d in self.diagnostics[:MAX_SHOWN]]
         more = len(self.diagnostics) - len(out)

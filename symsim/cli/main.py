@@ -24,6 +24,7 @@ COMMANDS = {
     "explain": "symsim.cli.explain",
     "sensitivity": "symsim.cli.sensitivity",
     "compare": "symsim.cli.compare",
+    "search": "symsim.cli.search",
     "trace": "symsim.cli.trace",
     "list": "symsim.cli.listing",
     "efficiency": "symsim.cli.efficiency",
