@@ -29,7 +29,7 @@ from symsim.records.strategy import Structure, Value
 FITS = "memory.peak <= memory.capacity"
 """What every plan on a machine must meet, whether the strategy says so or not."""
 
-UNIT = 24
+UNIT = 128
 """Structural variants that one process sweeps together: formulas that they share are computed once."""
 
 SPARE = 16

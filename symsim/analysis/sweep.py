@@ -7,6 +7,7 @@ order of units, so one machine and a cluster give the same answer.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -112,6 +113,16 @@ def sweep(space: Space, unit: Sequence[Variant | Refused], asked: Asked) -> Swep
     for variants in _sharing_axes(whole):
         _sweep_together(space, variants, asked, swept)
     return swept
+
+
+def prepare(space: Space, parts: Sequence[Variant | Refused]) -> None:
+    """Compile one variant, so that processes that are forked now have its passes."""
+    first = next((part for part in parts if isinstance(part, Variant)), None)
+    if first is not None:
+        model, passes = passes_of(space.model)
+        structure = first.plan.structure
+        with suppress(InputError):
+            compile_cost(model, structure, passes=passes)
 
 
 def _refuse(swept: Swept, refused: Refused) -> None:
