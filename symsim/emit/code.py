@@ -109,8 +109,8 @@ def compile_array(program: Program, wanted: Sequence[int]) -> Compiled:
     lines.append(f"    return ({''.join(r + ', ' for r in returned)})")
     scope: dict[str, Any] = {
         "log": np.log,
-        "floor": lambda x: np.floor(_settle(x)),
-        "ceil": lambda x: np.ceil(_settle(x)),
+        "floor": lambda x: np.floor(settled(x)),
+        "ceil": lambda x: np.ceil(settled(x)),
         "maximum": np.maximum,
         "minimum": np.minimum,
         "where": np.where,
@@ -138,7 +138,7 @@ def _whole(x: Any) -> Any:
     return near if abs(x - near) <= 1e-9 * max(1, abs(near)) else x
 
 
-def _settle(x: Any) -> Any:
+def settled(x: Any) -> Any:
     """:func:`_whole` for arrays."""
     import numpy as np
 

@@ -57,3 +57,7 @@ class CostModel:
     inputs: tuple[str, ...]
     figures: Mapping[str, float] = field(default_factory=dict)
     """Values of those inputs that belong to the strategy's framework."""
+    assumed: tuple[Rule, ...] = ()
+    """Where the formulas hold of dimensions that were kept as symbols: elsewhere the structure is another."""
+    following: Mapping[str, Expr] = field(default_factory=dict)
+    """Dimensions that follow from those that were kept as symbols."""
