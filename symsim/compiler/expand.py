@@ -12,7 +12,7 @@ from symsim.compiler.rules import in_sizes, rule_of
 from symsim.compiler.scope import BlockScope, Surroundings
 from symsim.compiler.surroundings import surroundings_of
 from symsim.diagnostics import Diagnostic, InputError, Place, Source, error, nearest
-from symsim.functions import less, remainder
+from symsim.functions import remainder
 from symsim.language import tree
 from symsim.language.expressions import Value, describe, evaluate, number, truth
 from symsim.language.library import Library
@@ -38,12 +38,12 @@ MAX_UNROLLED = 64
 class Definitions:
     """Named sub-expressions that the library defines, in the order in which they were met.
 
-    ``assumed`` are amounts of kept dimensions that are 0 where the same structure would be unfolded;
-    ``following`` are the dimensions that follow from kept ones.
+    ``assumed`` are conditions on kept dimensions, each with whether it held, in the order in which they
+    were decided: where all are decided likewise, the same is unfolded. ``following`` are the dimensions that follow from kept ones.
     """
 
     entries: Mapping[str, tuple[sympy.Expr, str]]
-    assumed: tuple[sympy.Expr, ...] = ()
+    assumed: Mapping[sympy.Expr, bool] = field(default_factory=dict)
     following: Mapping[str, sympy.Expr] = field(default_factory=dict)
 
 
@@ -61,8 +61,9 @@ def expand(
     walk = _Walk(library, surroundings, model.own)
     graph = walk.family(library.families[model.family])
     entries = {name: surroundings.defined[name] for name in surroundings.defined}
-    following = {n: e for n in model.dimensions if n not in kept and (e := _formula(surroundings.values[n])) is not None}
-    return graph, Definitions(entries, tuple(surroundings.assumed), following), tuple(walk.rules.values())
+    formulas = {n: _formula(surroundings.values[n]) for n in model.dimensions if n not in kept}
+    following = {n: formula for n, formula in formulas.items() if formula is not None}
+    return graph, Definitions(entries, surroundings.assumed, following), tuple(walk.rules.values())
 
 
 def _formula(value: Value) -> sympy.Expr | None:
@@ -178,9 +179,10 @@ class _Walk:
         if not isinstance(times, int) or not 0 <= times <= MAX_LAYERS:
             message = f"layers repeat a whole number of times, not {describe(times)}"
             raise error("E228", message, repeat.count.place, "write: repeat layers { … }")
-        if not count.is_Number:
-            # Whole, and none of no layers: a kind of layer without layers is no part of a model's formulas.
-            self.surroundings.assumed |= {remainder(count, 1): None, less(count, 1) - int(times < 1): None}
+        if not count.is_integer:
+            frame.scope.decided("==", remainder(count, sympy.Integer(1)), 0, True)
+        # No layers of a kind are no part of a model's formulas.
+        frame.scope.decided("<", count, 1, times < 1)
         start = self._layers
         stream = frame.stream
         pattern = self._pattern(repeat.body, frame, repeat.place)
@@ -206,7 +208,7 @@ class _Walk:
                 if not isinstance(count, int) or not 0 <= count * len(inner) <= MAX_PATTERN:
                     message = f"a pattern has at most {MAX_PATTERN} layers"
                     raise error("E228", message, statement.count.place, "repeat a shorter pattern more often")
-                frame.scope.repeated(evaluate(statement.count, frame.scope), count)
+                frame.scope.decided("==", evaluate(statement.count, frame.scope), count, True)
                 out += inner * count
             else:
                 hint = "put it into a layer, or write all of the pattern without layers"
@@ -270,7 +272,7 @@ class _Walk:
                 if not isinstance(times, int) or not 0 <= times <= MAX_UNROLLED:
                     hint = "repeat, in a family, makes many layers"
                     raise error("E228", f"unroll takes a whole number from 0 to {MAX_UNROLLED}", count.place, hint)
-                frame.scope.repeated(evaluate(count, frame.scope), times)
+                frame.scope.decided("==", evaluate(count, frame.scope), times, True)
                 for _ in range(times):
                     self._body(body, frame)
             case tree.Region(name=name, discard=discard, body=body):

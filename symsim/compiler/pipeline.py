@@ -17,7 +17,7 @@ from symsim.compiler.optimizer import optimizer_states
 from symsim.compiler.phases import check_regions
 from symsim.compiler.placement import check_layout
 from symsim.compiler.profile import profile_of
-from symsim.compiler.rules import divides, make_rule
+from symsim.compiler.rules import divides
 from symsim.compiler.simplify import bounds_of
 from symsim.compiler.stages import stages, tied_elements
 from symsim.compiler.times import Pricing
@@ -93,8 +93,8 @@ def compile_cost(
         by_limit(shares, structure, profile, ledger)
     all_rules = (*_mesh_rules(structure), *schedule_rules(structure, held.alike != 1), *held.rules, *rules)
     inputs = inputs_of(ledger.definitions, tuple(r.amount for r in all_rules))
-    assumed = tuple(make_rule(a, "==", sympy.Integer(0), "the structure of the model") for a in named.assumed)
-    return CostModel(model.name, ledger.definitions, all_rules, inputs, profile.figures, assumed, named.following)
+    figures = profile.figures
+    return CostModel(model.name, ledger.definitions, all_rules, inputs, figures, named.assumed, named.following)
 
 
 def regions(model: Model, structure: Structure) -> frozenset[str]:

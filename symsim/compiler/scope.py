@@ -30,8 +30,8 @@ class Surroundings:
     """What every block of one expansion sees: dimensions, choices, sizes, and named definitions.
 
     ``known`` gives the value behind each dimension that is kept as a symbol, so that a condition on
-    it still selects one structure; ``assumed`` collects what was decided so, as amounts that are 0 where
-    the same would be decided. ``discarded`` are tensors that recomputation drops.
+    it still selects one structure; ``assumed`` collects what was decided so, in order: a condition that is 1
+    or 0, and whether it held. ``discarded`` are tensors that recomputation drops.
     """
 
     values: dict[str, Value]
@@ -39,7 +39,7 @@ class Surroundings:
     main_grad_bytes: Value
     defined: dict[str, Any] = field(default_factory=dict)
     discarded: set[Tensor] = field(default_factory=set)
-    assumed: dict[sympy.Expr, None] = field(default_factory=dict)
+    assumed: dict[sympy.Expr, bool] = field(default_factory=dict)
 
 
 class BlockScope(Plain):
@@ -84,11 +84,7 @@ class BlockScope(Plain):
         among = right if isinstance(right, frozenset) else (right,)
         holds = sympy.Add(*(_COMPARED[operator](sympy.sympify(left), sympy.sympify(r)) for r in among))
         if not holds.is_Number:
-            self.surroundings.assumed[holds - 1 if outcome else holds] = None
-
-    def repeated(self, count: Value, times: int) -> None:
-        """Told of a number of repetitions that was settled while a pattern was unfolded."""
-        self.decided("==", count, times, True)
+            self.surroundings.assumed[holds] = outcome
 
 
 _COMPARED: Mapping[str, Any] = {

@@ -42,16 +42,15 @@ SLACK = 1e-12
 def bounds(program: Program, wanted: Sequence[int], inputs: Mapping[str, Bounds], lookup: TableBounds) -> list[Bounds]:
     """Bounds of registers, one number for each box; those of a stage over all its stages.
 
-    ``inputs`` are arrays over the boxes, or of one element; ``pp`` is one known number.
+    ``inputs`` are arrays over the boxes, or of one element; ``pp`` is one known number where stages matter.
 
     Raises:
         ValueError: an input has no bounds, or the number of stages varies.
     """
-    if "pp" in inputs and (not inputs["pp"].known or inputs["pp"].low.size != 1):
-        raise ValueError("the number of stages varies")
     found: dict[int, Bounds] = {}
-    stages = int(inputs["pp"].high.max()) if "pp" in inputs else 1
-    for register in program.leading_to(*wanted):
+    needed = program.leading_to(*wanted)
+    stages = _stages(inputs.get("pp")) if _of_stages(program, needed) else 1
+    for register in needed:
         if register < program.stage_register:
             given = inputs.get(program.inputs[register])
             if given is None:
@@ -74,6 +73,20 @@ def bounds(program: Program, wanted: Sequence[int], inputs: Mapping[str, Bounds]
                 with np.errstate(all="ignore"):
                     found[register] = _OPERATIONS[operation](*read)
     return [Bounds(found[k].low.min(-1), found[k].high.max(-1)) for k in wanted]
+
+
+def _of_stages(program: Program, registers: Sequence[int]) -> bool:
+    first = program.register_of(0)
+    return any(
+        k == program.stage_register or (k >= first and program.instructions[k - first][0] in REDUCING | SCANNING)
+        for k in registers
+    )
+
+
+def _stages(pp: Bounds | None) -> int:
+    if pp is None or not pp.known or pp.low.size != 1:
+        raise ValueError("the number of stages varies")
+    return int(pp.low.item())
 
 
 def _spread(value: Bounds, stages: int) -> Bounds:

@@ -19,7 +19,7 @@ MAX_DEGREE = 4
 """Of a numerator or a denominator; beyond it nothing is solved in closed form."""
 
 
-class NotRational(Exception):
+class NotRationalError(Exception):
     """The output is no short rational function of the name here."""
 
 
@@ -63,7 +63,7 @@ def piece(
     values there, with a number or a :class:`Rational`.
 
     Raises:
-        NotRational: a logarithm, a power, or a quotient of too high a degree.
+        NotRationalError: a logarithm, a power, or a quotient of too high a degree.
         ArithmeticError: the output has no value at the point.
     """
     wanted = program.outputs[output].register
@@ -95,11 +95,11 @@ def roots(difference: Rational) -> tuple[float, ...]:
     """Where a rational function of degree one or two is 0, positive ones only.
 
     Raises:
-        NotRational: a numerator of a higher degree, or a constant.
+        NotRationalError: a numerator of a higher degree, or a constant.
     """
     scale = max(map(abs, difference.above))
     if not 0 < scale < math.inf:
-        raise NotRational
+        raise NotRationalError
     coefficients = [c / scale for c in difference.above]
     while coefficients and coefficients[0] == 0:
         coefficients = coefficients[1:]  # x = 0 is no root that is asked for
@@ -112,7 +112,7 @@ def roots(difference: Rational) -> tuple[float, ...]:
             return ()
         q = -(b + math.copysign(math.sqrt(inside), b)) / 2
         return tuple(sorted(x for x in (q / a, c / q if q else 0.0) if x > 0))
-    raise NotRational
+    raise NotRationalError
 
 
 def _entry(value: Any) -> Rational:
@@ -122,7 +122,7 @@ def _entry(value: Any) -> Rational:
 def _stages(inputs: Mapping[str, Rational]) -> int:
     pp = inputs["pp"]
     if len(pp.above) > 1:
-        raise NotRational
+        raise NotRationalError
     return int(pp.value)
 
 
@@ -135,7 +135,7 @@ def _trimmed(coefficients: Sequence[float]) -> Polynomial:
     while end > 1 and coefficients[end - 1] == 0:
         end -= 1
     if end > MAX_DEGREE + 1 or not all(map(math.isfinite, coefficients)):
-        raise NotRational
+        raise NotRationalError
     return tuple(coefficients[:end])
 
 
@@ -214,17 +214,17 @@ def _is_constant(*arguments: Rational) -> bool:
 
 def _pow(base: Rational, exponent: Rational) -> Rational:
     if not _is_constant(exponent):
-        raise NotRational
+        raise NotRationalError
     if _is_constant(base):
         return constant(base.value**exponent.value)
     if exponent.value != int(exponent.value) or not 0 <= exponent.value <= MAX_DEGREE:
-        raise NotRational
+        raise NotRationalError
     return _mul(constant(1.0), *[base] * int(exponent.value))
 
 
 def _log(x: Rational) -> Rational:
     if not _is_constant(x):
-        raise NotRational
+        raise NotRationalError
     return constant(math.log(x.value))
 
 
@@ -277,7 +277,7 @@ def _pick(values: list[Rational], keys: list[Rational]) -> list[Rational]:
 
 
 def _refuse(*arguments: list[Rational]) -> list[Rational]:
-    raise NotRational
+    raise NotRationalError
 
 
 _REDUCTIONS: Mapping[str, Callable[..., list[Rational]]] = {

@@ -106,6 +106,12 @@ def unit_of(name: str) -> str:
     return _UNIT_OF.get(name.rpartition(".")[2], "")
 
 
+def whole(name: str) -> bool:
+    """Whether a figure counts something."""
+    last = name.rpartition(".")[2]
+    return last in _WHOLE or last == "sms" or last.startswith("tile_")
+
+
 def canonical(name: str) -> str:
     """``nvlink.bandwidth`` and ``pcie.bandwidth`` are both ``link.bandwidth`` in formulas."""
     first, dot, rest = name.partition(".")
@@ -168,8 +174,7 @@ def figure_value(name: str, node: tree.Expression) -> tuple[float, str]:
         raise error("E425", message, node.place, example)
     if last == "wave" and value > 1:
         raise error("E425", f"'{name}' is at most 1: all of the last wave", node.place, "for example 0.5")
-    whole = last in _WHOLE or last == "sms" or last.startswith("tile_")
-    if whole and not isinstance(value, int):
+    if whole(name) and not isinstance(value, int):
         raise error("E425", f"'{name}' must be a whole number", node.place, "for example 8")
     if value > MAX_FIGURE:
         raise out_of_bounds("figure", node.place)
