@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from symsim.analysis.evaluate import evaluator
 from symsim.analysis.load import Question
 from symsim.analysis.quantities import parsed
 from symsim.diagnostics import InputError, error
 from symsim.emit.program import Program
 from symsim.emit.quantity import Names, is_condition, with_quantities
 from symsim.language import tree
-from symsim.language.expressions import names_in
+from symsim.language.expressions import names_in, parts_of
+from symsim.language.figures import unit_of
 
 COMPARISONS = ("<=", ">=", "<", ">", "==")
 FITS = "memory.peak <= memory.capacity"
@@ -50,24 +52,18 @@ def conditions(asked: Question, given: Sequence[tree.Expression]) -> tuple[Condi
     if not given and asked.system is None:
         hint = "-y NAME: the plan has to fit then; or --subject-to 'memory.peak <= 60 GiB'"
         raise error("E351", "it is not said what must hold: there is no machine and no --subject-to", None, hint)
-    wanted = [
-        *(given or (parsed(FITS, "--subject-to"),)),
-        *(r.condition for r in asked.requires if _decidable(r, asked)),
-    ]
+    required = [r.condition for r in asked.requires if _decidable(r, asked)]
+    wanted = [*(given or (parsed(FITS, "--subject-to"),)), *required]
     parts = [part for node in wanted for part in _parts(node)]
     return tuple(Condition(_text(node), node, f"condition {k}") for k, node in enumerate(parts))
 
 
 def _decidable(require: tree.Require, asked: Question) -> bool:
-    return asked.system is not None or not any(_of_machine(n) for n in names_in(require.condition))
-
-
-def _of_machine(name: str) -> bool:
-    return (
-        name == "gpus_per_node"
-        or name.partition(".")[0] in ("time", "throughput", "hbm", "link", "network")
-        or (name in ("memory.capacity", "memory.device", "memory.reserved"))
-    )
+    if asked.system is not None:
+        return True
+    known = {*evaluator(asked.model, asked.plan.structure).names(False), *asked.model.dimensions, *asked.plan.values}
+    missing = names_in(require.condition) - known - {"microbatches"}
+    return not missing or not all("." in n or n == "gpus_per_node" for n in missing)
 
 
 def _parts(node: tree.Expression) -> list[tree.Expression]:
@@ -82,14 +78,14 @@ def _text(node: tree.Expression) -> str:
     return place.source.line(place.line)[place.column - 1 : place.column - 1 + place.width]
 
 
-def with_conditions(program: Program, asked: Sequence[Condition], names: Names) -> Program:
+def with_conditions(program: Program, names: Names, wanted: Sequence[Condition]) -> Program:
     """A program with an output for each condition, and for its sides where it compares numbers.
 
     Raises:
         InputError: an unknown name, a wrong type, or an expression that is no condition.
     """
-    lowered = with_quantities(program, {c.label: c.node for c in asked}, names)
-    for condition in asked:
+    lowered = with_quantities(program, {c.label: c.node for c in wanted}, names)
+    for condition in wanted:
         if not is_condition(lowered, condition.label):
             hint = f"compare it with something: {condition.text} <= …"
             raise error("E207", "expected a condition, not a number", condition.node.place, hint)
@@ -106,3 +102,19 @@ def _with_sides(program: Program, condition: Condition, names: Names) -> Program
         return with_quantities(program, sides, names)
     except InputError:
         return program  # Words, or what differs between stages: there are no two numbers to show.
+
+
+def unit_of_sides(condition: Condition, program: Program) -> str:
+    """The base unit in which the sides are shown, as far as a name or a number of them says it."""
+    pending: list[tree.Expression] = [condition.node]
+    while pending:
+        node = pending.pop(0)
+        if isinstance(node, tree.Number) and node.unit:
+            return node.unit
+        if isinstance(node, tree.Name) and node.name in program.outputs:
+            return {"bytes": "B"}.get(program.outputs[node.name].unit, program.outputs[node.name].unit)
+        if isinstance(node, tree.Name) and unit_of(node.name):
+            return unit_of(node.name)
+        products = isinstance(node, tree.Binary) and node.operator in ("*", "/", "**")
+        pending += () if products else parts_of(node)
+    return ""

@@ -8,7 +8,7 @@ range has its formulas.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from symsim.analysis.varying import Varied, changed
 from symsim.diagnostics import InputError, error
 from symsim.emit.program import Program, assemble
 from symsim.emit.quantity import Names
-from symsim.records.cost import Definition, Rule
+from symsim.records.cost import CostModel, Definition, Rule
 
 if TYPE_CHECKING:
     from sympy import Expr
@@ -41,56 +41,72 @@ def dimension_stretches(asked: Question, about: Varied, lower: Lower) -> list[St
             or a model that is possible nowhere.
     """
     found: list[Stretch] = []
-    impossible: list[float] = []
-    value: float | None = about.now if about.now is not None and about.low <= about.now <= about.high else about.low
     problem: InputError | None = None
+    without: list[float] = []
+    value: float | None = about.now if about.now is not None and about.low <= about.now <= about.high else about.low
     while value is not None:
-        if len(found) + len(impossible) == MOST_FORMULAS:
+        if len(found) + len(without) == MOST_FORMULAS:
             hint = "give --from and --to around the values of interest"
             raise error("E352", f"{about.name} takes more than {MOST_FORMULAS} sets of formulas", None, hint)
         try:
             there = changed(asked, about, value)
-            found.append(_stretch(asked, there, about, lower))
         except InputError as refused:
             problem = problem or refused
-            impossible.append(value)
-        if not found:
-            value = _next_possible(about, impossible)
+            without.append(value)
         else:
-            value = next((v for v in (_on_branch(b, about, impossible) for b in _open(found)) if v), None)
-    if not found and problem is not None:
+            stretch, refused_here = _stretch(asked, there, about, lower)
+            problem = problem or refused_here
+            found.append(stretch)
+        value = _next(found, about, without)
+    possible = [s for s in found if not s.empty]
+    if not possible and problem is not None:
         raise problem
-    return found
+    return possible
 
 
-def _next_possible(about: Varied, impossible: list[float]) -> float | None:
-    value = impossible[-1] + 1
-    return value if value <= about.high else None
+def _next(found: list[Stretch], about: Varied, without: list[float]) -> float | None:
+    """A value whose formulas are not known yet."""
+    if not found:
+        beyond = without[-1] + 1
+        return beyond if beyond <= about.high else None
+    values = (_on_branch(branch, about, without) for branch in _open(found))
+    return next((v for v in values if v is not None), None)
 
 
-def _stretch(asked: Question, there: Question, about: Varied, lower: Lower) -> Stretch:
+def _stretch(asked: Question, there: Question, about: Varied, lower: Lower) -> tuple[Stretch, InputError | None]:
+    """The formulas around a value; or where the same error is met, and that error."""
     from symsim.compiler.pipeline import compile_cost
 
     _check_text(asked, there, about.name)
-    cost = compile_cost(there.model, there.plan.structure, frozenset({about.name}))
+    assumed: dict[Expr, bool] = {}
+    try:
+        cost = compile_cost(there.model, there.plan.structure, frozenset({about.name}), assumed=assumed)
+    except InputError as refused:
+        program = assemble(CostModel(there.model.name, _named(assumed), (), (about.name,)))
+        empty = Stretch(program, {}, {about.name: (1.0, 1)}, None, None, empty=True)
+        return replace(empty, decisions=_decisions(program, assumed)), refused
     own = tuple(Definition(n, e, "", "", "run", "sizes") for n, e in cost.following.items())
-    own += tuple(Definition(_name(k), e, "", "", "run", "sizes") for k, e in enumerate(cost.assumed))
     rules = tuple(rule for n, e in cost.following.items() for rule in _rules(n, e, there))
     inputs = cost.inputs if about.name in cost.inputs else (*cost.inputs, about.name)
-    whole = replace(cost, definitions=(*own, *cost.definitions), rules=(*rules, *cost.rules), inputs=inputs)
+    definitions = (*own, *_named(assumed), *cost.definitions)
+    whole = replace(cost, definitions=definitions, rules=(*rules, *cost.rules), inputs=inputs)
     names = names_for(there.model, there.plan, there.system)
     constants = {n: v for n, v in names.constants.items() if n != about.name and n not in cost.following}
     program = lower(assemble(whole), Names(constants, names.inputs))
-    decisions = tuple(
-        Decision(program.outputs[_name(k)].register, held, str(condition))
-        for k, (condition, held) in enumerate(cost.assumed.items())
-    )
     stretch = stretch_of(there, program, {about.name: (1.0, 1)})
-    return replace(stretch, decisions=decisions, possible=program.rules[: len(rules)])
+    possible = tuple(r for r in program.rules if set(r.names) <= {about.name})
+    return replace(stretch, decisions=_decisions(program, assumed), possible=possible), None
 
 
-def _name(position: int) -> str:
-    return f"decision {position}"
+def _named(assumed: Mapping[Expr, bool]) -> tuple[Definition, ...]:
+    return tuple(Definition(f"decision {k}", e, "", "", "run", "sizes") for k, e in enumerate(assumed))
+
+
+def _decisions(program: Program, assumed: Mapping[Expr, bool]) -> tuple[Decision, ...]:
+    return tuple(
+        Decision(program.outputs[f"decision {k}"].register, held, str(condition))
+        for k, (condition, held) in enumerate(assumed.items())
+    )
 
 
 def _rules(name: str, expression: Expr, there: Question) -> list[Rule]:
@@ -131,7 +147,7 @@ def _open(found: list[Stretch]) -> list[Branch]:
     return out
 
 
-def _on_branch(branch: Branch, about: Varied, impossible: list[float]) -> float | None:
+def _on_branch(branch: Branch, about: Varied, without: list[float]) -> float | None:
     """A value that is decided so; of those at which the dimensions that follow are possible."""
     stretch, decisions = branch
 
@@ -139,7 +155,7 @@ def _on_branch(branch: Branch, about: Varied, impossible: list[float]) -> float 
         return stretch.may_be_decided(decisions, low, high)
 
     def test(values: Array) -> Array:
-        free = ~np.isin(values, impossible) & stretch.decided(decisions, values)
+        free = ~np.isin(values, without) & stretch.decided(decisions, values)
         return free & stretch.keeps(stretch.possible, values)
 
     return extreme(about.low, about.high, "smallest", may, test).value

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,8 @@ class Extreme:
     ruled_out: int
 
 
-def extreme(low: float, high: float, sought: Sought, may_hold: MayHold, test: Test) -> Extreme:
-    """The extreme whole number of a range that passes ``test``.
+def extreme(low: float, high: float, sought: Sought, may_hold: MayHold, test: Test, most: int = MAX_TESTED) -> Extreme:
+    """The extreme whole number of a range that passes ``test``; ``most`` are tested one by one.
 
     Raises:
         InputError: too many numbers to test that no bound rules out.
@@ -50,10 +51,10 @@ def extreme(low: float, high: float, sought: Sought, may_hold: MayHold, test: Te
         if end - begin < LEAF:
             values = np.arange(begin, end + 1, dtype=float)
             tested += len(values)
-            if tested > MAX_TESTED:
+            if tested > most:
                 raise error(
                     "E352",
-                    f"more than {MAX_TESTED:,} values would have to be tried one by one",
+                    f"more than {most:,} values would have to be tried one by one",
                     None,
                     "give --from and --to around the values of interest",
                 )
@@ -74,4 +75,4 @@ def _split(begin: int, end: int) -> list[tuple[int, int]]:
     """Parts of like ratio, of like length where the range is narrow."""
     edges = np.geomspace(begin, end + 1, PARTS + 1) if end > 2 * begin > 0 else np.linspace(begin, end + 1, PARTS + 1)
     cuts = sorted({begin, end + 1, *(int(e) for e in edges[1:-1])})
-    return [(a, b - 1) for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [(a, b - 1) for a, b in pairwise(cuts)]

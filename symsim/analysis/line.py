@@ -59,6 +59,13 @@ class Line:
             found |= stretch.may_hold(outputs, low, high)
         return found
 
+    def may_break(self, outputs: Sequence[str], low: Array, high: Array) -> Array:
+        """False where no legal value of a range can have an output false."""
+        found = np.zeros(low.shape, dtype=bool)
+        for stretch in self.stretches:
+            found |= stretch.may_break(outputs, low, high)
+        return found
+
     def stretch_at(self, value: float) -> Stretch | None:
         only = np.array([float(value)])
         return next((s for s in self.stretches if s.covers(only)[0]), None)

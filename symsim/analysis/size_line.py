@@ -50,7 +50,9 @@ def size_stretches(asked: Question, about: Varied, lower: Lower) -> list[Stretch
 def _formulas(asked: Question, about: Varied) -> Iterator[tuple[int, int | None, int | None]]:
     """A value of each set of formulas, the only one it is for, and the one it is not for."""
     if about.name == "vp":
-        yield from ((v, v, None) for v in range(int(about.low), int(min(about.high, MOST_CHUNKS)) + 1))
+        layers, ranks = asked.model.dimensions.get("layers"), asked.plan.values["pp"]
+        most = layers // ranks if isinstance(layers, int) and isinstance(ranks, int) else MOST_CHUNKS
+        yield from ((v, v, None) for v in range(int(about.low), int(min(about.high, most, MOST_CHUNKS)) + 1))
         return
     default = CHOICES[about.name].default
     usual = default if isinstance(default, int) else None

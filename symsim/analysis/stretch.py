@@ -43,7 +43,7 @@ class Stretch:
     ``fixed`` are inputs that stay; ``following`` are inputs that are ``factor · value ** power`` of the
     name. ``decisions`` say where these formulas hold; ``only`` and ``without`` are values that it has
     alone, or leaves to another stretch. ``figures`` are the tables that the name itself answers;
-    ``possible`` are the rules of dimensions that follow.
+    ``possible`` are the rules on the name alone. An ``empty`` stretch has no formulas: an error is met there.
     """
 
     program: Program
@@ -53,6 +53,7 @@ class Stretch:
     system: System | None
     decisions: tuple[Decision, ...] = ()
     possible: tuple[CheckedRule, ...] = ()
+    empty: bool = False
     only: float | None = None
     without: float | None = None
     figures: frozenset[str] = frozenset()
@@ -144,13 +145,20 @@ class Stretch:
                 may &= condition.high > 0.5
         return may
 
-    def must_hold(self, outputs: Sequence[str], low: Array, high: Array) -> Array:
-        """True where every value of a range has every output (a condition) true."""
-        found = self.bounds_of([self.program.outputs[n].register for n in outputs], low, high)
-        must = np.ones(low.shape, dtype=bool)
-        for condition in found:
-            must &= condition.low > 0.5 if condition is not None else False
-        return must
+    def may_break(self, outputs: Sequence[str], low: Array, high: Array) -> Array:
+        """False where every output (a condition) is true at every value of a range that is covered and legal."""
+        may = np.zeros(low.shape, dtype=bool)
+        for condition in self.bounds_of([self.program.outputs[n].register for n in outputs], low, high):
+            may |= condition.low < 0.5 if condition is not None else True
+        return may & self.may_hold((), low, high)
+
+    def depends(self, outputs: Sequence[str]) -> bool:
+        """Whether any output is computed from the name."""
+        needed = self.program.leading_to(*(self.program.outputs[n].register for n in outputs))
+        inputs = {self.program.inputs[k] for k in needed if k < self.program.stage_register}
+        first = self.program.register_of(0)
+        asked = {i[1] for k in needed if k >= first and (i := self.program.instructions[k - first])[0] == "table"}
+        return bool(inputs & set(self.following)) or bool(asked & self.figures)
 
     def bounds_of(self, registers: Sequence[int], low: Array, high: Array) -> list[Bounds | None]:
         """Bounds of registers over ranges; none of what changes the number of stages."""

@@ -40,12 +40,14 @@ def compile_cost(
     kept: frozenset[str] = frozenset(),
     details: bool = False,
     moments: bool = False,
+    assumed: dict[Expr, bool] | None = None,
 ) -> CostModel:
     """Compile a model under structural choices into named formulas over sizes and machine figures.
 
     ``kept`` names dimensions that stay symbols instead of their numbers; ``details`` adds what each
     operator contributes, ``moments`` also what is alive at each moment that may be the peak, and what of a step
-    each operator takes.
+    each operator takes. ``assumed`` takes what the numbers behind kept dimensions decided, as conditions, each with
+    whether it held: the formulas are those of all numbers that decide the same.
 
     Raises:
         InputError: the model's text does not fit together, or a choice has no formula.
@@ -54,7 +56,7 @@ def compile_cost(
     ledger = Ledger()
     with timed("expand"):
         library = library_for(model)
-        graph, named, rules = expand(model, library, structure, kept)
+        graph, named, rules = expand(model, library, structure, kept, assumed)
     check_regions(graph, structure)
     check_layout(graph.layers, int(model.dimensions.get("mtp_layers", 0)), structure)
     with timed("stages"):
@@ -94,7 +96,7 @@ def compile_cost(
     all_rules = (*_mesh_rules(structure), *schedule_rules(structure, held.alike != 1), *held.rules, *rules)
     inputs = inputs_of(ledger.definitions, tuple(r.amount for r in all_rules))
     figures = profile.figures
-    return CostModel(model.name, ledger.definitions, all_rules, inputs, figures, named.assumed, named.following)
+    return CostModel(model.name, ledger.definitions, all_rules, inputs, figures, named.following)
 
 
 def regions(model: Model, structure: Structure) -> frozenset[str]:

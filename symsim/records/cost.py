@@ -57,8 +57,5 @@ class CostModel:
     inputs: tuple[str, ...]
     figures: Mapping[str, float] = field(default_factory=dict)
     """Values of those inputs that belong to the strategy's framework."""
-    assumed: Mapping[Expr, bool] = field(default_factory=dict)
-    """Conditions on dimensions that were kept as symbols, each with whether it held, as they were decided: the
-    formulas hold where all are decided likewise."""
     following: Mapping[str, Expr] = field(default_factory=dict)
     """Dimensions that follow from those that were kept as symbols."""
