@@ -63,7 +63,7 @@ def extreme(low: float, high: float, sought: Sought, may_hold: MayHold, test: Te
                 found = values[passed[-1 if sought == "largest" else 0]]
                 return Extreme(float(found), tested, ruled_out)
             continue
-        parts = _split(begin, end)
+        parts = split(begin, end)
         may = may_hold(np.array([p[0] for p in parts], dtype=float), np.array([p[1] for p in parts], dtype=float))
         ruled_out += int((~may).sum())
         left = [part for part, keep in zip(parts, may, strict=True) if keep]
@@ -71,8 +71,8 @@ def extreme(low: float, high: float, sought: Sought, may_hold: MayHold, test: Te
     return Extreme(None, tested, ruled_out)
 
 
-def _split(begin: int, end: int) -> list[tuple[int, int]]:
+def split(begin: int, end: int, parts: int = PARTS) -> list[tuple[int, int]]:
     """Parts of like ratio, of like length where the range is narrow."""
-    edges = np.geomspace(begin, end + 1, PARTS + 1) if end > 2 * begin > 0 else np.linspace(begin, end + 1, PARTS + 1)
+    edges = np.geomspace(begin, end + 1, parts + 1) if end > 2 * begin > 0 else np.linspace(begin, end + 1, parts + 1)
     cuts = sorted({begin, end + 1, *(int(e) for e in edges[1:-1])})
     return [(a, b - 1) for a, b in pairwise(cuts)]

@@ -13,6 +13,7 @@ from symsim.analysis.load import Question
 from symsim.analysis.size_line import Lower, size_stretches
 from symsim.analysis.stretch import Array, Stretch
 from symsim.analysis.varying import Varied
+from symsim.emit.bounds import Bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,16 @@ class Line:
         for stretch in self.stretches:
             found |= stretch.may_break(outputs, low, high)
         return found
+
+    def bounds(self, output: str, low: Array, high: Array) -> Bounds:
+        """Bounds of an output over ranges, of all formulas that a range may have."""
+        least, most = np.full(low.shape, np.inf), np.full(low.shape, -np.inf)
+        for stretch in self.stretches:
+            found = stretch.bounds_of([stretch.program.outputs[output].register], low, high)[0]
+            may = stretch.may_hold((), low, high)
+            lower, upper = (found.low, found.high) if found is not None else (-np.inf, np.inf)
+            least, most = np.where(may, np.minimum(least, lower), least), np.where(may, np.maximum(most, upper), most)
+        return Bounds(least, most)
 
     def stretch_at(self, value: float) -> Stretch | None:
         only = np.array([float(value)])

@@ -57,6 +57,7 @@ class Stretch:
     only: float | None = None
     without: float | None = None
     figures: frozenset[str] = frozenset()
+    _known: dict[int, Bounds] = field(default_factory=dict, compare=False, repr=False)
     _compiled: dict[tuple[int, ...], Compiled] = field(default_factory=dict, compare=False, repr=False)
 
     def columns(self, values: Array) -> dict[str, Array]:
@@ -184,7 +185,7 @@ class Stretch:
                 return Bounds(low[:, None], high[:, None])
             return self._table_bounds(name, dimensions)
 
-        return bounds(self.program, registers, given, lookup)
+        return bounds(self.program, registers, given, lookup, self._known)
 
     @cached_property
     def _plain_fixed(self) -> Mapping[str, float]:

@@ -22,6 +22,7 @@ COMMANDS = {
     "formula": "symsim.cli.formula",
     "eval": "symsim.cli.evaluate",
     "explain": "symsim.cli.explain",
+    "solve": "symsim.cli.solve",
     "trace": "symsim.cli.trace",
     "list": "symsim.cli.listing",
     "efficiency": "symsim.cli.efficiency",

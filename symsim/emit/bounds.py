@@ -39,18 +39,29 @@ SLACK = 1e-12
 """Share of a number by which two must differ before rounding cannot make them equal."""
 
 
-def bounds(program: Program, wanted: Sequence[int], inputs: Mapping[str, Bounds], lookup: TableBounds) -> list[Bounds]:
+def bounds(
+    program: Program,
+    wanted: Sequence[int],
+    inputs: Mapping[str, Bounds],
+    lookup: TableBounds,
+    known: dict[int, Bounds] | None = None,
+) -> list[Bounds]:
     """Bounds of registers, one number for each box; those of a stage over all its stages.
 
     ``inputs`` are arrays over the boxes, or of one element; ``pp`` is one known number where stages matter.
+    ``known`` takes the registers that no box touches, for the next call with the same known inputs.
 
     Raises:
         ValueError: an input has no bounds, or the number of stages varies.
     """
     found: dict[int, Bounds] = {}
+    kept = {} if known is None else known
     needed = program.leading_to(*wanted)
     stages = _stages(inputs.get("pp")) if _of_stages(program, needed) else 1
     for register in needed:
+        if register in kept:
+            found[register] = kept[register]
+            continue
         if register < program.stage_register:
             given = inputs.get(program.inputs[register])
             if given is None:
@@ -72,6 +83,8 @@ def bounds(program: Program, wanted: Sequence[int], inputs: Mapping[str, Bounds]
                     read = [_spread(a, stages) for a in read]
                 with np.errstate(all="ignore"):
                     found[register] = _OPERATIONS[operation](*read)
+        if found[register].known:
+            kept[register] = found[register]
     return [Bounds(found[k].low.min(-1), found[k].high.max(-1)) for k in wanted]
 
 
@@ -192,7 +205,8 @@ def _mod(x: Bounds, by: Bounds) -> Bounds:
 
 def _apart(a: Bounds, b: Bounds) -> Array:
     """All of ``a`` is below all of ``b``, by more than rounding."""
-    return np.asarray(a.high + SLACK * np.maximum(np.abs(a.high), np.abs(b.low)) < b.low)
+    rounding = SLACK * np.maximum(np.abs(a.high), np.abs(b.low))
+    return np.asarray((a.high < b.low) & (np.isinf(rounding) | (b.low - a.high > rounding)))
 
 
 def _verdict(certainly: Array, certainly_not: Array) -> Bounds:
