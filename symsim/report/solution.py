@@ -31,7 +31,8 @@ def print_solution(result: dict[str, Any]) -> None:
 def _everything(result: dict[str, Any]) -> str:
     end = number_text(result["to" if result["sought"] == "largest" else "from"], result["unit"])
     why = "the conditions hold" if result["depends"] else "the conditions do not depend on it and hold"
-    return f"there is no {result['sought']} {result['for']}: {why} for every legal value to {end}"
+    way = "up to" if result["sought"] == "largest" else "down to"
+    return f"there is no {result['sought']} {result['for']}: {why} at every legal value {way} {end}"
 
 
 def _nothing(result: dict[str, Any]) -> str:
@@ -41,7 +42,7 @@ def _nothing(result: dict[str, Any]) -> str:
         return f"no {name} from {low} to {high} makes a legal plan"
     if not result["depends"]:
         return f"no {name} satisfies: the conditions do not depend on it"
-    return f"no {name} from {low} to {high} satisfies"
+    return f"no legal {name} from {low} to {high} satisfies; of the present value and the ends the nearest is"
 
 
 def _print_constraints(result: dict[str, Any]) -> None:
@@ -142,8 +143,8 @@ def _terms(coefficients: Sequence[float], shift: int, name: str, unit: str) -> s
 
 def number_text(value: float, unit: str, digits: int = 6) -> str:
     """A number in a sensible unit; a whole number with all of its digits."""
-    if unit in ("B", "bytes"):
-        return bytes_text(value)
+    if unit == "B":
+        return bytes_text(value) if abs(value) >= 1024 or float(value).is_integer() else f"{value:.4g} B"
     if unit == "s":
         return seconds_text(value)
     if unit:
