@@ -40,6 +40,7 @@ def dimension_stretches(asked: Question, about: Varied, lower: Lower) -> list[St
         InputError: too many sets of formulas, a dimension that the model's text computes from this one,
             or a model that is possible nowhere.
     """
+    _check_text(asked, about)
     found: list[Stretch] = []
     problem: InputError | None = None
     without: list[float] = []
@@ -77,7 +78,6 @@ def _stretch(asked: Question, there: Question, about: Varied, lower: Lower) -> t
     """The formulas around a value; or where the same error is met, and that error."""
     from symsim.compiler.pipeline import compile_cost
 
-    _check_text(asked, there, about.name)
     assumed: dict[Expr, bool] = {}
     try:
         cost = compile_cost(there.model, there.plan.structure, frozenset({about.name}), assumed=assumed)
@@ -123,12 +123,21 @@ def _rules(name: str, expression: Expr, there: Question) -> list[Rule]:
     return out
 
 
-def _check_text(asked: Question, there: Question, name: str) -> None:
+TRIALS = (2, 3, 4)
+"""How many times as large a dimension is tried, to see what the model's text computes from it."""
+
+
+def _check_text(asked: Question, about: Varied) -> None:
     """Raises InputError for a dimension that the model's own text computes from this one."""
-    others = {n for n, v in there.model.dimensions.items() if v != asked.model.dimensions[n]}
-    for other in sorted(others - {name} - asked.model.derived):
-        hint = f"give {other} a number in the model's text, or set it with --set {other}=…"
-        raise error("E351", f"the model's text computes {other} from {name}", None, hint)
+    for times in TRIALS:
+        try:
+            there = changed(asked, about, times * (about.now or about.low))
+        except InputError:
+            continue
+        others = {n for n, v in there.model.dimensions.items() if v != asked.model.dimensions[n]}
+        for other in sorted(others - {about.name} - asked.model.derived):
+            hint = f"give {other} a number in the model's text, or set it with --set {other}=…"
+            raise error("E351", f"the model's text computes {other} from {about.name}", None, hint)
 
 
 Branch = tuple[Stretch, tuple[Decision, ...]]
