@@ -24,7 +24,7 @@ LEAF = 512
 """Whole numbers of a range that are tested one by one."""
 PARTS = 16
 """Into how many parts a range is split."""
-MAX_TESTED = 2**21
+MAX_TESTED = 2**20
 """Most numbers that are tested."""
 
 

@@ -22,6 +22,7 @@ def document(found: Solution) -> dict[str, Any]:
         "system": asked.system.name if asked.system is not None else None,
         "for": about.name,
         "of": about.of,
+        "whole": about.whole,
         "sought": found.sought,
         "outcome": found.outcome,
         "value": plain(found.value),

@@ -8,7 +8,7 @@ answer says whether it comes from that or from the bracket alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import inf, nextafter
@@ -32,6 +32,8 @@ Outcome = Literal["found", "nothing", "everything"]
 
 BESIDE = 1e-9
 """How far beside a real answer the conditions are shown, as a share of it."""
+MOST_ROUNDINGS = 8
+"""How often an answer may turn out to be one of rounding."""
 MOST_LOOKED_AT = 4096
 """Values that are tried to see whether the conditions hold everywhere up to the answer."""
 
@@ -97,27 +99,35 @@ def solve(
 
 
 def _whole(plans: Line, wanted: tuple[Condition, ...], way: Sought) -> Solution:
-    about, labels = plans.about, [c.label for c in wanted]
-    found = extreme(about.low, about.high, way, partial(plans.may_hold, labels), partial(plans.holds, labels))
-    tried, ruled_out = found.tested, found.ruled_out
+    asked, about, labels = plans.asked, plans.about, [c.label for c in wanted]
     depends = any(s.depends(labels) for s in plans.stretches)
-    if found.value is None:
+    verdicts: dict[float, bool] = {}
+
+    def test(values: Array) -> Array:
+        """Arrays are of floating-point numbers; where a plan by itself rounds otherwise, the plan counts."""
+        found = plans.holds(labels, values)
+        for value, verdict in verdicts.items():
+            found[values == value] = verdict
+        return found
+
+    for _ in range(MOST_ROUNDINGS):
+        found = extreme(about.low, about.high, way, partial(plans.may_hold, labels), test)
+        following = None if found.value is None else _next_legal(plans, found.value, way)
+        at = None if found.value is None else plan_at(asked, about, wanted, found.value)
+        beside = None if following is None else plan_at(asked, about, wanted, following)
+        if (at is None or at.satisfied) and (beside is None or not beside.satisfied):
+            break
+        verdicts |= {p.value: p.satisfied for p in (at, beside) if p is not None}
+    counts = (found.tested, found.ruled_out)
+    if at is None:
         nearest = _nearest(plans, wanted)
-        return Solution(
-            plans.asked, about, way, "nothing", None, nearest, "bracketing", None, tried, ruled_out, None, depends
-        )
-    value = found.value
-    following = _next_legal(plans, value, way)
-    at = plan_at(plans.asked, about, wanted, value)
-    beside = None if following is None else plan_at(plans.asked, about, wanted, following)
+        return Solution(asked, about, way, "nothing", None, nearest, "bracketing", None, *counts, None, depends)
     if following is None and way == "largest" and not about.bounded and _goes_on(plans):
-        return Solution(
-            plans.asked, about, way, "everything", at, None, "bracketing", None, tried, ruled_out, None, depends
-        )
-    solved = inverse(plans, wanted, value, following) if following is not None else None
-    gap = _gap(plans, labels, value, way)
+        return Solution(asked, about, way, "everything", at, None, "bracketing", None, *counts, None, depends)
+    solved = inverse(plans, wanted, at.value, following) if following is not None else None
+    gap = _gap(plans, labels, at.value, way)
     method: Method = "closed form" if solved is not None else "bracketing"
-    return Solution(plans.asked, about, way, "found", at, beside, method, solved, tried, ruled_out, gap, depends)
+    return Solution(asked, about, way, "found", at, beside, method, solved, *counts, gap, depends)
 
 
 def _next_legal(plans: Line, value: float, way: Sought) -> float | None:
@@ -211,9 +221,8 @@ ROUNDINGS = 64
 """Steps of the last digit by which a root may miss the side on which the conditions hold."""
 
 
-def _feasible(root: float, towards: float, holds: object) -> float | None:
-    """The root, or the number of its last digits on the side on which the conditions hold."""
-    assert callable(holds)
+def _feasible(root: float, towards: float, holds: Callable[[float], bool]) -> float | None:
+    """The root, or a number that differs in the last digits, on the side on which the conditions hold."""
     value = root
     for step in range(ROUNDINGS):
         if holds(value):

@@ -51,7 +51,7 @@ def _print_constraints(result: dict[str, Any]) -> None:
     if result["outcome"] == "everything":
         columns = []
     beside = result["next"]
-    if beside is not None:
+    if beside is not None and (result["whole"] or not columns):
         columns.append((beside["value"], beside["constraints"]))
     if not columns:
         return
@@ -86,11 +86,8 @@ def _print_reasons(result: dict[str, Any]) -> None:
     lines: list[tuple[str, str]] = []
     if result["outcome"] == "found":
         lines.append(("method", _method(result)))
-        tried = f"{group_digits(result['candidates'], ',')} values tried"
-        if result["ranges_left_out"]:
-            tried += f", {result['ranges_left_out']} ranges left out because bounds of the formulas exclude them"
-        lines.append(("proof", tried))
-        if result["next"] is None:
+        lines.append(("proof", _proof(result)))
+        if result["next"] is None and result["whole"]:
             lines.append(("next", f"no further value of {result['for']} makes a legal plan"))
         if result["fails_within_at"] is not None:
             inside = number_text(result["fails_within_at"], result["unit"])
@@ -106,6 +103,14 @@ def _print_reasons(result: dict[str, Any]) -> None:
         print()
     for label, text in lines:
         print(f"{label:<7} {text}".rstrip())
+
+
+def _proof(result: dict[str, Any]) -> str:
+    tried = group_digits(result["candidates"], ",")
+    if not result["whole"]:
+        return f"{tried} ranges looked at, the others excluded by bounds of the formulas; beyond it a condition fails"
+    left_out = result["ranges_left_out"]
+    return f"{tried} values tried" + (f", {left_out} ranges excluded by bounds of the formulas" if left_out else "")
 
 
 def _method(result: dict[str, Any]) -> str:

@@ -134,6 +134,20 @@ CODES = {
     "E341": ("stage that is not there", "Stages are counted from 0 to pp − 1."),
     "E342": ("trace too long", "Trace fewer micro-batches of the step, as the hint says."),
     "E343": ("time without a machine", "The time of a step is that of a machine; memory needs none."),
+    "E345": (
+        "quantity of each stage",
+        "Make one number of it: `max_stages(x)`, `sum_stages(x)`, or `memory.peak` for `peak`.",
+    ),
+    "E350": (
+        "nothing to solve for",
+        "`--for` takes a size of the strategy, a dimension of the model or a figure of the machine.",
+    ),
+    "E351": (
+        "question that cannot be solved",
+        "Say what must hold; give each dimension of a model of your own as a number.",
+    ),
+    "E352": ("too much to try", "Give `--from` and `--to` around the values of interest."),
+    "E353": ("options that have no meaning together", "One strategy has conditions; two are compared in a quantity."),
     "E401": ("missing table", "Put the CSV file into the folder of the system file, or below it."),
     "E402": ("table too large", "Keep the rows that are used."),
     "E403": ("table that is no text", "Save the table as CSV in UTF-8."),
