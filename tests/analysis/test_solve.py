@@ -27,7 +27,7 @@ PLANS = (
 )
 SIZES = {
     "mbs": 64,
-    "seq": 16_000,
+    "seq": 8_192,
     "gbs": 300,
     "microbatches": 64,
     "world": 1024,
