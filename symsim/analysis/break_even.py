@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 
 from symsim.analysis.bracketing import NARROW, halved
+from symsim.analysis.condition import base_unit
 from symsim.analysis.extreme import LEAF, extreme, split
 from symsim.analysis.line import Line, line
 from symsim.analysis.load import Question
@@ -107,7 +108,7 @@ def break_even(
 def _unit(wanted: tree.Expression, program: Program) -> str:
     if not isinstance(wanted, tree.Name) or wanted.name not in program.outputs:
         return ""
-    return {"bytes": "B"}.get(program.outputs[wanted.name].unit, program.outputs[wanted.name].unit)
+    return base_unit(program, wanted.name)
 
 
 def _with_quantity(program: Program, names: Names, wanted: tree.Expression) -> Program:

@@ -16,6 +16,7 @@ from symsim.language.expressions import names_in, parts_of
 from symsim.language.figures import unit_of
 
 COMPARISONS = ("<=", ">=", "<", ">", "==")
+UNITS = ("B", "B/s", "s", "FLOP", "FLOP/s")
 FITS = "memory.peak <= memory.capacity"
 """What is asked where nothing else is."""
 
@@ -112,9 +113,15 @@ def unit_of_sides(condition: Condition, program: Program) -> str:
         if isinstance(node, tree.Number) and node.unit:
             return node.unit
         if isinstance(node, tree.Name) and node.name in program.outputs:
-            return {"bytes": "B"}.get(program.outputs[node.name].unit, program.outputs[node.name].unit)
+            return base_unit(program, node.name)
         if isinstance(node, tree.Name) and unit_of(node.name):
             return unit_of(node.name)
         products = isinstance(node, tree.Binary) and node.operator in ("*", "/", "**")
         pending += () if products else parts_of(node)
     return ""
+
+
+def base_unit(program: Program, output: str) -> str:
+    """The base unit of an output, as figures of machines have it; none of what is counted."""
+    unit = program.outputs[output].unit
+    return {"bytes": "B"}.get(unit, unit if unit in UNITS else "")

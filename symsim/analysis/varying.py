@@ -16,9 +16,9 @@ from symsim.analysis.load import Question, load_model
 from symsim.analysis.plan import Plan, plan
 from symsim.diagnostics import InputError, Place, Source, error, nearest
 from symsim.language import tree
-from symsim.language.figures import canonical, check_name, optional, unit_of, whole
+from symsim.language.figures import canonical, check_name, unit_of, whole
 from symsim.language.strategies import MAX_SIZE, MAX_STAGES, Strategy
-from symsim.language.systems import with_figure
+from symsim.language.systems import settable, with_figure
 from symsim.language.tables import MAX_EFFICIENCY
 from symsim.records.model import Model
 from symsim.records.strategy import CHOICES
@@ -104,13 +104,9 @@ def _dimension(asked: Question, name: str) -> Varied | None:
 
 def _figure(asked: Question, name: str) -> Varied | None:
     system = asked.system
-    if system is None or ("." not in name and name != "gpus_per_node"):
+    if system is None or name in CHOICES or not settable(system, name):
         return None
-    place = _place(name)
-    stated = name in system.figures or any(t.startswith(name.rpartition(".")[0] + ".") for t in system.tables)
-    if not stated and not optional(name):
-        return None
-    check_name(name, place)
+    check_name(name, _place(name))
     now = system.figures[name].value if name in system.figures else None
     last, unit = name.rpartition(".")[2], unit_of(name)
     sought: Sought = "largest" if last in (*BURDENS, *BURDENS_OF_MEMORY) else "smallest"

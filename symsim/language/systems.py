@@ -164,6 +164,12 @@ def with_figure(system: System, name: str, node: tree.Expression) -> System:
     return replace(system, figures=figures, tables=tables)
 
 
+def settable(system: System, name: str) -> bool:
+    """Whether ``--set`` may give a machine this figure."""
+    shaping, answering = _coefficients_of(system.figures, name), _tables_of(system.tables, name)
+    return optional(name) or name in system.figures or bool(shaping or answering)
+
+
 def _override(
     figures: dict[str, Figure], tables: dict[str, Table], name: str, node: tree.Expression, place: Place
 ) -> None:
