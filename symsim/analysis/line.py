@@ -13,7 +13,7 @@ from symsim.analysis.load import Question
 from symsim.analysis.size_line import Lower, size_stretches
 from symsim.analysis.stretch import Array, Stretch
 from symsim.analysis.varying import Varied
-from symsim.emit.bounds import Bounds
+from symsim.emit.intervals import Bounds
 
 
 @dataclass(frozen=True, slots=True)

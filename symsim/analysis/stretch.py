@@ -11,8 +11,8 @@ import numpy as np
 
 from symsim.analysis.load import Question
 from symsim.analysis.quantities import machine_for
-from symsim.emit.bounds import Bounds, bounds
 from symsim.emit.code import Compiled, compile_array
+from symsim.emit.intervals import Bounds, bounds
 from symsim.emit.piece import Rational, constant, piece, variable
 from symsim.emit.program import CheckedRule, Program
 from symsim.language.figures import TIERS

@@ -8,7 +8,7 @@ import pytest
 from symsim.analysis.break_even import QUANTITY
 from symsim.analysis.inversion import value_of
 from symsim.emit.piece import NotRationalError, Rational, constant, roots, variable
-from tests.emit.test_bounds import line_of
+from tests.emit.test_intervals import line_of
 
 
 @pytest.mark.parametrize("number", range(3))
