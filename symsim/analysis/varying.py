@@ -16,7 +16,7 @@ from symsim.analysis.load import Question, load_model
 from symsim.analysis.plan import Plan, plan
 from symsim.diagnostics import InputError, Place, Source, error, nearest
 from symsim.language import tree
-from symsim.language.figures import canonical, check_name, unit_of, whole
+from symsim.language.figures import canonical, check_name, is_whole, unit_of
 from symsim.language.strategies import MAX_SIZE, MAX_STAGES, Strategy
 from symsim.language.systems import settable, with_figure
 from symsim.language.tables import MAX_EFFICIENCY
@@ -110,7 +110,7 @@ def _figure(asked: Question, name: str) -> Varied | None:
     now = system.figures[name].value if name in system.figures else None
     last, unit = name.rpartition(".")[2], unit_of(name)
     sought: Sought = "largest" if last in (*BURDENS, *BURDENS_OF_MEMORY) else "smallest"
-    if whole(name):
+    if is_whole(name):
         return Varied(name, "figure", True, 1, 2.0**20, now, unit, False, sought)
     low, high = (now / FAR, now * FAR) if now else FROM_NOTHING.get(unit, (1 / FAR, FAR))
     most = _most(last)

@@ -23,6 +23,8 @@ COMMANDS = {
     "eval": "symsim.cli.evaluate",
     "explain": "symsim.cli.explain",
     "solve": "symsim.cli.solve",
+    "sensitivity": "symsim.cli.sensitivity",
+    "compare": "symsim.cli.compare",
     "trace": "symsim.cli.trace",
     "list": "symsim.cli.listing",
     "efficiency": "symsim.cli.efficiency",

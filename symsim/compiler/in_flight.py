@@ -14,7 +14,7 @@ from sympy import Expr, Integer
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.rules import divides, make_rule
 from symsim.compiler.stages import virtual_chunks
-from symsim.functions import at_most, less, maximum, minimum, remainder
+from symsim.functions import at_most, equal, less, maximum, minimum, remainder, where
 from symsim.records.cost import Rule
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
@@ -117,7 +117,11 @@ def _interleaved(structure: Structure, ledger: Ledger) -> Holding:
     f = _flying(minimum(m, _ahead(structure) / vp), ledger)
     if group == pp:
         return Holding((f,), Integer(0), minimum(m, 2 * pp), Integer(1))
-    second = minimum(group, 2 * pp - 1) if structure.get("vp") == 2 else group
+    # Where the number of chunks is open, the formula asks for it.
+    of_two = minimum(group, 2 * pp - 1)
+    second = where(equal(vp, 2), of_two, group) if structure.get("vp") is None else group
+    if structure.get("vp") == 2:
+        second = of_two
     rest = remainder(m, group)
     return Holding(
         (f,), Integer(0), minimum(m, group + second), maximum(1, minimum(rest, 1 + (vp - 1) * (group - rest)))

@@ -175,6 +175,10 @@ def _head_work(graph: Graph) -> Expr:
     return sympy.Integer(0) if layers == 0 else sympy.cancel(work(graph.epilogue) * graph.layers / layers)
 
 
+class NumberNeededError(Exception):
+    """A structure leaves a size open, and its formulas need the number: each value has its own."""
+
+
 MAX_CHUNKS = 128
 """Most chunks of a rank that are told apart: moments times chunks are the terms of what is held."""
 
@@ -195,7 +199,8 @@ def _places(structure: Structure) -> list[tuple[int, Position]]:
             return [(0, forward()), (0, mirrored())]
         case "interleaved":
             vp = structure.get("vp")
-            assert isinstance(vp, int)
+            if not isinstance(vp, int):
+                raise NumberNeededError("vp")
             if vp > MAX_CHUNKS:
                 about = "layout" if structure["layout"] is not None else "vp"
                 message = f"a rank has {vp:,} virtual chunks that differ"

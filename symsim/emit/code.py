@@ -66,8 +66,8 @@ def compile_scalar(program: Program, wanted: Sequence[int]) -> Compiled:
     names = _names(program)
     scope: dict[str, Any] = {
         "log": math.log,
-        "floor": lambda x: math.floor(_whole(x)),
-        "ceil": lambda x: math.ceil(_whole(x)),
+        "floor": rounded_down,
+        "ceil": rounded_up,
         "names": names,
         "max": max,
         "min": min,
@@ -136,6 +136,14 @@ def _whole(x: Any) -> Any:
     """A quotient that is whole but for rounding, made whole before it is rounded down or up."""
     near = round(x)
     return near if abs(x - near) <= 1e-9 * max(1, abs(near)) else x
+
+
+def rounded_down(x: Any) -> Any:
+    return math.floor(_whole(x))
+
+
+def rounded_up(x: Any) -> Any:
+    return math.ceil(_whole(x))
 
 
 def settled(x: Any) -> Any:

@@ -43,7 +43,7 @@ _OF = {
     "matmul": (*_PRECISIONS, "efficiency", "sustained", "fp8_relative_efficiency"),
     "link": ("bandwidth", "span", "sharp", "overlap_slowdown", *_OF_COLLECTIVE["link"]),
     "network": ("bandwidth", "overlap_slowdown", "straggler", *_OF_COLLECTIVE["network"]),
-    "host": ("bandwidth",),
+    "host": ("bandwidth", "capacity"),
     "framework": ("launch", "turn", "traffic", "step"),
 }
 UNSTATED = "no source states it; without a fit no effect is taken"
@@ -76,6 +76,12 @@ def is_coefficient(name: str) -> bool:
     return _pattern(name) in COEFFICIENTS
 
 
+def is_whole(name: str) -> bool:
+    """Whether a figure counts something: it has no value between whole numbers."""
+    last = name.rpartition(".")[2]
+    return last in _WHOLE or last == "sms" or last.startswith("tile_")
+
+
 def neutral(name: str) -> float | None:
     """What a coefficient is where the machine does not state it; a level has no such value."""
     return COEFFICIENTS[_pattern(name)]
@@ -104,12 +110,6 @@ def optional(name: str) -> bool:
 def unit_of(name: str) -> str:
     """The base unit of a figure; empty where it has none."""
     return _UNIT_OF.get(name.rpartition(".")[2], "")
-
-
-def whole(name: str) -> bool:
-    """Whether a figure counts something."""
-    last = name.rpartition(".")[2]
-    return last in _WHOLE or last == "sms" or last.startswith("tile_")
 
 
 def canonical(name: str) -> str:
@@ -174,7 +174,7 @@ def figure_value(name: str, node: tree.Expression) -> tuple[float, str]:
         raise error("E425", message, node.place, example)
     if last == "wave" and value > 1:
         raise error("E425", f"'{name}' is at most 1: all of the last wave", node.place, "for example 0.5")
-    if whole(name) and not isinstance(value, int):
+    if is_whole(name) and not isinstance(value, int):
         raise error("E425", f"'{name}' must be a whole number", node.place, "for example 8")
     if value > MAX_FIGURE:
         raise out_of_bounds("figure", node.place)

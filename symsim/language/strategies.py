@@ -19,6 +19,7 @@ from symsim.language.expressions import (
     collect,
     describe,
     evaluate,
+    names_in,
     number,
     refuse_unit,
 )
@@ -34,14 +35,14 @@ from symsim.records.strategy import CHOICES, Choice, Value
 class Strategy:
     """One strategy file, checked name by name.
 
-    ``values`` holds what was given, ``among`` the sets of a search space, ``overrides`` names that
-    belong to the model or the machine.
+    ``values`` holds what was given, ``among`` the sets of a search space as they are written, ``overrides``
+    names that belong to the model or the machine.
     """
 
     name: str
     title: str
     values: Mapping[str, Value]
-    among: Mapping[str, tuple[Value, ...]]
+    among: Mapping[str, tree.Expression]
     overrides: Mapping[str, Value | tree.Expression]
     requires: tuple[tree.Require, ...]
     objective: tree.Objective | None
@@ -89,7 +90,7 @@ def _setting(text: str) -> tree.Assign:
     source = Source("<--set>", text)
     place = Place(source, 1, 1, max(1, len(text)))
     hint = "for example --set tp=8; give --set again for another name"
-    if "=" not in text:
+    if "=" not in text and " in " not in text:
         raise error("E311", "--set takes NAME=VALUE", place, hint)
     choices = parse_strategy(source).choices
     if len(choices) != 1 or not isinstance(choices[0], tree.Assign):
@@ -113,7 +114,7 @@ def elaborate_strategy(parsed: tree.StrategyFile, name: str, settings: tuple[tre
         InputError: unknown names, wrong types, values out of range; all of them at once.
     """
     values: dict[str, Value] = {}
-    among: dict[str, tuple[Value, ...]] = {}
+    among: dict[str, tree.Expression] = {}
     overrides: dict[str, Value | tree.Expression] = {}
     places: dict[str, Place] = {}
     problems: list[InputError] = []
@@ -126,12 +127,13 @@ def elaborate_strategy(parsed: tree.StrategyFile, name: str, settings: tuple[tre
         places[choice.name] = choice.place
         known = CHOICES.get(choice.name)
         try:
-            if known is None and choice.among:
-                among[choice.name] = ()
+            if choice.among:
+                _check_set(known, choice.value)
+                among[choice.name] = choice.value
+                values.pop(choice.name, None)
             elif known is None:
+                among.pop(choice.name, None)
                 overrides[choice.name] = choice.value
-            elif choice.among:
-                among[choice.name] = _set(known, choice.value)
             else:
                 refuse_unit(choice.name, choice.value)
                 value = evaluate(choice.value, Plain({}))
@@ -155,18 +157,43 @@ def elaborate_strategy(parsed: tree.StrategyFile, name: str, settings: tuple[tre
     return Strategy(header.name if header else name, title, values, among, overrides, requires, objective, places)
 
 
-def _set(choice: Choice, node: tree.Expression) -> tuple[Value, ...]:
+def _check_set(choice: Choice | None, node: tree.Expression) -> None:
+    """Everything about a set that can be said before its model is known."""
     if isinstance(node, tree.Apply):
         if node.function not in FUNCTIONS:
-            hint = nearest(node.function, FUNCTIONS)
-            raise error("E204", f"unknown function '{node.function}'", node.place, hint)
-        return ()
+            raise error("E204", f"unknown function '{node.function}'", node.place, nearest(node.function, FUNCTIONS))
+    elif choice is not None and (choice.kind not in ("size", "number") or not names_in(node)):
+        members(choice, node, {})
+
+
+def members(choice: Choice | None, node: tree.Expression, known: Mapping[str, Evaluated]) -> tuple[Value | None, ...]:
+    """The values of a set, in the order in which they are written; ``None`` is a choice that is not made.
+
+    ``known`` are names that the set may use: dimensions of the model. ``choice`` ``None``: plain numbers.
+
+    Raises:
+        InputError: no set, an empty one, or a value that the choice cannot have.
+    """
+    scope = Plain(known)
     if isinstance(node, tree.SetOf):
-        return tuple(_checked(choice, evaluate(i, Plain({})), i.place) for i in node.items)
-    found = evaluate(node, Plain({}))
-    if not isinstance(found, frozenset):
-        raise error("E207", f"expected a set after 'in', not {describe(found)}", node.place, SET_HINT)
-    return tuple(_checked(choice, v, node.place) for v in sorted(found, key=str))
+        found: list[tuple[Evaluated, Place]] = [(evaluate(item, scope), item.place) for item in node.items]
+    else:
+        whole = evaluate(node, scope)
+        if not isinstance(whole, frozenset):
+            raise error("E207", f"expected a set after 'in', not {describe(whole)}", node.place, SET_HINT)
+        numbers = all(isinstance(v, int | Fraction) and not isinstance(v, bool) for v in whole)
+        found = [(value, node.place) for value in (sorted(whole) if numbers else sorted(whole, key=str))]
+    if not found:
+        raise error("E370", "a set to search has at least one value", node.place, SET_HINT)
+    return tuple(dict.fromkeys(_member(choice, value, place) for value, place in found))
+
+
+def _member(choice: Choice | None, value: Evaluated, place: Place) -> Value | None:
+    if choice is None:
+        return number(value, place, Plain({}))  # type: ignore[no-any-return]
+    if choice.default is None and value == "none":
+        return None
+    return _checked(choice, value, place)
 
 
 def _checked(choice: Choice, value: Evaluated, place: Place) -> Value:

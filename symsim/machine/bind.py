@@ -126,6 +126,12 @@ def measured(system: System, name: str) -> tuple[Mapping[tuple[int, ...], float]
     return {}, LINK_FALLBACKS[name.rpartition(".")[2]]
 
 
+def constant_of_table(system: System, name: str) -> float | None:
+    """The one answer of a table's name, whatever the dimensions; ``None`` where entries were measured."""
+    entries, otherwise = measured(system, name)
+    return None if entries else otherwise
+
+
 def figure_behind_table(system: System, name: str) -> str | None:
     """The figure that answers for a table's name; ``None`` where a table does, or nothing is stated."""
     if name.partition(".")[0] not in TIERS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,11 @@ class System:
     def fitted(self) -> tuple[str, ...]:
         """Names of the figures that were fitted to measured steps."""
         return tuple(n for n, f in self.figures.items() if f.before is not None)
+
+    def with_figures(self, values: Mapping[str, Any]) -> System:
+        """The machine with other values of some figures that it states."""
+        changed = {n: replace(self.figures[n], value=float(v), source="given") for n, v in values.items()}
+        return replace(self, figures={**self.figures, **changed}) if changed else self
 
     def as_stated(self) -> System:
         """The machine with every fitted figure as its source has it."""

@@ -44,6 +44,12 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
         ("explain", "deepseek_v3", "-s", "deepseek_v3_2048", "--stage", "15"),
         ("explain", "deepseek_v3", "-s", "deepseek_v3_2048", "-y", "h100_sxm", "--of", "time"),
         ("explain", "mixtral_8x7b", "-s", "moe_ep8", "-y", "a100_sxm_40g", "--lower"),
+        ("sensitivity", "llama3_70b", "-s", "tp8_pp4", "-y", "h100_sxm"),
+        ("sensitivity", "mixtral_8x7b", "-s", "moe_ep8", "-y", "a100_pcie", "--with-respect-to", "sizes,hidden,sms"),
+        ("sensitivity", "llama3_70b", "-s", "tp8_pp4", "--of", "memory.peak"),
+        ("compare", "llama3_70b", "-s", "tp8_pp4", "-s", "world=128,tp=4,pp=8,gbs=128,seq=8192,recompute=full",
+         "-y", "h100_sxm"),
+        ("compare", "mixtral_8x7b", "-s", "moe_ep8", "-y", "h100_sxm", "-y", "b200", "--of", "throughput.mfu"),
         ("list", "systems"),
         ("solve", "llama3_70b", "-s", "tp8_pp4", "-y", "h100_sxm", "--for", "mbs"),
         ("solve", "llama3_70b", "-s", "tp8_pp4", "-y", "h100_sxm", "--for", "nvlink.bandwidth",
@@ -122,14 +128,19 @@ def test_the_peak_names_the_operator_that_binds(capsys: pytest.CaptureFixture[st
 
 
 def test_explain_json_has_every_field_of_its_page(capsys: pytest.CaptureFixture[str]) -> None:
-    plan = "world=64,pp=2,ep=8,gbs=64,seq=4096,first_stage_layers=30"
-    status, out, _ = run(capsys, "explain", "deepseek_v3", "-s", plan, "-y", "b200", "--lower", "--json")
+    plan = "world=8,pp=2,gbs=64,seq=16384"
+    status, out, _ = run(capsys, "explain", "llama3_8b", "-s", plan, "-y", "h100_sxm", "--lower", "--json")
     answer: dict[str, Any] = json.loads(out)
     page = (Path(__file__).parents[2] / "docs" / "explain.md").read_text(encoding="utf-8")
     assert status == 1 and answer["memory"]["fits"] is False
     assert answer["schema"] == "symsim.explain/1"
     assert {"model", "strategy", "system", "assumptions", "warnings"} <= set(answer)
     assert {f"`lower[].{field}`" for field in answer["lower"][0]} <= set(page.split())
+    named = set(re.findall(r"`((?:repairs|constraints)[\w.\[\]]*)`", page))
+    assert answer["repairs"]["lacking"] == ["memory.peak <= memory.capacity"] and answer["repairs"]["single"]
+    assert {f"repairs.{field}" for field in answer["repairs"]} <= {n.removesuffix("[]") for n in named}
+    assert {f"repairs.single[].{field}" for field in answer["repairs"]["single"][0]} <= named
+    assert {f"constraints[].{field}" for field in answer["constraints"][0]} <= named
     memory = answer["memory"]
     assert sum(item["bytes"] for item in memory["alive"]) == pytest.approx(memory["peak_bytes"], rel=1e-12)
     inner = {"alive": memory["alive"][0], "next": memory["next"], "moments": memory["moments"][0]}
@@ -152,6 +163,37 @@ def _fields(value: Any, name: str) -> Iterator[str]:
         yield from _fields(whole, f"{name}[]")
     else:
         yield name
+
+
+def test_sensitivity_json_has_every_field_of_its_page(capsys: pytest.CaptureFixture[str]) -> None:
+    plan = ("sensitivity", "mixtral_8x7b", "-s", "moe_ep8", "-y", "a100_pcie")
+    status, out, err = run(capsys, *plan, "--with-respect-to", "ep,hbm.bandwidth", "--json")
+    answer: dict[str, Any] = json.loads(out)
+    page = (Path(__file__).parents[2] / "docs" / "sensitivity.md").read_text(encoding="utf-8")
+    assert (status, err, answer["schema"]) == (0, "", "symsim.sensitivity/1")
+    shared = {"schema", "model", "strategy", "system", "assumptions", "warnings"}
+    assert shared < set(answer)
+    fields = {f for name in set(answer) - shared for f in _fields(answer[name], name)}
+    documented = set(re.findall(r"^\| `([\w.\[\]]+)` \|", page, re.MULTILINE))
+    assert {f for f in fields if ".next.above." not in f} <= documented
+    assert answer["partials"][0]["switches"]
+
+
+def test_explain_offers_what_mends_a_plan(capsys: pytest.CaptureFixture[str]) -> None:
+    plan = ("llama3_8b", "-s", "world=8,pp=2,gbs=64,seq=16384", "-y", "h100_sxm")
+    status, out, _ = run(capsys, "explain", *plan, "--of", "memory")
+    assert status == 1
+    assert "repair cheapest: " in out and "bound, the nearest first" in out
+    assert "shows the cheapest change that fits" in run(capsys, "eval", *plan)[1]
+
+
+def test_compare_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
+    plans = ("-s", "world=8,tp=2,gbs=64,seq=4096", "-s", "world=8,tp=8,gbs=64,seq=4096")
+    status, out, err = run(capsys, "compare", "llama3_8b", *plans, "-y", "h100_sxm", "--json", "--of", "throughput.mfu")
+    answer = json.loads(out)
+    assert (status, err, answer["schema"]) == (0, "", "symsim.compare/1")
+    assert [d["name"] for d in answer["differences"]] == ["time.iteration", "memory.peak", "throughput.mfu"]
+    assert answer["differs"][0] == {"name": "tp", "a": 2, "b": 8}
 
 
 def test_solve_json_has_every_field_of_its_page(capsys: pytest.CaptureFixture[str]) -> None:
@@ -266,7 +308,7 @@ def test_completion_knows_the_shipped_names() -> None:
     assert done.stdout.split() == ["plain,llama3_70b"]
 
 
-@pytest.mark.parametrize("command", ["eval", "explain"])
+@pytest.mark.parametrize("command", ["eval", "explain", "sensitivity"])
 def test_a_warm_evaluation_imports_neither_sympy_nor_numpy(command: str, tmp_path: Path) -> None:
     code = (
         f"import sys; sys.argv = ['symsim', '{command}', 'llama3_70b', '-s', 'tp8_pp4', '-y', 'h100_sxm']\n"

@@ -1,0 +1,436 @@
+"""Evaluate part of a space: the variants of one unit, all their legal points, the best of them.
+
+A unit is the work of one process. What comes of it does not depend on which process that was, nor on the
+order of units, so one machine and a cluster give the same answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from symsim.analysis.answer_json import BREAKDOWN
+from symsim.analysis.legal import Tally, legal_blocks
+from symsim.analysis.plan import structure_of
+from symsim.analysis.quantities import names_for
+from symsim.analysis.ranking import Front, Ranking
+from symsim.analysis.space import Axis, Refused, Space, Variant, without_number
+from symsim.compiler.pipeline import compile_cost
+from symsim.compiler.reuse import Passes
+from symsim.compiler.stages import NumberNeededError
+from symsim.diagnostics import InputError
+from symsim.emit.fold import Folder, Operand
+from symsim.emit.program import CheckedRule, Output, Program
+from symsim.emit.quantity import ALIASES, Names, with_quantities
+from symsim.emit.samples import Array
+from symsim.emit.sheet import Group, Rows, Sheet
+from symsim.language import tree
+from symsim.language.expressions import names_in
+from symsim.machine.bind import bind, constant_of_table, lookup_of
+from symsim.records.cost import CostModel
+from symsim.records.model import Model
+from symsim.records.strategy import Value
+from symsim.records.system import System
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a search wants of every point.
+
+    ``objective`` is made small, times ``sign``; ``constraints`` are conditions by their text, in the order in
+    which they are checked; ``pareto`` are values whose front is kept, each with its sign.
+    """
+
+    objective: tree.Expression
+    sign: int
+    constraints: tuple[tuple[str, tree.Expression], ...]
+    pareto: tuple[tuple[tree.Expression, int], ...]
+    best: int
+
+
+@dataclass(slots=True)
+class Swept:
+    """What came of a unit; :meth:`add` puts units together, in any order."""
+
+    tally: Tally
+    ranking: Ranking
+    front: Front | None
+    problems: dict[str, InputError] = field(default_factory=dict)
+    variants: int = 0
+
+    @staticmethod
+    def nothing(asked: Asked) -> Swept:
+        front = Front.empty(len(asked.pareto)) if asked.pareto else None
+        return Swept(Tally(), Ranking.empty(asked.best, OUTCOMES), front)
+
+    def add(self, other: Swept) -> None:
+        self.tally.add(other.tally)
+        self.ranking.offer(other.ranking.outcomes, other.ranking.points)
+        if self.front is not None and other.front is not None:
+            self.front.offer(other.front.outcomes, other.front.points)
+        self.problems = {**other.problems, **self.problems}
+
+
+OUTCOMES = 3
+"""The objective, the peak of memory and the time of a step: plans that agree in them are one plan in other words."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """One variant in a folded program: registers of its constraints, of its outcomes, of its front; its rules.
+
+    ``bounds`` are never above what is made small: the cheapest first, the closest last. There may be none.
+    """
+
+    variant: Variant
+    bounds: tuple[int, ...]
+    constraints: tuple[int, ...]
+    outcomes: tuple[int, ...]
+    pareto: tuple[int, ...]
+    rules: tuple[CheckedRule, ...]
+
+
+def sweep(space: Space, unit: Sequence[Variant | Refused], asked: Asked) -> Swept:
+    """All legal points of some variants.
+
+    Raises:
+        InputError: an expression that means nothing here; more points than one search evaluates.
+    """
+    swept = Swept.nothing(asked)
+    swept.variants = len(unit)
+    whole: list[Variant] = []
+    for part in unit:
+        if isinstance(part, Refused):
+            _refuse(swept, part)
+        else:
+            whole.append(part)
+    for variants in _sharing_axes(whole):
+        _sweep_together(space, variants, asked, swept)
+    return swept
+
+
+def _refuse(swept: Swept, refused: Refused) -> None:
+    message = refused.problem.diagnostics[0].message
+    swept.tally.removed[message] += refused.points
+    swept.problems.setdefault(message, refused.problem)
+
+
+def _sharing_axes(variants: Sequence[Variant]) -> list[list[Variant]]:
+    """Variants whose sizes vary alike: they can be one program."""
+    together: dict[tuple[tuple[Axis, ...], tuple[tuple[str, object], ...], str], list[Variant]] = {}
+    for variant in variants:
+        sizes = tuple(sorted(variant.plan.sizes.items()))
+        fixed = tuple((n, v) for n, v in sizes if n not in {a.name for a in variant.axes})
+        together.setdefault((variant.axes, fixed, repr(sorted(variant.figures.items()))), []).append(variant)
+    return list(together.values())
+
+
+def _sweep_together(space: Space, variants: Sequence[Variant], asked: Asked, swept: Swept) -> None:
+    """Variants with the same axes, in one program."""
+    first = variants[0]
+    axes: dict[str, tuple[Value | None, ...]] = {axis.name: axis.values for axis in first.axes}
+    axes.setdefault("pp", (first.plan.sizes["pp"],))
+    system = space.system.with_figures(first.figures) if space.system is not None else None
+    writer = _Writer(space, system, asked, list(axes), first.plan.sizes)
+    columns: list[_Columns] = []
+    split: list[Variant] = []
+    for variant in variants:
+        try:
+            columns.append(writer.columns(variant))
+        except NumberNeededError as needed:
+            split += _each_value(variant, str(needed))
+        except _RefusedError as refused:
+            _refuse(swept, Refused(variant.points, refused.problem))
+    if columns:
+        sheet = Sheet(
+            writer.folder.program(),
+            {name: [v for v in values if v is not None] for name, values in axes.items()},
+            lookup_of(system) if system is not None else _no_machine,
+        )
+        _sweep_sheet(sheet, columns, asked, swept)
+    for variants_of_value in _sharing_axes(split):
+        _sweep_together(space, variants_of_value, asked, swept)
+
+
+def _no_machine(name: str, *dimensions: object) -> object:
+    raise AssertionError(f"'{name}' needs a machine")
+
+
+def _each_value(variant: Variant, name: str) -> Iterator[Variant]:
+    """The variant once for each value of a size, as a number that its structure knows."""
+    at = next(k for k, axis in enumerate(variant.axes) if axis.name == name)
+    for value, place in zip(variant.axes[at].values, variant.places[at], strict=True):
+        values = {**variant.plan.values, name: value}
+        sizes: dict[str, Any] = {**variant.plan.sizes, name: value}
+        yield replace(
+            variant,
+            plan=replace(variant.plan, values=values, structure=structure_of(values), sizes=sizes),
+            axes=(*variant.axes[:at], *variant.axes[at + 1 :]),
+            places=(*variant.places[:at], *variant.places[at + 1 :]),
+            strides=(*variant.strides[:at], *variant.strides[at + 1 :]),
+            base=variant.base + place * variant.strides[at],
+        )
+
+
+DEAR = (("bubble", "data_parallel", "optimizer"), ("data_parallel", "optimizer"))
+"""Items of a step's time that take most to compute, or that most variants have their own of: without them the time
+of a step is a bound of it. Like every item of the breakdown they are not negative."""
+
+
+class _RefusedError(Exception):
+    """The compiler has no formulas for a structure."""
+
+    def __init__(self, problem: InputError) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
+class _Writer:
+    """Writes the variants that share their axes into one program."""
+
+    def __init__(
+        self, space: Space, system: System | None, asked: Asked, axes: list[str], sizes: Mapping[str, Any]
+    ) -> None:
+        self._space = space
+        self._system = system
+        self._asked = asked
+        self._axes = axes
+        self._model, self._passes = passes_of(space.model)
+        constant = (lambda name: constant_of_table(system, name)) if system is not None else (lambda name: None)
+        self.folder = Folder(space.model.name, axes, sizes, constant)
+        nodes = {"objective": asked.objective}
+        nodes |= {f"constraint.{k}": node for k, (_, node) in enumerate(asked.constraints)}
+        nodes |= {f"pareto.{k}": node for k, (node, _) in enumerate(asked.pareto)}
+        self._quantities: dict[str, tree.Expression] = nodes
+        self._used = sorted({ALIASES.get(n, n) for node in nodes.values() for n in names_in(node)})
+
+    def columns(self, variant: Variant) -> _Columns:
+        """Compile a variant and put it in.
+
+        Raises:
+            NumberNeededError: its formulas need a size as a number that is an axis here.
+            InputError: an expression that means nothing here.
+        """
+        structure = variant.plan.structure
+        if "vp" in self._axes:
+            structure = without_number(structure, "vp")
+        try:
+            cost = compile_cost(self._model, structure, passes=self._passes)
+        except InputError as problem:
+            raise _RefusedError(problem) from None
+        timed = self._system is not None
+        outcomes = ("memory.peak", "time.iteration" if timed else "memory.peak")
+        stub = with_quantities(self._stub(cost, outcomes), self._quantities, self._names(variant))
+        if self._system is not None:
+            undefined = (n for n in stub.inputs if n not in stub.outputs)
+            self.folder.know(bind(self._system, (*cost.inputs, *undefined), (), cost.figures).values)
+        rules = tuple(CheckedRule(self.folder.amount(r.amount), r.kind, r.message, r.names) for r in cost.rules)
+        made = self.folder.define(cost.segments)
+        names = [*self._quantities, *outcomes]
+        register = dict(zip(names, self.folder.add(stub, made, names), strict=True))
+        return _Columns(
+            variant,
+            self._bounds(register["objective"], made),
+            tuple(register[f"constraint.{k}"] for k in range(len(self._asked.constraints))),
+            tuple(register[n] for n in ("objective", *outcomes)),
+            tuple(register[f"pareto.{k}"] for k in range(len(self._asked.pareto))),
+            rules,
+        )
+
+    def _bounds(self, objective: int, made: Mapping[str, Operand]) -> tuple[int, ...]:
+        items = {n: made[f"time.{n}"] for n in BREAKDOWN if f"time.{n}" in made}
+        positive = [r for r in items.values() if isinstance(r, int)]
+        found = []
+        for without in DEAR:
+            parts = [r for n, r in items.items() if n in without and isinstance(r, int)]
+            bound = self.folder.bound(objective, parts, positive, self._asked.sign) if parts else None
+            if bound is not None:
+                found.append(bound)
+        return tuple(dict.fromkeys(found))
+
+    def _names(self, variant: Variant) -> Names:
+        return names_for(self._model, variant.plan, self._system, self._axes)
+
+    def _stub(self, cost: CostModel, outcomes: Sequence[str]) -> Program:
+        """A program that has what the search asks for as inputs, so that only the asking itself is lowered."""
+        definitions = {d.name: d for d in cost.definitions}
+        used = dict.fromkeys((*self._used, *outcomes))
+        known = [n for n in used if n in definitions or n in cost.inputs]
+        if len(known) < len(used):
+            # A name that is wrong: nearest names come from all there are.
+            known = [*definitions, *cost.inputs]
+        inputs = tuple(dict.fromkeys(("pp", *known)))
+        outputs = {
+            n: Output(k, definitions[n].scope, definitions[n].unit, definitions[n].part)
+            for k, n in enumerate(inputs)
+            if n in definitions
+        }
+        return Program(cost.title, inputs, (), outputs, ())
+
+
+_PASSES: dict[str, tuple[Model, Passes]] = {}
+
+
+def passes_of(model: Model) -> tuple[Model, Passes]:
+    """What passes of a model did before in this process, and the model as they know it."""
+    own = model.own.text if model.own is not None else ""
+    key = repr((model.name, model.family, sorted(model.dimensions.items()), own))
+    if key not in _PASSES:
+        _PASSES.clear()
+        _PASSES[key] = (model, Passes())
+    return _PASSES[key]
+
+
+def _sweep_sheet(sheet: Sheet, columns: Sequence[_Columns], asked: Asked, swept: Swept) -> None:
+    alike: dict[tuple[CheckedRule, ...], list[_Columns]] = {}
+    for column in columns:
+        alike.setdefault(column.rules, []).append(column)
+    with np.errstate(all="ignore"):
+        for group in sheet.groups:
+            for rules, same in alike.items():
+                tally = Tally()
+                for codes in legal_blocks(sheet, group, rules, tally):
+                    _sweep_block(sheet, group, codes, same, asked, swept)
+                swept.tally.add(tally.times(len(same)))
+
+
+def _sweep_block(
+    sheet: Sheet, group: Group, codes: Array, columns: Sequence[_Columns], asked: Asked, swept: Swept
+) -> None:
+    """One block of points under each variant: what variants share is computed once, for all of them."""
+    rows = group.rows(codes)
+    texts = [text for text, _ in asked.constraints]
+    feasible: dict[tuple[int, ...], Array] = {}
+    removed: dict[tuple[int, ...], list[int]] = {}
+    for registers in dict.fromkeys(column.constraints for column in columns):
+        feasible[registers], removed[registers] = _feasible(rows, registers)
+    for column in columns:
+        for text, count in zip(texts, removed[column.constraints], strict=True):
+            if count:
+                swept.tally.removed[text] += count
+        swept.tally.feasible += int(np.count_nonzero(feasible[column.constraints]))
+    somewhere = np.logical_or.reduce(list(feasible.values()))
+    count = int(np.count_nonzero(somewhere))
+    if not count:
+        return
+    if count < len(rows):
+        rows, codes = rows.kept(somewhere), codes[:, somewhere]
+        feasible = {registers: mask[somewhere] for registers, mask in feasible.items()}
+    if swept.front is None and all(column.bounds for column in columns):
+        _offer_best(rows, codes, sheet, columns, feasible, asked, swept)
+        return
+    for column in columns:
+        _offer(rows, codes, sheet, column, feasible[column.constraints], asked, swept)
+
+
+SEEDS = 4
+"""Points of each bound that are evaluated first, so that a limit is there for the others."""
+
+TURN = 8192
+"""Points that are evaluated between two looks at the limit."""
+
+
+def _offer_best(
+    rows: Rows,
+    codes: Array,
+    sheet: Sheet,
+    columns: Sequence[_Columns],
+    feasible: Mapping[tuple[int, ...], Array],
+    asked: Asked,
+    swept: Swept,
+) -> None:
+    """The points whose bounds are not behind what was found already, those with the best bounds first."""
+    hopes: dict[tuple[int, tuple[int, ...]], Array] = {}
+    for column in columns:
+        key = (column.bounds[0], column.constraints)
+        if key not in hopes:
+            (bound,) = rows.numbers(key[:1])
+            hopes[key] = np.where(feasible[key[1]], asked.sign * bound, np.inf)
+    lowest = np.minimum.reduce(list(hopes.values()))
+    seeds = {int(k) for hope in hopes.values() for k in np.argpartition(hope, min(SEEDS, len(hope) - 1))[:SEEDS]}
+    first = np.array(sorted(seeds))
+    later = np.ones(len(rows), dtype=bool)
+    later[first] = False
+    evaluated = _offer_turn(rows, codes, sheet, columns, hopes, first, asked, swept)
+    order = np.flatnonzero(later & (lowest <= swept.ranking.limit))
+    order = order[np.argsort(lowest[order], kind="stable")]
+    for start in range(0, len(order), TURN):
+        evaluated += _offer_turn(rows, codes, sheet, columns, hopes, order[start : start + TURN], asked, swept)
+    swept.tally.bounded += sum(int(np.count_nonzero(feasible[c.constraints])) for c in columns) - evaluated
+
+
+def _offer_turn(
+    rows: Rows,
+    codes: Array,
+    sheet: Sheet,
+    columns: Sequence[_Columns],
+    hopes: Mapping[tuple[int, tuple[int, ...]], Array],
+    asked_of: Array,
+    asked: Asked,
+    swept: Swept,
+) -> int:
+    """Ask the closer bounds of some points, then evaluate those that are left under some variant. Gives how many."""
+    limit = swept.ranking.limit
+    turn = asked_of
+    masks = [hopes[c.bounds[0], c.constraints][turn] <= limit for c in columns]
+    for level in range(1, max(len(c.bounds) for c in columns)):
+        some = np.logical_or.reduce(masks)
+        if not some.any():
+            return 0
+        turn, masks = turn[some], [mask[some] for mask in masks]
+        few = rows.kept(turn)
+        for k, column in enumerate(columns):
+            if level < len(column.bounds) and masks[k].any():
+                (bound,) = few.numbers(column.bounds[level : level + 1])
+                masks[k] = masks[k] & (asked.sign * bound <= limit)
+    some = np.logical_or.reduce(masks)
+    if not some.any():
+        return 0
+    few, own = rows.kept(turn[some]), codes[:, turn[some]]
+    for column, mask in zip(columns, masks, strict=True):
+        if mask.any():
+            _offer(few, own, sheet, column, mask[some], asked, swept)
+    return sum(int(np.count_nonzero(mask)) for mask in masks)
+
+
+def _offer(rows: Rows, codes: Array, sheet: Sheet, column: _Columns, mask: Array, asked: Asked, swept: Swept) -> None:
+    """Points of one variant, those of ``mask``, for the ranking and the front."""
+    count = len(rows)
+    (objective,) = rows.numbers(column.outcomes[:1])
+    good = np.where(mask, np.broadcast_to(asked.sign * objective, count), np.inf)
+    close = np.flatnonzero(good <= swept.ranking.limit)
+    if len(close):
+        outcomes = _table(rows.numbers(column.outcomes), count)[:, close]
+        outcomes[0] = good[close]
+        swept.ranking.offer(outcomes, _points(column.variant, sheet, codes[:, close]))
+    if swept.front is not None:
+        values = _table(rows.numbers(column.pareto), count)[:, mask]
+        values *= np.array([sign for _, sign in asked.pareto])[:, None]
+        swept.front.offer(values, _points(column.variant, sheet, codes[:, mask]))
+
+
+def _feasible(rows: Rows, registers: Sequence[int]) -> tuple[Array, list[int]]:
+    """Which points meet all conditions, and how many the first broken condition of each removed."""
+    left = np.ones(len(rows), dtype=bool)
+    removed = []
+    for register in registers:
+        (held,) = rows.numbers([register])
+        broken = left & np.broadcast_to(held != 1, len(rows))
+        removed.append(int(np.count_nonzero(broken)))
+        left &= ~broken
+    return left, removed
+
+
+def _table(values: Sequence[object], count: int) -> Array:
+    return np.array([np.broadcast_to(np.asarray(v, dtype=float), count) for v in values])
+
+
+def _points(variant: Variant, sheet: Sheet, codes: Array) -> Array:
+    """The numbers of points in the space."""
+    numbers = np.full(codes.shape[1], variant.base, dtype=np.int64)
+    for axis, places, stride in zip(variant.axes, variant.places, variant.strides, strict=True):
+        numbers += np.array(places, dtype=np.int64)[codes[sheet.program.inputs.index(axis.name)]] * stride
+    return numbers

@@ -1,0 +1,132 @@
+"""A search finds what evaluating every point one by one finds: the same plans, in the same order, the same front."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from symsim.analysis.evaluate import Evaluator, evaluator
+from symsim.analysis.load import question
+from symsim.analysis.quantities import asked_for, machine_for, parsed
+from symsim.analysis.ranking import rounded
+from symsim.analysis.search import search
+from symsim.analysis.space import load_space
+from symsim.diagnostics import InputError
+
+MODELS = ("llama3_8b", "llama3_70b", "mixtral_8x7b", "qwen3_30b_a3b", "gemma3_27b", "gpt3_175b", "deepseek_v3")
+SIZES = {
+    "tp": ("{1, 2, 4, 8}", "{2, 8}"),
+    "pp": ("{1, 2, 4}", "{1, 2, 3, 4, 8}", "divisors(layers)"),
+    "cp": ("{1, 2}",),
+    "vp": ("{1, 2}", "{1, 2, 4}"),
+    "ep": ("{1, 2, 8}",),
+    "mbs": ("{1, 2, 3}", "1..4"),
+    "recompute": ("{none, full}", "{none, {core_attn}, {layernorm, mlp}}"),
+    "recompute_layers": ("{none, 1, 2}",),
+    "zero": ("{0, 1, 2, 3}",),
+    "sequence_parallel": ("{true, false}",),
+    "schedule": ("{1f1b, gpipe}", "{1f1b, zb_h1, interleaved}"),
+    "overlap_grad_reduce": ("{true, false}",),
+    "overlap_p2p": ("{true, false}",),
+    "precision": ("{bf16, fp8}",),
+    "network.bandwidth": ("{25 GB/s, 50 GB/s}",),
+    "loss_in_split": ("{true, false}",),
+}
+REQUIRES = (
+    "memory.peak <= 0.9 * memory.capacity",
+    "tp <= gpus_per_node",
+    "time.bubble_share < 0.3",
+    "tp * cp <= 8 and pp > 1",
+    "peak <= 70 GiB",
+)
+OBJECTIVES = (
+    "minimize time.iteration",
+    "maximize throughput.mfu",
+    "minimize memory.peak",
+    "minimize time.iteration * world",
+)
+
+
+def space(seed: int) -> tuple[str, str]:
+    draw = random.Random(seed)
+    model = draw.choice(MODELS)
+    lines = [f"world = {draw.choice((16, 64))}", "gbs = 96" if draw.random() < 0.3 else "gbs = 128", "seq = 4096"]
+    lines += [f"{name} in {draw.choice(SIZES[name])}" for name in draw.sample(sorted(SIZES), 4)]
+    lines += [f"require {text}" for text in draw.sample(REQUIRES, draw.choice((0, 1, 2)))]
+    return model, "\n".join([*lines, draw.choice(OBJECTIVES)])
+
+
+def one_by_one(model: str, text: str, values: list[dict[str, str]]) -> list[tuple[int, float, tuple[float, float]]]:
+    """Number, objective and front of every plan that is legal, meets what is required and fits."""
+    fixed = [line for line in text.split("\n") if " in " not in line]
+    goal = next(line for line in fixed if line.startswith(("minimize", "maximize")))
+    given = [line for line in fixed if "=" in line and not line.startswith(("require", "minimize", "maximize"))]
+    requires = [line.removeprefix("require ") for line in fixed if line.startswith("require")]
+    out = []
+    lowered: dict[int, Evaluator] = {}
+    for number, chosen in enumerate(values):
+        choices = ",".join(
+            [
+                *(line.replace(" ", "") for line in given),
+                *(f"{n}={v}" for n, v in chosen.items() if v != "none" or n == "recompute"),
+            ]
+        )
+        try:
+            asked = question(model, choices, "h100_sxm")
+            compiled = evaluator(asked.model, asked.plan.structure)
+        except InputError:
+            continue
+        if compiled.broken(asked.plan.sizes):
+            continue
+        wanted = {"goal": goal.split(" ", 1)[1], "time": "time.iteration", "memory": "memory.peak"}
+        wanted |= {f"require{k}": t for k, t in enumerate([*requires, "memory.peak <= memory.capacity"])}
+        if id(compiled) not in lowered:
+            lowered[id(compiled)] = Evaluator(
+                asked_for(asked, compiled.program, {n: parsed(t) for n, t in wanted.items()})
+            )
+        whole = lowered[id(compiled)]
+        found = whole.scalar(asked.plan.sizes, machine_for(asked.system, whole.program))
+        if all(found[n] for n in wanted if n.startswith("require")):
+            sign = -1 if goal.startswith("maximize") else 1
+            out.append((number, sign * float(found["goal"]), (float(found["time"]), float(found["memory"]))))
+    return out
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_search_is_every_point_evaluated(seed: int) -> None:
+    import numpy as np
+
+    model, text = space(seed)
+    strategy = text.replace("\n", ";")
+    found_space = load_space(model, strategy, "h100_sxm")
+    values = []
+    for number in range(found_space.points):
+        chosen = found_space.choices(number)
+        values.append({n: _text(v) + (" B/s" if "." in n else "") for n, v in chosen.items()})
+    expected = one_by_one(model, text, values)
+    try:
+        result = search(found_space, top=7, pareto=("time.iteration", "memory.peak"))
+    except InputError:
+        assert not expected
+        return
+    assert result.feasible == len(expected)
+    assert result.points == result.legal + sum(result.removed.values()) - (result.legal - result.feasible)
+    best: dict[tuple[float, ...], int] = {}
+    key = lambda e: tuple(float(v) for v in rounded(np.array([e[1], e[2][1], e[2][0]])))  # noqa: E731
+    for entry in expected:
+        best.setdefault(key(entry), entry[0])
+    order = sorted((k[0], n) for k, n in best.items())[:7]
+    assert [p.point for p in result.plans] == [n for _, n in order]
+    pairs = {tuple(float(v) for v in rounded(np.array(e[2]))) for e in expected}
+    front = {p for p in pairs if not any(q != p and q[0] <= p[0] and q[1] <= p[1] for q in pairs)}
+    assert result.front is not None
+    assert {tuple(float(v) for v in rounded(np.array(f.front))) for f in result.front} == front
+
+
+def _text(value: object) -> str:
+    if isinstance(value, frozenset):
+        return "{" + ", ".join(sorted(value)) + "}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "none" if value is None else str(value)
