@@ -22,6 +22,7 @@ COMMANDS = {
     "formula": "symsim.cli.formula",
     "eval": "symsim.cli.evaluate",
     "explain": "symsim.cli.explain",
+    "solve": "symsim.cli.solve",
     "sensitivity": "symsim.cli.sensitivity",
     "compare": "symsim.cli.compare",
     "search": "symsim.cli.search",

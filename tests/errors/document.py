@@ -138,6 +138,16 @@ CODES = {
     "E342": ("trace too long", "Trace fewer micro-batches of the step, as the hint says."),
     "E343": ("time without a machine", "The time of a step is that of a machine; memory needs none."),
     "E345": ("a number that differs between stages", "Make one number of it: `max_stages(x)` or `sum_stages(x)`."),
+    "E350": (
+        "nothing to solve for",
+        "`--for` takes a size of the strategy, a dimension of the model or a figure of the machine.",
+    ),
+    "E351": (
+        "question that cannot be solved",
+        "Say what must hold; give each dimension of a model of your own as a number.",
+    ),
+    "E352": ("too much to try", "Give `--from` and `--to` around the values of interest."),
+    "E353": ("options that have no meaning together", "One strategy has conditions; two are compared in a quantity."),
     "E355": (
         "nothing that varies",
         "`--with-respect-to` takes figures, sizes and dimensions that the plan's formulas have as numbers.",
