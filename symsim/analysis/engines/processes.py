@@ -11,10 +11,11 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 
+from symsim.analysis.columns import Asked
 from symsim.analysis.engines.portions import Portion, Unit, portions
 from symsim.analysis.search import Engine
 from symsim.analysis.space import Space
-from symsim.analysis.sweep import Asked, Swept, prepare, sweep
+from symsim.analysis.sweep import Swept, prepare, sweep
 from symsim.diagnostics import error
 
 ATTEMPTS = 2
