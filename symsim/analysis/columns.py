@@ -19,7 +19,7 @@ from symsim.compiler.reuse import Passes
 from symsim.diagnostics import InputError, error
 from symsim.emit.fold import Folder, Operand
 from symsim.emit.program import CheckedRule, Output, Program
-from symsim.emit.quantity import ALIASES, Names, is_condition, with_quantities
+from symsim.emit.quantity import Names, in_formulas, is_condition, with_quantities
 from symsim.language import tree
 from symsim.language.expressions import names_in
 from symsim.machine.bind import bind, constant_of_table
@@ -90,7 +90,7 @@ class Writer:
         nodes |= {f"constraint.{k}": node for k, (_, node) in enumerate(asked.constraints)}
         nodes |= {f"pareto.{k}": node for k, (node, _) in enumerate(asked.pareto)}
         self._quantities: dict[str, tree.Expression] = nodes
-        self._used = sorted({ALIASES.get(n, n) for node in nodes.values() for n in names_in(node)})
+        self._used = sorted({in_formulas(n) for node in nodes.values() for n in names_in(node)})
 
     def columns(self, variant: Variant) -> Columns:
         """Compile a variant and put it in.
