@@ -34,7 +34,6 @@ LOOK_S = 0.02
 """Seconds between two looks at the memory of a command."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Ran:
     """One command: seconds of the clock, processor seconds of all its processes, what it printed."""

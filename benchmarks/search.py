@@ -67,6 +67,7 @@ def measured(case: Case, runs: int, cores: int) -> dict[str, Any]:
             "compile_s": engine.compile_s,
             "points_per_s": result.legal / engine.wall_s,
         }
+    bounded = [document.pop("bounded") for document in documents]
     for document in documents:
         document.pop("elapsed_s")
     assert all(document == documents[0] for document in documents), "engines disagree"
@@ -75,7 +76,7 @@ def measured(case: Case, runs: int, cores: int) -> dict[str, Any]:
         "points": documents[0]["points"],
         "legal": documents[0]["legal"],
         "feasible": documents[0]["feasible"],
-        "bounded": documents[0]["bounded"],
+        "bounded": bounded[-1],
         "variants": documents[0]["variants"],
         "wanted": {"points_per_s": case.points_per_s, "whole_s": case.whole_s, "peak_bytes": MOST_BYTES},
         "whole": whole,
