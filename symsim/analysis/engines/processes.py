@@ -94,7 +94,8 @@ def _begin(space: Space, asked: Asked) -> None:
     """Ctrl-C ends a worker without a word, and the end of its parent ends it too."""
     global _SPACE, _ASKED
     _SPACE, _ASKED = space, asked
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
