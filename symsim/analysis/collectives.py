@@ -10,7 +10,7 @@ from functools import cache
 
 from sympy import Integer
 
-from symsim.compiler.ledger import Ledger, inputs_of
+from symsim.compiler.ledger import Ledger, free_names
 from symsim.compiler.network import message_time
 from symsim.emit.code import Compiled, compile_scalar
 from symsim.emit.program import assemble
@@ -42,6 +42,6 @@ def _compiled(collective: str, copies: int | None) -> tuple[Compiled, tuple[str,
     wanted = None if copies is None else Integer(copies)
     time = message_time(Message(collective, symbol("bytes"), "dp", wanted), ledger)
     ledger.define("time", time, f"one {collective}", "s", "time")
-    inputs = inputs_of(ledger.definitions)
+    inputs = free_names(ledger.definitions)
     program = assemble(CostModel(collective, ledger.definitions, (), inputs))
     return compile_scalar(program, [program.outputs["time"].register]), inputs

@@ -134,7 +134,7 @@ def _constant(system: System, name: str, width: float, start: str | None) -> Con
             f"its logarithm is searched: give a value to start from, such as {name}={_EXAMPLES.get(unit, '0.01')}:100%"
         )
         raise error("E604", f"'{name}' is 0 and cannot be fitted from there", None, hint)
-    return Constant(name, value, stated, unit, source, width, _highest(name, value))
+    return Constant(name, value, stated, unit, source, width, highest(name, value))
 
 
 _EXAMPLES = {"s": "5us", "B/s": "10GB/s", "": "0.01"}
@@ -174,8 +174,8 @@ def facts_as_stated(profile: str) -> dict[str, float]:
     }
 
 
-def _highest(name: str, value: float) -> float:
-    """A fraction stays below 1, unless masked work is credited and may pass it."""
+def highest(name: str, value: float) -> float:
+    """The largest value of a figure. A fraction stays below 1, unless masked work is credited and may pass it."""
     if not name.endswith(FRACTIONS):
         return math.inf
     return 1.0 if value <= 1 and not name.startswith("attention.") else MAX_EFFICIENCY

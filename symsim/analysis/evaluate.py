@@ -33,6 +33,7 @@ class Evaluator:
         self.program = program
         self._functions: dict[tuple[bool, bool], Compiled] = {}
         self._rules: dict[int, Compiled] = {}
+        self._some: dict[tuple[str, ...], Compiled] = {}
 
     def names(self, timed_too: bool) -> tuple[str, ...]:
         """Names of the outputs, those that need a machine included or not."""
@@ -45,6 +46,12 @@ class Evaluator:
             make = compile_array if arrays else compile_scalar
             self._functions[key] = make(self.program, wanted)
         return self._functions[key]
+
+    def some(self, names: tuple[str, ...]) -> Compiled:
+        """A function of numbers for a few outputs: what they do not need is not computed."""
+        if names not in self._some:
+            self._some[names] = compile_scalar(self.program, [self.program.outputs[n].register for n in names])
+        return self._some[names]
 
     def scalar(self, sizes: Mapping[str, Any], machine: Machine | None) -> dict[str, Any]:
         """Every output for one legal plan; a list over the stages for those of a stage."""
@@ -93,22 +100,24 @@ def _no_machine(name: str, *dimensions: Any) -> Any:
 _EVALUATORS: dict[str, Evaluator] = {}
 
 
-def evaluator(model: Model, structure: Structure, moments: bool = False) -> Evaluator:
+def evaluator(
+    model: Model, structure: Structure, moments: bool = False, kept: frozenset[str] = frozenset()
+) -> Evaluator:
     """The evaluator of a model under structural choices: from memory, from disk, or compiled now.
 
-    With ``moments`` it also knows what is alive at each moment that may be the peak.
+    With ``moments`` it also knows what is alive at each moment that may be the peak. Dimensions of the
+    model that are ``kept`` are inputs of its program.
     """
     own = model.own.text if model.own is not None else ""
     dimensions = sorted(model.dimensions.items())
-    key = cache.key_of(
-        "program of moments" if moments else "program", model.name, model.family, dimensions, own, _stable(structure)
-    )
+    kind = "program of moments" if moments else "program"
+    key = cache.key_of(kind, model.name, model.family, dimensions, own, _stable(structure), *sorted(kept))
     if key not in _EVALUATORS:
         program = _from_disk(key)
         if program is None:
             from symsim.compiler.pipeline import compile_cost
 
-            cost = compile_cost(model, structure, moments=moments)
+            cost = compile_cost(model, structure, kept, moments=moments)
             with timed("assemble"):
                 program = assemble(cost)
             cache.write(key, to_json(program))

@@ -10,11 +10,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from symsim.analysis.answer_json import assumptions, model_of, plain, strategy_of, warnings
+from symsim.analysis.constraints import Constraint, constraints
 from symsim.analysis.evaluate import Answer, evaluator
 from symsim.analysis.explain_time import explained_time
 from symsim.analysis.load import Question
-from symsim.analysis.neighbours import Neighbour
+from symsim.analysis.neighbours import Change, Neighbour
 from symsim.analysis.peak_moment import Moment, in_words, moment, moment_names, peak_moment
+from symsim.analysis.repair import Repair, Repairs
 from symsim.diagnostics import error
 from symsim.machine.bind import Machine
 
@@ -32,10 +34,11 @@ def explanation(
     nearby: Sequence[Neighbour] | None = None,
     machine: Machine | None = None,
     of: Subject = "memory",
+    mended: Repairs | None = None,
 ) -> dict[str, Any]:
     """The peak of one stage (the fullest, if none is named) and the time of a step, as ``symsim.explain/1``.
 
-    ``nearby`` are plans that hold less.
+    ``nearby`` are plans that hold less, ``mended`` those that mend what is wrong with this one.
 
     Raises:
         InputError: there is no such stage; or time is asked about, and no ``machine`` is given.
@@ -52,6 +55,8 @@ def explanation(
         "system": asked.system.name if asked.system else None,
         "memory": None if of == "time" else _memory(asked, found, stage, capacity),
         "time": None if timed is None else explained_time(asked, found, timed),
+        "constraints": [_constraint(c) for c in constraints(asked, found)],
+        "repairs": None if mended is None else _repairs(mended),
         "lower": None if nearby is None else [_lower(n, found, capacity) for n in nearby],
         "assumptions": list(assumptions(asked, timed)),
         "warnings": warnings(asked, fits, found.values.get("memory.device")),
@@ -87,12 +92,50 @@ def _memory(asked: Question, found: Answer, stage: int | None, capacity: Any) ->
     }
 
 
+def _constraint(constraint: Constraint) -> dict[str, Any]:
+    return {
+        "constraint": constraint.text,
+        "of": constraint.of,
+        "value": plain(constraint.value),
+        "bound": plain(constraint.bound),
+        "unit": constraint.unit,
+        "slack_pct": None if constraint.slack is None else 100 * constraint.slack,
+        "holds": constraint.holds,
+    }
+
+
+def _repairs(mended: Repairs) -> dict[str, Any]:
+    return {
+        "lacking": list(mended.lacking),
+        "single": [_repair(r) for r in mended.single],
+        "pairs": [_repair(r) for r in mended.pairs],
+        "closest": None if mended.closest is None else _repair(mended.closest),
+        "tried": mended.tried,
+    }
+
+
+def _repair(repair: Repair) -> dict[str, Any]:
+    values = repair.found.values
+    return {
+        "change": _change(repair.change),
+        "peak_bytes": plain(values["memory.peak"]),
+        "iteration_s": float(values["time.iteration"]) if "time.iteration" in values else None,
+        "slower": repair.slower,
+        "changes_numbers": repair.changes_numbers,
+        "lacking": list(repair.lacking),
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {n: sorted(v) if isinstance(v, frozenset) else v for n, v in change.items()}
+
+
 def _lower(neighbour: Neighbour, found: Answer, capacity: Any) -> dict[str, Any]:
     """A plan that holds less, beside the one that was asked about."""
     there, here = neighbour.found.values, found.values
     peak = plain(there["memory.peak"])
     return {
-        "change": {n: sorted(v) if isinstance(v, frozenset) else v for n, v in neighbour.change.items()},
+        "change": _change(neighbour.change),
         "peak_bytes": peak,
         "saved_bytes": plain(here["memory.peak"]) - peak,
         "fits": None if capacity is None else bool(peak <= capacity),

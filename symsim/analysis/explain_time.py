@@ -7,21 +7,15 @@ would gain is the same program, evaluated with one figure changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from symsim.analysis.answer_json import BREAKDOWN, pacing_stage, plain
+from symsim.analysis.buying import RATE_UNITS, gains
 from symsim.analysis.evaluate import Answer, answer
 from symsim.analysis.load import Question
 from symsim.machine.bind import Machine
-from symsim.units import UNITS
-
-FASTER = 1.1
-"""How much more of a machine's figure is asked about."""
-
-RATE_UNITS = frozenset(base for _, base in UNITS.values() if base.endswith("/s"))
-"""Units of figures of which more is faster."""
 
 TURNS = ("forward", "backward", "recompute")
 AXES = {"tp": "tensor_parallel", "cp": "context_parallel", "ep": "expert_parallel"}
@@ -233,23 +227,19 @@ def _host(found: Answer) -> Iterator[dict[str, Any]]:
 def faster(asked: Question, found: Answer, machine: Machine) -> list[dict[str, Any]]:
     """The step's time on machines of which one figure is larger by a tenth, the largest gain first."""
     assert asked.system is not None
-    here = float(found.values["time.iteration"])
-    out: list[dict[str, Any]] = []
-    for name, figure in asked.system.figures.items():
-        if figure.unit in RATE_UNITS and name in machine.values:
-            there = answer(asked.model, asked.plan, _with(machine, name, lambda v: v * FASTER), moments=True)
-            time = float(there.values["time.iteration"])
-            out.append(
-                {
-                    "figure": name,
-                    "value": plain(figure.value),
-                    "unit": figure.unit,
-                    "iteration_s": time,
-                    "change": time / here - 1,
-                }
-            )
-    return sorted(out, key=lambda item: item["change"])
 
+    def there(name: str, value: float) -> float:
+        other = replace(machine, values={**machine.values, name: value})
+        return float(answer(asked.model, asked.plan, other, moments=True).values["time.iteration"])
 
-def _with(machine: Machine, name: str, change: Callable[[float], float]) -> Machine:
-    return replace(machine, values={**machine.values, name: change(machine.values[name])})
+    rates = (n for n, f in asked.system.figures.items() if f.unit in RATE_UNITS and n in machine.values)
+    return [
+        {
+            "figure": gain.figure,
+            "value": plain(gain.value),
+            "unit": gain.unit,
+            "iteration_s": gain.there,
+            "change": gain.change,
+        }
+        for gain in gains(asked.system, rates, float(found.values["time.iteration"]), there)
+    ]

@@ -15,8 +15,8 @@ from math import prod
 import numpy as np
 
 from symsim.diagnostics import error
-from symsim.emit.partition import Array
 from symsim.emit.program import CheckedRule
+from symsim.emit.samples import Array
 from symsim.emit.sheet import Group, Sheet
 
 BLOCK = 1 << 14
@@ -57,7 +57,8 @@ def legal_blocks(sheet: Sheet, group: Group, rules: Sequence[CheckedRule], tally
     order = _order(sheet, rules)
     due = _due(sheet, rules, order)
     start = np.zeros((len(sheet.shape), 1), dtype=np.intp)
-    start[sheet.pp] = group.position
+    start = np.repeat(start, len(group.positions), axis=1)
+    start[sheet.pp] = group.positions
     after = [prod(sheet.shape[a] for a in order[k:]) for k in range(len(order) + 1)]
     kept = _without_broken(sheet, group, start, due[0], after[0], tally)
     yield from _filled(_grown(sheet, group, kept, 0, order, due, after, tally))
@@ -113,7 +114,7 @@ def _without_broken(
     for rule in rules:
         if not points.shape[1]:
             break
-        (amount,) = group.rows(points).values([rule.register])
+        (amount,) = group.rows(points).numbers([rule.register])
         holds = amount == 0 if rule.kind == "zero" else amount >= 0
         held = np.broadcast_to(holds, points.shape[1])
         broken = points.shape[1] - int(np.count_nonzero(held))

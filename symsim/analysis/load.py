@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from symsim.analysis import remembered
 from symsim.analysis.plan import Plan, plan
 from symsim.compiler import cache
 from symsim.diagnostics import Source, error
 from symsim.language import tree
 from symsim.language.models import elaborate_model, model_source
-from symsim.language.strategies import load_strategy, route_overrides
-from symsim.language.systems import load_system
+from symsim.language.strategies import route_overrides
 from symsim.records.model import Model
 from symsim.records.system import System
 
@@ -27,6 +27,9 @@ class Question:
     plan: Plan
     system: System | None
     requires: tuple[tree.Require, ...] = ()
+    source: Source | None = None
+    """The model's text, where it was read from one; ``for_model`` is what was laid over it."""
+    for_model: Mapping[str, tree.Expression] = field(default_factory=dict)
 
 
 def question(
@@ -38,7 +41,7 @@ def question(
         InputError: anything that cannot be read, parsed or settled.
     """
     source = source_of(model)
-    chosen = load_strategy(strategy, settings)
+    chosen = remembered.strategy(strategy, settings)
     base = load_model(source, {})
     for_model, for_system = route_overrides(chosen, base.dimensions, {})
     loaded = load_model(source, for_model) if for_model else base
@@ -47,8 +50,8 @@ def question(
         name = next(iter(for_system))
         hint = "name a machine with -y, or leave this out"
         raise error("E315", f"'{name}' belongs to a machine, and none is given", chosen.places[name], hint)
-    machine = load_system(system, for_system, chosen.places) if system is not None else None
-    return Question(loaded, chosen.name, settled, machine, chosen.requires)
+    machine = remembered.system(system, for_system, chosen.places) if system is not None else None
+    return Question(loaded, chosen.name, settled, machine, chosen.requires, source, for_model)
 
 
 def source_of(given: str) -> Source:

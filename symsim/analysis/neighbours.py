@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from symsim.analysis.changed_plan import with_values
 from symsim.analysis.evaluate import Answer, answer, machine_of
 from symsim.analysis.load import Question
-from symsim.analysis.plan import plan
 from symsim.analysis.requirements import unmet
-from symsim.diagnostics import InputError, Place, Source
-from symsim.language.strategies import Strategy
+from symsim.diagnostics import InputError
 from symsim.records.strategy import Value
 
 Change = Mapping[str, Value | None]
@@ -29,16 +27,14 @@ LOWER: Mapping[str, tuple[Value, Value]] = {
 """Choices with a value that may hold less: from, to."""
 
 
-_PLACES: Mapping[str, Place] = defaultdict(lambda: Place(Source("", ""), 1, 1, 1))
-"""Nobody wrote these choices anywhere; what is wrong with them is not reported."""
-
-
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A legal plan and its answer."""
+    """A legal plan and its answer; ``lacking`` are the strategy's requirements that it does not meet."""
 
     change: Change
     found: Answer
+    asked: Question
+    lacking: tuple[str, ...] = ()
 
 
 def lower(asked: Question, found: Answer) -> list[Neighbour]:
@@ -46,34 +42,43 @@ def lower(asked: Question, found: Answer) -> list[Neighbour]:
 
     Plans that break a rule or a requirement of the strategy, and those without a formula, are left out.
     """
-    out = [n for change in _changes(asked) if (n := _neighbour(asked, change)) is not None]
+    near = (neighbour(asked, change) for change in lowering(asked))
     held = found.values["memory.peak"]
-    return sorted(
-        (n for n in out if n.found.values["memory.peak"] < held), key=lambda n: float(n.found.values["memory.peak"])
-    )
+    out = [n for n in near if n is not None and not n.lacking and n.found.values["memory.peak"] < held]
+    return sorted(out, key=lambda n: float(n.found.values["memory.peak"]))
 
 
-def _neighbour(asked: Question, change: Change) -> Neighbour | None:
-    settled = {n: v for n, v in {**asked.plan.values, **change}.items() if v is not None and n != "microbatches"}
-    strategy = Strategy(asked.strategy_name, "", settled, {}, {}, asked.requires, None, _PLACES)
+def changed(asked: Question, change: Change) -> Question | None:
+    """The plan with a change, gbs as it was; ``None`` where its choices contradict each other."""
     try:
-        other = replace(asked, plan=plan(strategy))
-        there = answer(other.model, other.plan, machine_of(other))
-        return None if unmet(other, there) else Neighbour(change, there)
+        return with_values(asked, {**asked.plan.values, "microbatches": None, **change})
     except InputError:
         return None
 
 
-def _changes(asked: Question) -> Iterator[Change]:
+def neighbour(asked: Question, change: Change) -> Neighbour | None:
+    """The plan with a change, evaluated; ``None`` where it breaks a rule or has no formula."""
+    other = changed(asked, change)
+    if other is None:
+        return None
+    try:
+        there = answer(other.model, other.plan, machine_of(other))
+        return Neighbour(change, there, other, tuple(unmet(other, there)))
+    except InputError:
+        return None
+
+
+def lowering(asked: Question) -> Iterator[Change]:
+    """Single changes that may lower the peak."""
     values = asked.plan.values
     yield from _recomputed(asked)
-    yield from ({name: 2 * _size(values, name)} for name in ("tp", "cp", "pp", "ep"))
-    if _size(values, "mbs") % 2 == 0:
-        yield {"mbs": _size(values, "mbs") // 2}
+    yield from ({name: 2 * size_of(values, name)} for name in ("tp", "cp", "pp", "ep"))
+    if size_of(values, "mbs") % 2 == 0:
+        yield {"mbs": size_of(values, "mbs") // 2}
     if values["vp"] != 1:
         yield {"vp": 1, "schedule": "1f1b"}
-    if _size(values, "zero") < 3:
-        yield {"zero": _size(values, "zero") + 1}
+    if size_of(values, "zero") < 3:
+        yield {"zero": size_of(values, "zero") + 1}
     yield from ({name: after} for name, (before, after) in LOWER.items() if values[name] == before)
 
 
@@ -93,7 +98,7 @@ def _recomputed(asked: Question) -> Iterator[Change]:
     yield {"recompute": "full"}
 
 
-def _size(values: Mapping[str, Value | None], name: str) -> int:
+def size_of(values: Mapping[str, Value | None], name: str) -> int:
     value = values[name]
     assert isinstance(value, int)
     return value

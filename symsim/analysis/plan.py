@@ -226,20 +226,21 @@ def _sizes(values: Mapping[str, Value | None]) -> dict[str, int | Fraction]:
 def with_size(settled: Plan, name: str, value: int) -> dict[str, int | Fraction]:
     """The sizes of a plan with one of them changed; gbs follows where micro-batches are given in its place."""
     sizes: dict[str, int | Fraction] = {**settled.sizes, name: value}
-    if _counts_microbatches(settled):
+    if counts_microbatches(settled):
         ranks = Fraction(sizes["world"]) / (sizes["tp"] * sizes["cp"] * sizes["pp"])
         step = sizes["microbatches"] * sizes["mbs"] * ranks
         sizes["gbs"] = step.numerator if step.denominator == 1 else step
     return sizes
 
 
-def _counts_microbatches(settled: Plan) -> bool:
+def counts_microbatches(settled: Plan) -> bool:
+    """Whether the strategy gives micro-batches, from which gbs follows."""
     return "microbatches" in settled.places and "gbs" not in settled.places
 
 
 def _in_given_sizes(rule: CheckedRule, settled: Plan) -> CheckedRule:
     """A rule on gbs is one on micro-batches where they are given; the sizes that make one of the other cancel."""
-    if "gbs" not in rule.names or not _counts_microbatches(settled):
+    if "gbs" not in rule.names or not counts_microbatches(settled):
         return rule
     others = (n for n in rule.names if n not in ("gbs", "world", "tp", "cp", "mbs"))
     return replace(rule, names=("microbatches", *others))
@@ -298,13 +299,18 @@ def _mending(
 
 
 def _nearest_legal(rules: list[CheckedRule], name: str, settled: Plan, fits: Fits) -> list[int]:
-    """The next value below and above at which the rules hold; far off, powers of two are tried."""
+    """The next value below and above at which the rules hold."""
+    return nearest_legal(settled.sizes[name], lambda v: all(fits(rule, name, v) for rule in rules))
 
-    def legal(values: Iterable[int]) -> list[int]:
-        return [next((v for v in values if all(fits(rule, name, v) for rule in rules)), 0)]
 
-    current = int(settled.sizes[name])
-    below = range(ceil(settled.sizes[name]) - 1, max(0, current - MAX_TRIED), -1)
-    powers = (2**k for k in range(current.bit_length() - 1, -1, -1))
-    above = range(current + 1, current + MAX_TRIED)
-    return [v for v in legal(chain(below, powers)) + legal(above) if v]
+def nearest_legal(current: int | Fraction, legal: Callable[[int], bool]) -> list[int]:
+    """The next legal value below, if any, and the next above; far off, powers of two and doublings are tried."""
+
+    def first(values: Iterable[int]) -> list[int]:
+        return [v for v in [next((v for v in values if legal(v)), 0)] if v]
+
+    here = int(current)
+    below = range(ceil(current) - 1, max(0, here - MAX_TRIED), -1)
+    powers = (2**k for k in range(here.bit_length() - 1, -1, -1))
+    doubled = (here * 2**k for k in range(1, 5))
+    return first(chain(below, powers)) + first(chain(range(here + 1, here + MAX_TRIED), doubled))

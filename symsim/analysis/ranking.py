@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symsim.emit.partition import Array
+from symsim.emit.samples import Array
 
 DIGITS = 12
 """Values that agree to so many digits are equal: scalar and array arithmetic differ behind them."""
@@ -36,13 +36,24 @@ class Ranking:
         return Ranking(size, np.empty((values, 0)), np.empty(0, dtype=np.int64))
 
     @property
-    def worst(self) -> float:
+    def limit(self) -> float:
         """What a point must not exceed to be among the best."""
-        return float(self.outcomes[0, -1]) if len(self.points) >= self.size else np.inf
+        if len(self.points) < self.size:
+            return float(np.finfo(float).max)
+        worst = float(self.outcomes[0, -1])
+        return worst + abs(worst) * 10.0 ** (1 - DIGITS)
+
+    def ties(self, count: int) -> int:
+        """How many points there are up to the ``count`` best, and those that are as good as the last of them but
+        for what arrays and scalars may differ in."""
+        if len(self.points) <= count:
+            return len(self.points)
+        last = self.outcomes[0, count - 1]
+        return int(np.count_nonzero(self.outcomes[0] <= last + abs(last) * 1e-9))
 
     def offer(self, outcomes: Array, points: Array) -> None:
         """More points: ``outcomes[k]`` are their k-th values."""
-        finite = np.isfinite(outcomes[0]) & (outcomes[0] <= self.worst * (1 + 1e-11) if self.worst > 0 else True)
+        finite = np.isfinite(outcomes[0]) & (outcomes[0] <= self.limit)
         if not finite.any():
             return
         close = rounded(outcomes[:, finite])

@@ -19,7 +19,7 @@ def unmet(asked: Question, found: Answer) -> list[str]:
     Raises:
         InputError: a requirement names what no strategy, model, machine or answer has.
     """
-    known = _names(asked, found)
+    known = known_names(asked, found)
     machine = asked.system is not None
     out: list[str] = []
     for require in asked.requires:
@@ -29,11 +29,12 @@ def unmet(asked: Question, found: Answer) -> list[str]:
         if missing:
             raise error("E203", f"unknown name '{missing[0]}'", require.place, nearest(missing[0], known))
         if not evaluate(require.condition, Plain(known)):
-            out.append(require.message or _written(require))
+            out.append(require.message or written(require.condition))
     return out
 
 
-def _names(asked: Question, found: Answer) -> dict[str, Any]:
+def known_names(asked: Question, found: Answer) -> dict[str, Any]:
+    """What names mean in a requirement: of the model, the strategy, the answer and the machine."""
     known: dict[str, Any] = dict(asked.model.dimensions)
     known |= {n: v for n, v in asked.plan.values.items() if v is not None}
     known |= {n: v for n, v in found.values.items() if not isinstance(v, list)}
@@ -43,6 +44,7 @@ def _names(asked: Question, found: Answer) -> dict[str, Any]:
     return known
 
 
-def _written(require: tree.Require) -> str:
-    place = require.condition.place
+def written(condition: tree.Expression) -> str:
+    """A condition as its text has it."""
+    place = condition.place
     return place.source.line(place.line)[place.column - 1 : place.column - 1 + place.width]

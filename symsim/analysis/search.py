@@ -12,15 +12,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from symsim.analysis.columns import Asked
 from symsim.analysis.crowded import check_not_crowded
-from symsim.analysis.evaluate import Answer, Evaluator, answer, evaluator
+from symsim.analysis.evaluate import Answer, Evaluator, evaluator
 from symsim.analysis.load import Question
 from symsim.analysis.machine_needed import check_needs_none, needed_by
 from symsim.analysis.plan import plan
 from symsim.analysis.quantities import asked_for, machine_for, parsed
 from symsim.analysis.ranking import rounded
 from symsim.analysis.space import Refused, Space, Variant, figures_among, objective_of, variants
-from symsim.analysis.sweep import Asked, Swept, sweep
+from symsim.analysis.sweep import Swept, sweep
 from symsim.diagnostics import InputError, error
 from symsim.language import tree
 from symsim.language.written import written
@@ -29,7 +30,7 @@ from symsim.records.strategy import Structure, Value
 FITS = "memory.peak <= memory.capacity"
 """What every plan on a machine must meet, whether the strategy says so or not."""
 
-UNIT = 24
+UNIT = 128
 """Structural variants that one process sweeps together: formulas that they share are computed once."""
 
 SPARE = 16
@@ -134,7 +135,7 @@ def search(
             raise refused[0]
     found_at = _one_by_one(space, objective, pareto)
     plans = sorted(
-        (found_at(point) for point in map(int, whole.ranking.points)),
+        (found_at(int(point)) for point in whole.ranking.points[: whole.ranking.ties(top)]),
         key=lambda f: (float(rounded(_array(asked.sign * f.objective))), f.point),
     )
     front = None
@@ -220,7 +221,7 @@ def _one_by_one(space: Space, objective: tree.Objective, pareto: Sequence[str]) 
             point,
             space.choices(point),
             question,
-            answer(question.model, question.plan, machine),
+            Answer({n: v for n, v in values.items() if n not in quantities}, int(question.plan.sizes["pp"])),
             float(values["asked.objective"]),
             tuple(float(values[f"asked.pareto.{k}"]) for k in range(len(pareto))),
         )

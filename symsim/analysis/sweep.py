@@ -6,45 +6,26 @@ order of units, so one machine and a cluster give the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from symsim.analysis.evaluate import evaluator
+from symsim.analysis.columns import Asked, Columns, RefusedError, Writer, passes_of
 from symsim.analysis.legal import Tally, legal_blocks
 from symsim.analysis.plan import structure_of
-from symsim.analysis.quantities import names_for
 from symsim.analysis.ranking import Front, Ranking
-from symsim.analysis.space import Axis, Refused, Space, Variant, without_number
+from symsim.analysis.space import Axis, Refused, Space, Variant
+from symsim.compiler.pipeline import compile_cost
 from symsim.compiler.stages import NumberNeededError
-from symsim.diagnostics import InputError, error
-from symsim.emit.fold import Folder
-from symsim.emit.partition import Array
-from symsim.emit.program import CheckedRule, Program
-from symsim.emit.quantity import is_condition, with_quantities
-from symsim.emit.sheet import Group, Sheet
-from symsim.emit.step_size import from_microbatches
-from symsim.language import tree
-from symsim.machine.bind import Machine, bind, constant_of_table
+from symsim.diagnostics import InputError
+from symsim.emit.program import CheckedRule
+from symsim.emit.samples import Array
+from symsim.emit.sheet import Group, Rows, Sheet
+from symsim.machine.bind import lookup_of
 from symsim.records.strategy import Value
-from symsim.records.system import System
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a search wants of every point.
-
-    ``objective`` is made small, times ``sign``; ``constraints`` are conditions by their text, in the order in
-    which they are checked; ``pareto`` are values whose front is kept, each with its sign.
-    """
-
-    objective: tree.Expression
-    sign: int
-    constraints: tuple[tuple[str, tree.Expression], ...]
-    pareto: tuple[tuple[tree.Expression, int], ...]
-    best: int
 
 
 @dataclass(slots=True)
@@ -76,17 +57,6 @@ OUTCOMES = 3
 """The objective, the peak of memory and the time of a step: plans that agree in them are one plan in other words."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """One variant in a folded program: registers of its constraints, of its outcomes, of its front; its rules."""
-
-    variant: Variant
-    constraints: tuple[int, ...]
-    outcomes: tuple[int, ...]
-    pareto: tuple[int, ...]
-    rules: tuple[CheckedRule, ...]
-
-
 def sweep(space: Space, unit: Sequence[Variant | Refused], asked: Asked) -> Swept:
     """All legal points of some variants.
 
@@ -104,6 +74,16 @@ def sweep(space: Space, unit: Sequence[Variant | Refused], asked: Asked) -> Swep
     for variants in _sharing_axes(whole):
         _sweep_together(space, variants, asked, swept)
     return swept
+
+
+def prepare(space: Space, parts: Sequence[Variant | Refused]) -> None:
+    """Compile one variant, so that processes that are forked now have its passes."""
+    first = next((part for part in parts if isinstance(part, Variant)), None)
+    if first is not None:
+        model, passes = passes_of(space.model)
+        structure = first.plan.structure
+        with suppress(InputError):
+            compile_cost(model, structure, passes=passes)
 
 
 def _refuse(swept: Swept, refused: Refused) -> None:
@@ -125,29 +105,25 @@ def _sharing_axes(variants: Sequence[Variant]) -> list[list[Variant]]:
 def _sweep_together(space: Space, variants: Sequence[Variant], asked: Asked, swept: Swept) -> None:
     """Variants with the same axes, in one program."""
     first = variants[0]
-    sizes = dict(first.plan.sizes)
     axes: dict[str, tuple[Value | None, ...]] = {axis.name: axis.values for axis in first.axes}
-    axes.setdefault("pp", (sizes["pp"],))
-    folder = Folder(space.model.name, list(axes))
+    axes.setdefault("pp", (first.plan.sizes["pp"],))
     system = space.system.with_figures(first.figures) if space.system is not None else None
-    columns: list[_Columns] = []
+    writer = Writer(space, system, asked, list(axes), first.plan.sizes)
+    columns: list[Columns] = []
     split: list[Variant] = []
-    machine: Machine | None = None
     for variant in variants:
         try:
-            program = _program(space, variant)
+            columns.append(writer.columns(variant))
         except NumberNeededError as needed:
             split += _each_value(variant, str(needed))
-            continue
-        except InputError as problem:
-            _refuse(swept, Refused(variant.points, problem))
-            continue
-        program = _with_asked(space, variant, system, program, asked)
-        machine = bind(system, program.inputs, program.tables, program.figures) if system is not None else None
-        columns.append(_columns(folder, variant, program, machine, system, asked, len(columns)))
+        except RefusedError as refused:
+            _refuse(swept, Refused(variant.points, refused.problem))
     if columns:
-        lookup = machine.lookup if machine is not None else _no_machine
-        sheet = Sheet(folder.program(), {n: [v for v in values if v is not None] for n, values in axes.items()}, lookup)
+        sheet = Sheet(
+            writer.folder.program(),
+            {name: [v for v in values if v is not None] for name, values in axes.items()},
+            lookup_of(system) if system is not None else _no_machine,
+        )
         _sweep_sheet(sheet, columns, asked, swept)
     for variants_of_value in _sharing_axes(split):
         _sweep_together(space, variants_of_value, asked, swept)
@@ -155,16 +131,6 @@ def _sweep_together(space: Space, variants: Sequence[Variant], asked: Asked, swe
 
 def _no_machine(name: str, *dimensions: object) -> object:
     raise AssertionError(f"'{name}' needs a machine")
-
-
-def _program(space: Space, variant: Variant) -> Program:
-    """The formulas of a variant; a number of chunks that varies is left open where that can be."""
-    structure = variant.plan.structure
-    if any(axis.name == "vp" for axis in variant.axes):
-        structure = without_number(structure, "vp")
-    program = evaluator(space.model, structure).program
-    given = {*variant.plan.sizes, *(axis.name for axis in variant.axes)}
-    return program if "gbs" in given else from_microbatches(program)
 
 
 def _each_value(variant: Variant, name: str) -> Iterator[Variant]:
@@ -183,89 +149,144 @@ def _each_value(variant: Variant, name: str) -> Iterator[Variant]:
         )
 
 
-def _with_asked(space: Space, variant: Variant, system: System | None, program: Program, asked: Asked) -> Program:
-    names = names_for(space.model, variant.plan, system, [axis.name for axis in variant.axes])
-    quantities = {"asked.objective": asked.objective}
-    quantities |= {f"asked.constraint.{k}": node for k, (_, node) in enumerate(asked.constraints)}
-    quantities |= {f"asked.pareto.{k}": node for k, (node, _) in enumerate(asked.pareto)}
-    lowered = with_quantities(program, quantities, names)
-    for name, node in quantities.items():
-        condition = is_condition(lowered, name)
-        if condition is not name.startswith("asked.constraint."):
-            wanted, other = ("number", "condition") if condition else ("condition", "number")
-            hint = "memory.peak" if condition else "memory.peak <= 60 GiB"
-            raise error("E207", f"expected a {wanted}, not a {other}", node.place, f"for example {hint}")
-    return lowered
-
-
-def _columns(
-    folder: Folder,
-    variant: Variant,
-    program: Program,
-    machine: Machine | None,
-    system: System | None,
-    asked: Asked,
-    number: int,
-) -> _Columns:
-    outcomes = ["asked.objective", "memory.peak", "time.iteration" if machine is not None else "memory.peak"]
-    wanted = {f"{number}.{n}": n for n in outcomes}
-    wanted |= {f"{number}.{n}": n for n in program.outputs if n.startswith("asked.")}
-    known: dict[str, Any] = dict(variant.plan.sizes)
-    if machine is not None:
-        known |= machine.values
-    rules = folder.add(program, known, lambda name: constant_of_table(system, name) if system else None, wanted)
-    outputs = folder.outputs
-    return _Columns(
-        variant,
-        tuple(outputs[f"{number}.asked.constraint.{k}"].register for k in range(len(asked.constraints))),
-        tuple(outputs[f"{number}.{n}"].register for n in outcomes),
-        tuple(outputs[f"{number}.asked.pareto.{k}"].register for k in range(len(asked.pareto))),
-        rules,
-    )
-
-
-def _sweep_sheet(sheet: Sheet, columns: Sequence[_Columns], asked: Asked, swept: Swept) -> None:
-    alike: dict[tuple[CheckedRule, ...], list[_Columns]] = {}
+def _sweep_sheet(sheet: Sheet, columns: Sequence[Columns], asked: Asked, swept: Swept) -> None:
+    alike: dict[tuple[CheckedRule, ...], list[Columns]] = {}
     for column in columns:
         alike.setdefault(column.rules, []).append(column)
     with np.errstate(all="ignore"):
-        for place in range(sheet.shape[sheet.pp]):
-            group = sheet.group(place)
+        for group in sheet.groups:
             for rules, same in alike.items():
                 tally = Tally()
                 for codes in legal_blocks(sheet, group, rules, tally):
                     _sweep_block(sheet, group, codes, same, asked, swept)
                 swept.tally.add(tally.times(len(same)))
-            sheet.forget(place)
 
 
 def _sweep_block(
-    sheet: Sheet, group: Group, codes: Array, columns: Sequence[_Columns], asked: Asked, swept: Swept
+    sheet: Sheet, group: Group, codes: Array, columns: Sequence[Columns], asked: Asked, swept: Swept
 ) -> None:
+    """One block of points under each variant: what variants share is computed once, for all of them."""
     rows = group.rows(codes)
+    texts = [text for text, _ in asked.constraints]
+    feasible: dict[tuple[int, ...], Array] = {}
+    removed: dict[tuple[int, ...], list[int]] = {}
+    for registers in dict.fromkeys(column.constraints for column in columns):
+        feasible[registers], removed[registers] = _feasible(rows, registers)
     for column in columns:
-        left, which = rows, np.arange(codes.shape[1])
-        for (text, _), register in zip(asked.constraints, column.constraints, strict=True):
-            (held,) = left.values([register])
-            holds = np.broadcast_to(held == 1, len(which))
-            kept = int(np.count_nonzero(holds))
-            if kept < len(which):
-                swept.tally.removed[text] += len(which) - kept
-                which = which[holds]
-                left = left.kept(holds)
-            if not kept:
-                break
-        swept.tally.feasible += len(which)
-        if not len(which):
-            continue
-        points = _points(column.variant, sheet, codes[:, which])
-        outcomes = _table(left.values(column.outcomes), len(which))
-        outcomes[0] *= asked.sign
-        swept.ranking.offer(outcomes, points)
-        if swept.front is not None:
-            values = _table(left.values(column.pareto), len(which))
-            values *= np.array([sign for _, sign in asked.pareto])[:, None]
-            swept.front.offer(values, points)
+        for text, count in zip(texts, removed[column.constraints], strict=True):
+            if count:
+                swept.tally.removed[text] += count
+        swept.tally.feasible += int(np.count_nonzero(feasible[column.constraints]))
+    somewhere = np.logical_or.reduce(list(feasible.values()))
+    count = int(np.count_nonzero(somewhere))
+    if not count:
+        return
+    if count < len(rows):
+        rows, codes = rows.kept(somewhere), codes[:, somewhere]
+        feasible = {registers: mask[somewhere] for registers, mask in feasible.items()}
+    if swept.front is None and all(column.bounds for column in columns):
+        _offer_best(rows, codes, sheet, columns, feasible, asked, swept)
+        return
+    for column in columns:
+        _offer(rows, codes, sheet, column, feasible[column.constraints], asked, swept)
+
+
+SEEDS = 4
+"""Points of each bound that are evaluated first, so that a limit is there for the others."""
+
+TURN = 8192
+"""Points that are evaluated between two looks at the limit."""
+
+
+def _offer_best(
+    rows: Rows,
+    codes: Array,
+    sheet: Sheet,
+    columns: Sequence[Columns],
+    feasible: Mapping[tuple[int, ...], Array],
+    asked: Asked,
+    swept: Swept,
+) -> None:
+    """The points whose bounds are not behind what was found already, those with the best bounds first."""
+    hopes: dict[tuple[int, tuple[int, ...]], Array] = {}
+    for column in columns:
+        key = (column.bounds[0], column.constraints)
+        if key not in hopes:
+            (bound,) = rows.numbers(key[:1])
+            hopes[key] = np.where(feasible[key[1]], asked.sign * bound, np.inf)
+    lowest = np.minimum.reduce(list(hopes.values()))
+    seeds = {int(k) for hope in hopes.values() for k in np.argpartition(hope, min(SEEDS, len(hope) - 1))[:SEEDS]}
+    first = np.array(sorted(seeds))
+    later = np.ones(len(rows), dtype=bool)
+    later[first] = False
+    evaluated = _offer_turn(rows, codes, sheet, columns, hopes, first, asked, swept)
+    order = np.flatnonzero(later & (lowest <= swept.ranking.limit))
+    order = order[np.argsort(lowest[order], kind="stable")]
+    for start in range(0, len(order), TURN):
+        evaluated += _offer_turn(rows, codes, sheet, columns, hopes, order[start : start + TURN], asked, swept)
+    swept.tally.bounded += sum(int(np.count_nonzero(feasible[c.constraints])) for c in columns) - evaluated
+
+
+def _offer_turn(
+    rows: Rows,
+    codes: Array,
+    sheet: Sheet,
+    columns: Sequence[Columns],
+    hopes: Mapping[tuple[int, tuple[int, ...]], Array],
+    asked_of: Array,
+    asked: Asked,
+    swept: Swept,
+) -> int:
+    """Ask the closer bounds of some points, then evaluate those that are left under some variant. Gives how many."""
+    limit = swept.ranking.limit
+    turn = asked_of
+    masks = [hopes[c.bounds[0], c.constraints][turn] <= limit for c in columns]
+    for level in range(1, max(len(c.bounds) for c in columns)):
+        some = np.logical_or.reduce(masks)
+        if not some.any():
+            return 0
+        turn, masks = turn[some], [mask[some] for mask in masks]
+        few = rows.kept(turn)
+        for k, column in enumerate(columns):
+            if level < len(column.bounds) and masks[k].any():
+                (bound,) = few.numbers(column.bounds[level : level + 1])
+                masks[k] = masks[k] & (asked.sign * bound <= limit)
+    some = np.logical_or.reduce(masks)
+    if not some.any():
+        return 0
+    few, own = rows.kept(turn[some]), codes[:, turn[some]]
+    for column, mask in zip(columns, masks, strict=True):
+        if mask.any():
+            _offer(few, own, sheet, column, mask[some], asked, swept)
+    return sum(int(np.count_nonzero(mask)) for mask in masks)
+
+
+def _offer(rows: Rows, codes: Array, sheet: Sheet, column: Columns, mask: Array, asked: Asked, swept: Swept) -> None:
+    """Points of one variant, those of ``mask``, for the ranking and the front."""
+    count = len(rows)
+    (objective,) = rows.numbers(column.outcomes[:1])
+    good = np.where(mask, np.broadcast_to(asked.sign * objective, count), np.inf)
+    close = np.flatnonzero(good <= swept.ranking.limit)
+    if len(close):
+        outcomes = _table(rows.numbers(column.outcomes), count)[:, close]
+        outcomes[0] = good[close]
+        swept.ranking.offer(outcomes, _points(column.variant, sheet, codes[:, close]))
+    if swept.front is not None:
+        values = _table(rows.numbers(column.pareto), count)[:, mask]
+        values *= np.array([sign for _, sign in asked.pareto])[:, None]
+        swept.front.offer(values, _points(column.variant, sheet, codes[:, mask]))
+
+
+def _feasible(rows: Rows, registers: Sequence[int]) -> tuple[Array, list[int]]:
+    """Which points meet all conditions, and how many the first broken condition of each removed."""
+    left = np.ones(len(rows), dtype=bool)
+    removed = []
+    for register in registers:
+        (held,) = rows.numbers([register])
+        broken = left & np.broadcast_to(held != 1, len(rows))
+        removed.append(int(np.count_nonzero(broken)))
+        left &= ~broken
+    return left, removed
 
 
 def _table(values: Sequence[object], count: int) -> Array:

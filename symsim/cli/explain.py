@@ -11,8 +11,10 @@ from symsim.analysis.evaluate import answer, machine_of
 from symsim.analysis.explain import Subject, explanation
 from symsim.analysis.load import question
 from symsim.analysis.neighbours import lower
+from symsim.analysis.repair import repairs
 from symsim.analysis.requirements import unmet
 from symsim.cli.options import json_option, model_argument, set_option, strategy_option, system_option
+from symsim.cli.waiting import telling
 from symsim.diagnostics import error, placed
 
 
@@ -56,6 +58,9 @@ def command(
     Of time: what of a step each operator and each message takes, what limits it, how far the next limit
     is, and what a machine that is better by a tenth in one figure would gain.
 
+    Of both: the bounds of the plan, the nearest to breaking first; and where the plan does not fit, or does not
+    meet what its strategy requires, the single changes that mend it, by the time they lose.
+
     Exit status 1 says that the plan does not fit into the machine's memory, or that it does not meet what
     its strategy requires.
 
@@ -73,7 +78,9 @@ def command(
     with placed(asked.plan.places):
         machine = machine_of(asked, moments=True)
         found = answer(asked.model, asked.plan, machine, moments=True)
-    result = explanation(asked, found, stage, lower(asked, found) if look_lower else None, machine, of)
+    with telling("looking for a plan that fits") as tell:
+        mended = repairs(asked, found, tell)
+    result = explanation(asked, found, stage, lower(asked, found) if look_lower else None, machine, of, mended)
     lacking = unmet(asked, found)
     result["warnings"] += [f"the strategy's requirement is not met: {text}" for text in lacking]
     if as_json:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import sympy
@@ -9,15 +12,67 @@ from sympy import Expr
 
 from symsim.diagnostics import error
 from symsim.functions import REDUCTIONS, SCANS
-from symsim.records.cost import Definition, Scope
+from symsim.records.cost import Definition, Scope, Segment
 from symsim.symbols import symbol
+
+Read = tuple[str, str, Any]
+"""What a pass asked of the ledger: for which answer, of which name, and what it was."""
+
+
+@dataclass(slots=True)
+class Record:
+    """What happens to a ledger while a pass runs."""
+
+    read: dict[Read, None] = field(default_factory=dict)
+    made: list[Definition] = field(default_factory=list)
+    own: set[str] = field(default_factory=set)
 
 
 class Ledger:
-    """Ordered definitions by name. A definition of one stage is marked so by what it uses."""
+    """Ordered definitions by name. A definition of one stage is marked so by what it uses.
+
+    ``segments`` are the passes that wrote them, in order.
+    """
 
     def __init__(self) -> None:
         self._definitions: dict[str, Definition] = {}
+        self._record: Record | None = None
+        self.segments: list[Segment] = []
+
+    @contextmanager
+    def recording(self) -> Iterator[Record]:
+        """Write down what is asked and made meanwhile."""
+        self._record = Record()
+        try:
+            yield self._record
+        finally:
+            self._record = None
+
+    def answers(self, read: Read) -> bool:
+        """Whether a question would have the same answer now."""
+        kind, name, answer = read
+        return bool(self._answer(kind, name) == answer)
+
+    def take(self, segment: Segment) -> None:
+        """The definitions of a pass that ran for another structure."""
+        self.segments.append(segment)
+        for definition in segment.definitions:
+            self._definitions[definition.name] = definition
+
+    def _answer(self, kind: str, name: str) -> Any:
+        known = self._definitions.get(name)
+        match kind:
+            case "there":
+                return known is not None
+            case "staged":
+                return known is not None and known.scope == "stage"
+        return None if known is None else known.expression
+
+    def _ask(self, kind: str, name: str) -> Any:
+        answer = self._answer(kind, name)
+        if self._record is not None and name not in self._record.own:
+            self._record.read[kind, name, answer] = None
+        return answer
 
     def define(self, name: str, expression: Any, meaning: str, unit: str, part: str) -> Expr:
         """Add ``name = expression`` and give its symbol; a plain number needs no name.
@@ -27,23 +82,32 @@ class Ledger:
         formula = sympy.sympify(expression)
         if formula.is_Number and part.partition(".")[0] not in ("params", "memory", "flops"):
             return formula
-        known = self._definitions.get(name)
-        if known is not None and known.expression != formula:
-            message = f"'{name}' is the name of two formulas: {known.meaning}, and {meaning}"
-            raise error("E202", message, None, "a definition of your own needs another name")
-        self._definitions[name] = Definition(name, formula, meaning, unit, self._scope(formula), part)
+        known = self._ask("formula", name)
+        if known is not None:
+            if known != formula:
+                before = self._definitions[name].meaning
+                message = f"'{name}' is the name of two formulas: {before}, and {meaning}"
+                raise error("E202", message, None, "a definition of your own needs another name")
+            return symbol(name)
+        made = self._definitions[name] = Definition(name, formula, meaning, unit, self._scope(formula), part)
+        if self._record is not None:
+            self._record.made.append(made)
+            self._record.own.add(name)
         return symbol(name)
 
     def value(self, name: str) -> Expr:
         """The symbol of a definition, or 0 where no pass has made it."""
-        return symbol(name) if name in self._definitions else sympy.Integer(0)
+        return symbol(name) if name in self else sympy.Integer(0)
 
     def expression(self, name: str) -> Expr:
         """The formula of a definition; KeyError where no pass has made it."""
-        return self._definitions[name].expression
+        found = self._ask("formula", name)
+        if found is None:
+            raise KeyError(name)
+        return found
 
     def __contains__(self, name: str) -> bool:
-        return name in self._definitions
+        return bool(self._ask("there", name))
 
     @property
     def definitions(self) -> tuple[Definition, ...]:
@@ -61,17 +125,17 @@ class Ledger:
         return "run"
 
     def _is_of_stage(self, name: Expr) -> bool:
-        known = self._definitions.get(str(name))
-        return name == symbol("i") or (known is not None and known.scope == "stage")
+        return name == symbol("i") or bool(self._ask("staged", name.name))
 
 
-def inputs_of(definitions: tuple[Definition, ...], extra: tuple[Expr, ...] = ()) -> tuple[str, ...]:
-    """The free names of a cost model: used, not defined, and not the stage index."""
+def free_names(definitions: Iterable[Definition], extra: Iterable[Expr] = ()) -> tuple[str, ...]:
+    """Names that formulas use and none of them defines, but for the stage index, in the order of their use."""
+    definitions = tuple(definitions)
     defined = {d.name for d in definitions} | {"i"}
     free: dict[str, None] = {}
     for formula in (*(d.expression for d in definitions), *extra):
         tables = {t.args[0] for t in formula.atoms(sympy.Function) if type(t).__name__ == "table"}
-        for name in sorted(str(s) for s in formula.free_symbols - tables):
+        for name in sorted(s.name for s in formula.free_symbols - tables):
             if name not in defined:
                 free[name] = None
     return tuple(free)

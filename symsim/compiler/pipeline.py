@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import sympy
 from sympy import Expr
 
@@ -10,21 +13,23 @@ from symsim.compiler.details import details as by_operator
 from symsim.compiler.efficiency import Efficiencies
 from symsim.compiler.expand import Definitions, expand
 from symsim.compiler.in_flight import SPLIT_BACKWARD, schedule_rules
-from symsim.compiler.ledger import Ledger, inputs_of
+from symsim.compiler.ledger import Ledger, free_names
 from symsim.compiler.limits import limits as by_limit
 from symsim.compiler.moments import moments as by_moment
 from symsim.compiler.optimizer import optimizer_states
 from symsim.compiler.phases import check_regions
 from symsim.compiler.placement import check_layout
-from symsim.compiler.profile import profile_of
+from symsim.compiler.profile import Profile, profile_of
+from symsim.compiler.reuse import Passes
 from symsim.compiler.rules import divides
 from symsim.compiler.simplify import bounds_of
-from symsim.compiler.stages import stages, tied_elements
+from symsim.compiler.stages import Stages, stages, tied_elements
 from symsim.compiler.times import Pricing
 from symsim.compiler.units import held_units
 from symsim.compiler.work import sent_stream
-from symsim.language.library import library_for
-from symsim.records.cost import CostModel, Rule
+from symsim.language.library import Library, library_for
+from symsim.records.cost import CostModel, Definition, Rule, Segment
+from symsim.records.graph import Graph
 from symsim.records.model import Model
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
@@ -40,60 +45,71 @@ def compile_cost(
     kept: frozenset[str] = frozenset(),
     details: bool = False,
     moments: bool = False,
+    passes: Passes | None = None,
+    assumed: dict[Expr, bool] | None = None,
 ) -> CostModel:
     """Compile a model under structural choices into named formulas over sizes and machine figures.
 
     ``kept`` names dimensions that stay symbols instead of their numbers; ``details`` adds what each
     operator contributes, ``moments`` also what is alive at each moment that may be the peak, and what of a step
-    each operator takes.
+    each operator takes. ``passes`` of the same model and ``kept`` that ran before run again only where this
+    structure makes a difference to them. ``assumed`` takes what the numbers behind kept dimensions decided, as
+    conditions, each with whether it held: the formulas are those of all numbers that decide the same.
 
     Raises:
         InputError: the model's text does not fit together, or a choice has no formula.
     """
     COMPILATIONS.append(model.name)
-    ledger = Ledger()
+    run = partial((passes or Passes()).run, structure=structure, ledger=(ledger := Ledger()))
     with timed("expand"):
-        library = library_for(model)
-        graph, named, rules = expand(model, library, structure, kept)
+        library = run(library_of_model, given=(model,))
+        graph, named, rules = (
+            run(expanded, given=(model, library, kept))
+            if assumed is None
+            else expand(model, library, structure, kept, assumed)
+        )
     check_regions(graph, structure)
     check_layout(graph.layers, int(model.dimensions.get("mtp_layers", 0)), structure)
     with timed("stages"):
-        _sizes(named, ledger)
-        profile = profile_of(library, structure)
-        held = stages(graph, structure, profile, ledger)
-        units = held_units(held, structure)
+        run(sizes, given=(named,))
+        profile = run(framework, given=(library,))
+        held = run(held_by_stages, given=(graph, profile))
+        units = run(units_of, given=(held,))
     with timed("memory"):
         stream = graph.epilogue.input.bytes if graph.epilogue.input is not None else sympy.Integer(0)
-        vocab = _dimension(model, "vocab", kept)
-        optimizer = optimizer_states(library, structure)
-        memory.parameters(held, ledger)
-        work.model_totals(graph, vocab, ledger)
-        sharding.states(held, structure, profile, optimizer, ledger)
-        memory.activations(units, held, stream, bounds_of(rules), structure, profile, ledger)
-        offload.host(structure, ledger)
-        device.device(profile, ledger)
+        optimizer = run(states_of_optimizer, given=(library,))
+        run(parameters, given=(held, graph, _dimension(model, "vocab", kept)))
+        run(model_states, given=(held, profile, optimizer))
+        run(activations, given=(units, held, stream, rules, profile))
+        run(beside_memory, given=(profile,))
     with timed("work"):
-        work.hardware_flops(units, ledger)
-        sent = sent_stream(stream, structure, profile)
-        work.messages(units, sent, structure, ledger)
-        shares = times.operator_times(units, Pricing(structure, profile, Efficiencies(library), ledger))
-        if structure["schedule"] in SPLIT_BACKWARD:
-            times.weight_grad_time(units, ledger)
-        offload.bandwidth(ledger)
+        run(flops, given=(units,))
+        sent = run(stream_sent, given=(stream, profile))
+        run(messages, given=(units, sent))
+        forms = run(efficiencies, given=(library,))
+        shares, kinds = run(operator_times, given=(units, profile, forms))
+        run(pass_times, given=(units, kinds, profile, forms))
+        run(host_link, given=())
     with timed("schedule"):
-        schedule.schedule(structure, sent, stream, ledger)
-        step.tail(structure, profile, optimizer.traffic(structure), tied_elements(held), ledger)
-        schedule.iteration(ledger)
-        schedule.throughput(str(structure["precision"]), ledger)
+        run(pipeline_time, given=(sent, stream))
+        run(step_tail, given=(profile, optimizer, held))
+        run(rates, given=())
     if details or moments:
-        by_operator(units, structure, ledger)
+        run(each_operator, given=(units,))
     if moments:
-        sent, met = memory.sent_gradient(held, stream), memory.handed(held, stream, structure)
-        by_moment(units, sent, met, held.may_be_empty, ledger)
-        by_limit(shares, structure, profile, ledger)
-    all_rules = (*_mesh_rules(structure), *schedule_rules(structure, held.alike != 1), *held.rules, *rules)
-    inputs = inputs_of(ledger.definitions, tuple(r.amount for r in all_rules))
-    return CostModel(model.name, ledger.definitions, all_rules, inputs, profile.figures)
+        run(each_moment, given=(units, held, stream))
+        run(each_limit, given=(shares, profile))
+    segments = tuple(s for s in ledger.segments if s.definitions)
+    all_rules = (*run(mesh_rules, given=(held,)), *held.rules, *rules)
+    return CostModel(
+        model.name,
+        ledger.definitions,
+        all_rules,
+        inputs_of(ledger.definitions, all_rules, segments),
+        profile.figures,
+        segments,
+        named.following,
+    )
 
 
 def regions(model: Model, structure: Structure) -> frozenset[str]:
@@ -102,7 +118,18 @@ def regions(model: Model, structure: Structure) -> frozenset[str]:
     return graph.regions
 
 
-def _sizes(named: Definitions, ledger: Ledger) -> None:
+# The passes: each takes a structure, the ledger and what earlier ones made.
+
+
+def library_of_model(structure: Structure, ledger: Ledger, model: Model) -> Library:
+    return library_for(model)
+
+
+def expanded(structure: Structure, ledger: Ledger, model: Model, library: Library, kept: frozenset[str]) -> Any:
+    return expand(model, library, structure, kept)
+
+
+def sizes(structure: Structure, ledger: Ledger, named: Definitions) -> None:
     """Sizes that follow from the strategy's: dp, edp, m, and what the library defines."""
     world, tp, cp, pp = (symbol(n) for n in ("world", "tp", "cp", "pp"))
     ledger.define("dp", world / (tp * cp * pp), "data-parallel size", "", "sizes")
@@ -110,6 +137,126 @@ def _sizes(named: Definitions, ledger: Ledger) -> None:
     ledger.define("m", symbol("gbs") / (symbol("mbs") * symbol("dp")), "micro-batches per step", "", "sizes")
     for name, (expression, meaning) in named.entries.items():
         ledger.define(name, expression, meaning, "", "sizes")
+
+
+def framework(structure: Structure, ledger: Ledger, library: Library) -> Profile:
+    return profile_of(library, structure)
+
+
+def held_by_stages(structure: Structure, ledger: Ledger, graph: Graph, profile: Profile) -> Stages:
+    return stages(graph, structure, profile, ledger)
+
+
+def units_of(structure: Structure, ledger: Ledger, held: Stages) -> Any:
+    return held_units(held, structure)
+
+
+def states_of_optimizer(structure: Structure, ledger: Ledger, library: Library) -> Any:
+    return optimizer_states(library, structure)
+
+
+def parameters(structure: Structure, ledger: Ledger, held: Stages, graph: Graph, vocab: Expr) -> None:
+    memory.parameters(held, ledger)
+    work.model_totals(graph, vocab, ledger)
+
+
+def model_states(structure: Structure, ledger: Ledger, held: Stages, profile: Profile, optimizer: Any) -> None:
+    sharding.states(held, structure, profile, optimizer, ledger)
+
+
+def activations(
+    structure: Structure,
+    ledger: Ledger,
+    units: Any,
+    held: Stages,
+    stream: Expr,
+    rules: tuple[Rule, ...],
+    profile: Profile,
+) -> None:
+    memory.activations(units, held, stream, bounds_of(rules), structure, profile, ledger)
+
+
+def beside_memory(structure: Structure, ledger: Ledger, profile: Profile) -> None:
+    """What is in host memory, and what a device shows beside what is allocated."""
+    offload.host(structure, ledger)
+    device.device(profile, ledger)
+
+
+def flops(structure: Structure, ledger: Ledger, units: Any) -> None:
+    work.hardware_flops(units, ledger)
+
+
+def stream_sent(structure: Structure, ledger: Ledger, stream: Expr, profile: Profile) -> Any:
+    return sent_stream(stream, structure, profile)
+
+
+def messages(structure: Structure, ledger: Ledger, units: Any, sent: Any) -> None:
+    work.messages(units, sent, structure, ledger)
+
+
+def efficiencies(structure: Structure, ledger: Ledger, library: Library) -> Efficiencies:
+    return Efficiencies(library)
+
+
+def operator_times(structure: Structure, ledger: Ledger, units: Any, profile: Profile, forms: Efficiencies) -> Any:
+    return times.operator_times(units, Pricing(structure, profile, forms, ledger))
+
+
+def pass_times(
+    structure: Structure,
+    ledger: Ledger,
+    units: Any,
+    kinds: tuple[str, ...],
+    profile: Profile,
+    forms: Efficiencies,
+) -> None:
+    times.pass_times(units, kinds, Pricing(structure, profile, forms, ledger))
+    if structure["schedule"] in SPLIT_BACKWARD:
+        times.weight_grad_time(units, ledger)
+
+
+def host_link(structure: Structure, ledger: Ledger) -> None:
+    offload.bandwidth(ledger)
+
+
+def pipeline_time(structure: Structure, ledger: Ledger, sent: Any, stream: Expr) -> None:
+    schedule.schedule(structure, sent, stream, ledger)
+
+
+def step_tail(structure: Structure, ledger: Ledger, profile: Profile, optimizer: Any, held: Stages) -> None:
+    """What follows the last micro-batch, and the whole step."""
+    step.tail(structure, profile, optimizer.traffic(structure), tied_elements(held), ledger)
+    schedule.iteration(ledger)
+
+
+def rates(structure: Structure, ledger: Ledger) -> None:
+    schedule.throughput(str(structure["precision"]), ledger)
+
+
+def each_operator(structure: Structure, ledger: Ledger, units: Any) -> None:
+    by_operator(units, structure, ledger)
+
+
+def each_moment(structure: Structure, ledger: Ledger, units: Any, held: Stages, stream: Expr) -> None:
+    again, met = memory.sent_gradient(held, stream), memory.handed(held, stream, structure)
+    by_moment(units, again, met, held.may_be_empty, ledger)
+
+
+def each_limit(structure: Structure, ledger: Ledger, shares: Any, profile: Profile) -> None:
+    by_limit(shares, structure, profile, ledger)
+
+
+def inputs_of(
+    definitions: tuple[Definition, ...], rules: tuple[Rule, ...], segments: tuple[Segment, ...]
+) -> tuple[str, ...]:
+    """The free names of a cost model: used, not defined, and not the stage index."""
+    defined = {d.name for d in definitions}
+    used = (*(name for segment in segments for name in segment.free), *free_names((), (r.amount for r in rules)))
+    return tuple(dict.fromkeys(name for name in used if name not in defined))
+
+
+def mesh_rules(structure: Structure, ledger: Ledger, held: Stages) -> tuple[Rule, ...]:
+    return (*_mesh_rules(structure), *schedule_rules(structure, held.alike != 1))
 
 
 def _mesh_rules(structure: Structure) -> tuple[Rule, ...]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-from sympy import Symbol
+from typing import TYPE_CHECKING
 
 from symsim.diagnostics import Diagnostic, InputError, error, nearest
 from symsim.language.expressions import Plain, Value, describe, evaluate
 from symsim.language.library import Library, library_of
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
+
+if TYPE_CHECKING:
+    from sympy import Symbol
 
 BASE = "megatron"
 """The profile that states every fact; what another does not state is taken from it."""

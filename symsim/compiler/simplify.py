@@ -7,7 +7,8 @@ minimum, a ceiling) counts as one more factor.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from typing import TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar
 
 import sympy
 from sympy import Expr, Integer, Rational
@@ -132,13 +133,21 @@ def _least(difference: Terms) -> Terms:
 
 def undominated(candidates: Mapping[Key, Terms], bounds: Bounds) -> dict[Key, Terms]:
     """The candidates that no other provably reaches; of equal ones the first stays."""
-    kept: dict[Key, Terms] = {}
+    named = tuple((name, tuple(candidate.items())) for name, candidate in candidates.items())
+    return {name: candidates[name] for name in _undominated(named, tuple(bounds.items()))}
+
+
+@lru_cache(maxsize=256)
+def _undominated(named: tuple[tuple[Any, Any], ...], limits: tuple[tuple[Any, int], ...]) -> tuple[Any, ...]:
+    """Kept, because variants of a model that differ elsewhere ask the same."""
+    candidates, bounds = {name: dict(terms) for name, terms in named}, dict(limits)
+    kept: dict[Any, Terms] = {}
     for name, candidate in candidates.items():
         if any(dominates(other, candidate, bounds) for other in kept.values()):
             continue
         kept = {n: other for n, other in kept.items() if not dominates(candidate, other, bounds)}
         kept[name] = candidate
-    return kept
+    return tuple(kept)
 
 
 def _least_ratio(ratio: Expr, bounds: Bounds) -> Rational:

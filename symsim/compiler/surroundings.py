@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import sympy
 
 from symsim.compiler.profile import profile_of
@@ -11,30 +14,31 @@ from symsim.language import tree
 from symsim.language.expressions import Value, evaluate, names_in, number
 from symsim.language.library import Library
 from symsim.records.model import Model
-from symsim.records.strategy import Structure
+from symsim.records.strategy import CHOICES, Structure
 from symsim.symbols import symbol
 
 CURRENT = 10**9
 """Version of a framework that is not stated: later than any."""
 
 
-def surroundings_of(model: Model, library: Library, structure: Structure, kept: frozenset[str]) -> Surroundings:
+def surroundings_of(
+    model: Model,
+    library: Library,
+    structure: Structure,
+    kept: frozenset[str],
+    assumed: dict[sympy.Expr, bool] | None = None,
+) -> Surroundings:
     """Structural choices as plain values, sizes of the strategy and ``kept`` dimensions as symbols.
+
+    ``assumed`` takes what the numbers behind these decide.
 
     Raises:
         InputError: a default or a definition of the library does not fit the model.
     """
-    values: dict[str, Value] = {**profile_of(library, structure).facts}
+    values = _Choices(structure, profile_of(library, structure).facts)
     known: dict[sympy.Symbol, int] = {}
-    for name in ("tp", "cp", "ep", "etp", "mbs", "seq"):
-        values[name] = symbol(name)
-    for name, given in (*structure.words, *structure.fixed):
-        if given is not None:
-            values[name] = given
-    values |= {name: symbol(name) for name in structure.symbols}
     values["moe_drops"] = "moe_capacity" in structure.symbols
     values["moe_uneven"] = "moe_imbalance" in structure.symbols
-    values.setdefault("moe_capacity", 1)
     values["sp"] = symbol("tp") if structure["sequence_parallel"] else 1
     values["quantised"] = structure["precision"] in QUANTISED_PRECISIONS
     values["operand_block"] = OPERAND_BLOCK.get(str(structure["precision"]), 1)
@@ -47,6 +51,7 @@ def surroundings_of(model: Model, library: Library, structure: Structure, kept: 
         else:
             values[name] = dimension
     surroundings = Surroundings(values, known, element_bytes(str(structure["grad_dtype"]), "bf16"))
+    surroundings.assumed = {} if assumed is None else assumed
     if kept:
         _derive(model, library.families[model.family], kept, surroundings)
     for item in library.defines.values():
@@ -59,6 +64,54 @@ def surroundings_of(model: Model, library: Library, structure: Structure, kept: 
             surroundings.defined[item.name] = (expression, item.meaning)
             values[item.name] = symbol(item.name)
     return surroundings
+
+
+class _Choices(dict[str, Value]):
+    """What a block may ask, and the choices of a structure, each of which is asked for when a block does.
+
+    A size of the strategy is its symbol; what no choice says may be a fact of the framework.
+    """
+
+    def __init__(self, structure: Structure, facts: Mapping[str, Value]) -> None:
+        super().__init__()
+        self._structure = structure
+        self._facts = facts
+
+    def get(self, name: str, default: Any = None) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+    def __missing__(self, name: str) -> Value:
+        found = self._chosen(name)
+        if found is None:
+            raise KeyError(name)
+        self[name] = found
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or (isinstance(name, str) and self._chosen(name) is not None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys((*super().__iter__(), *SIZES, *CHOICES, *self._facts)))
+
+    def _chosen(self, name: str) -> Value | None:
+        if name in CHOICES:
+            if name in self._structure.symbols:
+                return symbol(name)
+            given = self._structure.get(name)
+            if given is not None:
+                return given
+            return symbol(name) if name in SIZES else DEFAULTS.get(name)
+        return self._facts.get(name)
+
+
+SIZES = ("tp", "cp", "ep", "etp", "mbs", "seq")
+"""Sizes of a strategy that blocks may use."""
+
+DEFAULTS: Mapping[str, Value] = {"moe_capacity": 1}
+"""What blocks see of a number that is not given."""
 
 
 def _derive(model: Model, family: tree.FamilyItem, kept: frozenset[str], surroundings: Surroundings) -> None:

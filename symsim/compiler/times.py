@@ -71,10 +71,10 @@ class Share:
         return self.held.passed * self.time
 
 
-def operator_times(units: tuple[Held, ...], pricing: Pricing) -> tuple[Share, ...]:
-    """Per stage: ``forward``, ``backward``, ``recompute`` and exposed messages; F and B are their sums.
+def operator_times(units: tuple[Held, ...], pricing: Pricing) -> tuple[tuple[Share, ...], tuple[str, ...]]:
+    """Per stage: ``forward``, ``backward``, ``recompute`` and exposed messages, as ``stage.KEY``.
 
-    Gives what they are sums of.
+    Gives what they are sums of, and their keys.
     """
     ledger = pricing.ledger
     sums: dict[str, Expr] = {}
@@ -95,9 +95,15 @@ def operator_times(units: tuple[Held, ...], pricing: Pricing) -> tuple[Share, ..
         turn, _, axis = key.partition(".")
         meaning = (f"{axis} messages, " if axis else "") + f"{turn} of one micro-batch"
         ledger.define(f"stage.{key}", amount, meaning, "s", "time")
+    return tuple(shares), tuple(sums)
+
+
+def pass_times(units: tuple[Held, ...], keys: tuple[str, ...], pricing: Pricing) -> None:
+    """F and B, a micro-batch's two passes through a stage: its operators, and what runs or waits beside them."""
+    ledger = pricing.ledger
     added = accumulated(pricing)
     for name, turns in TURNS.items():
-        parts = [ledger.value(f"stage.{k}") for k in sums if k.partition(".")[0] in turns]
+        parts = [ledger.value(f"stage.{k}") for k in keys if k.partition(".")[0] in turns]
         if name == "B":
             parts.append(added)
         alone = sympy.Add(*parts)
@@ -105,7 +111,6 @@ def operator_times(units: tuple[Held, ...], pricing: Pricing) -> tuple[Share, ..
         parts.append(host_transfers(turns[0], alone, ledger))
         parts.append(launch_gaps(units, turns, sympy.Add(*parts), pricing))
         ledger.define(name, sympy.Add(*parts), f"{turns[0]} of one micro-batch", "s", "time")
-    return tuple(shares)
 
 
 def _turns(held: Held) -> Iterator[tuple[str, Operator, PhaseName]]:

@@ -48,7 +48,7 @@ def derivative(program: Program, output: str, names: Sequence[str]) -> Program:
     Raises:
         ValueError: a name that is no input.
     """
-    tangents = _Tangents(program)
+    tangents = Tangents(program)
     value = program.outputs[output]
     outputs = {output: value}
     for name in names:
@@ -59,7 +59,7 @@ def derivative(program: Program, output: str, names: Sequence[str]) -> Program:
     return Program(program.title, program.inputs, tuple(tangents.instructions), outputs, ())
 
 
-class _Tangents:
+class Tangents:
     """The instructions of a program, and behind them those of its derivatives, each once."""
 
     def __init__(self, program: Program) -> None:
@@ -70,16 +70,31 @@ class _Tangents:
 
     def of(self, wanted: int, name: int) -> int:
         """The register that holds the derivative of a register with respect to an input."""
-        tangents: dict[int, int] = {name: self._const(1)}
+        return self.along(wanted, {name: self._const(1)}, RULES).get(wanted, self._const(0))
+
+    def along(self, wanted: int, seeds: Mapping[int, int], rules: Mapping[str, Rule]) -> dict[int, int]:
+        """Register → register of its derivative, for all that lead to ``wanted`` and that the seeds move.
+
+        ``seeds`` has the derivatives of inputs.
+        """
+        tangents = dict(seeds)
         for register in self._program.leading_to(wanted):
             arguments = self._program.operands(register)
-            operation = self.instructions[register - self._first][0] if arguments else "const"
+            operation = self.operation(register)
             if operation == "table" or not any(a in tangents for a in arguments):
                 continue
-            found = RULES[operation](self, register, arguments, tangents)
+            found = rules[operation](self, register, arguments, tangents)
             if found is not None:
                 tangents[register] = found
-        return tangents.get(wanted, self._const(0))
+        return tangents
+
+    def operands(self, register: int) -> Sequence[int]:
+        """The registers of the given program that a register is computed from."""
+        return self._program.operands(register)
+
+    def operation(self, register: int) -> str:
+        """What fills a register; an input is like a constant."""
+        return str(self.instructions[register - self._first][0]) if register >= self._first else "const"
 
     def emit(self, *instruction: Any) -> int:
         known = self._seen.get(instruction)
@@ -114,22 +129,22 @@ class _Tangents:
         return self._const(0) if register is None else register
 
 
-Rule = Callable[[_Tangents, int, Sequence[int], Mapping[int, int]], int | None]
+Rule = Callable[[Tangents, int, Sequence[int], Mapping[int, int]], int | None]
 """``rule(program, register, its arguments, derivatives so far)`` → the register's derivative, if not zero."""
 
 
-def _add(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
+def _add(t: Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
     return t.total([by[a] for a in arguments if a in by])
 
 
-def _mul(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
+def _mul(t: Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
     terms = [
         t.product(by[a], *arguments[:k], *arguments[k + 1 :]) for k, a in enumerate(arguments) if a in by
     ]  # fmt: skip
     return t.total(terms)
 
 
-def _div(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
+def _div(t: Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
     above, below = arguments
     terms = [by[above]] if above in by else []
     if below in by:
@@ -137,7 +152,7 @@ def _div(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int,
     return t.emit("div", t.total(terms), below)
 
 
-def _pow(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
+def _pow(t: Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
     base, exponent = arguments
     terms = []
     if base in by:
@@ -148,11 +163,11 @@ def _pow(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int,
     return t.total(terms)
 
 
-def _log(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
+def _log(t: Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
     return t.emit("div", by[arguments[0]], arguments[0])
 
 
-def _extreme(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
+def _extreme(t: Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
     """From the last argument to the first: the first that equals the extreme has the word."""
     chosen = t.or_zero(by.get(arguments[-1]))
     for argument in reversed(arguments[:-1]):
@@ -162,7 +177,7 @@ def _extreme(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[
     return chosen
 
 
-def _mod(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
+def _mod(t: Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
     a, b = arguments
     terms = [by[a]] if a in by else []
     if b in by:
@@ -170,42 +185,42 @@ def _mod(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int,
     return t.total(terms)
 
 
-def _where(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int | None:
+def _where(t: Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int | None:
     condition, a, b = arguments
     if a not in by and b not in by:
         return None
     return t.emit("where", condition, t.or_zero(by.get(a)), t.or_zero(by.get(b)))
 
 
-def _stage_sum(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
+def _stage_sum(t: Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
     return t.emit("stage_sum", by[arguments[0]])
 
 
-def _stage_max(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
+def _stage_max(t: Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
     return t.emit("stage_pick", by[arguments[0]], arguments[0])
 
 
 def _picked(operation: str) -> Rule:
-    def rule(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int | None:
+    def rule(t: Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int | None:
         value, key = arguments
         return t.emit(operation, by[value], key) if value in by else None
 
     return rule
 
 
-def _sum_before(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
+def _sum_before(t: Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
     return t.emit("sum_before", by[arguments[0]])
 
 
-def _max_to(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
+def _max_to(t: Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
     return t.emit("pick_to", by[arguments[0]], arguments[0])
 
 
-def _max_from(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
+def _max_from(t: Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
     return t.emit("pick_from", by[arguments[0]], arguments[0])
 
 
-def _flat(t: _Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> None:
+def _flat(t: Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> None:
     return None
 
 

@@ -10,162 +10,231 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from symsim.emit.bounds import Signs
 from symsim.emit.code import rounded_down, rounded_up
-from symsim.emit.program import CheckedRule, Instruction, Output, Program
+from symsim.emit.program import Instruction, Lowering, Program, operands
+from symsim.records.cost import Segment
+
+if TYPE_CHECKING:
+    import sympy
 
 KnownTable = Callable[[str], float | None]
 """``known(name)`` → the one answer of a table, whatever is asked; ``None`` where it depends."""
 
 
-class Folder:
-    """Takes programs over any inputs; makes one over ``inputs``, which must have ``pp``."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A number instead of a register. A whole number and its float are told apart: whole ones stay exact."""
 
-    def __init__(self, title: str, inputs: Sequence[str]) -> None:
+    number: Any
+    kind: type
+
+
+def constant(number: Any) -> Known:
+    return Known(number, type(number))
+
+
+Operand = Known | int
+"""What stands for a value: a number, or a register of the folded program."""
+
+
+class Folder:
+    """Makes one program over ``inputs``, which must have ``pp``, of formulas whose other names are numbers."""
+
+    def __init__(self, title: str, inputs: Sequence[str], numbers: Mapping[str, Any], table: KnownTable) -> None:
         self._title = title
         self._inputs = tuple(inputs)
+        self._numbers = dict(numbers)
+        self._table = table
+        self._named: dict[str, Operand] = {}
         self._instructions: list[Instruction] = []
+        self._signs = Signs(self._instructions, len(self._inputs))
         self._seen: dict[tuple[Any, ...], int] = {}
-        self._outputs: dict[str, Output] = {}
-        self._rules: list[CheckedRule] = []
+        self._segments: dict[tuple[Any, ...], dict[str, Operand]] = {}
+        self._amounts: dict[sympy.Expr, Operand] = {}
 
-    @property
-    def _first(self) -> int:
-        return len(self._inputs) + 1
+    def know(self, numbers: Mapping[str, Any]) -> None:
+        """More names that are numbers."""
+        self._numbers |= numbers
 
-    def add(
-        self,
-        program: Program,
-        known: Mapping[str, Any],
-        table: KnownTable,
-        wanted: Mapping[str, str],
-        rules: bool = True,
-    ) -> tuple[CheckedRule, ...]:
-        """Put one program in: outputs ``wanted[name]`` under ``name``, and its rules, which are returned.
+    def name(self, name: str, operand: Operand) -> None:
+        """What stands for a name that no formula defines and that is neither an input nor a number."""
+        self._named[name] = operand
 
-        Inputs of the program are in ``known`` or among those of the whole.
+    def input(self, name: str) -> Operand | None:
+        """What stands for a name that no formula defines."""
+        if name in self._named:
+            return self._named[name]
+        if name in self._inputs:
+            return self._inputs.index(name)
+        if name == "i":
+            return len(self._inputs)
+        return constant(self._numbers[name]) if name in self._numbers else None
+
+    def define(self, segments: Sequence[Segment]) -> dict[str, Operand]:
+        """The definitions of a cost model, a segment at a time; one that is there already is not lowered again.
+
+        Segments are known by identity.
         """
-        place: dict[int, _Value] = {}
+        environment: dict[str, Operand] = {}
+        for segment in segments:
+            given = [environment.get(name) for name in segment.free]
+            key = (segment, *given)
+            made = self._segments.get(key)
+            if made is None:
+                made = self._segments[key] = self._defined(segment, given)
+            environment |= made
+        return environment
+
+    def amount(self, formula: sympy.Expr) -> int:
+        """The register of a formula in sizes alone: what a rule is about."""
+        if formula not in self._amounts:
+            self._amounts[formula] = Lowering(self.emit, _Environment(self, {})).lower(formula)
+        return self.register(self._amounts[formula])
+
+    def add(self, program: Program, given: Mapping[str, Operand], wanted: Sequence[str]) -> list[int]:
+        """Registers of some outputs of a program whose inputs are known here, or are ``given``."""
+        place: dict[int, Operand] = {}
         for register, name in enumerate(program.inputs):
-            if name in self._inputs:
-                place[register] = self._inputs.index(name)
-            elif name in known:
-                place[register] = _Known(known[name])
+            operand = given[name] if name in given else self.input(name)
+            if operand is not None:
+                place[register] = operand
         place[program.stage_register] = len(self._inputs)
-        ends = [program.outputs[n].register for n in wanted.values()]
-        ends += [r.register for r in program.rules] if rules else []
+        ends = [program.outputs[n].register for n in wanted]
         for register in program.leading_to(*ends):
             if register > program.stage_register:
                 operation, *arguments = program.instructions[register - program.register_of(0)]
-                place[register] = self._folded(operation, arguments, place, table)
-        for name, inner in wanted.items():
-            output = program.outputs[inner]
-            self._outputs[name] = Output(self._register(place[output.register]), output.scope, output.unit, output.part)
-        if not rules:
-            return ()
-        found = tuple(CheckedRule(self._register(place[r.register]), r.kind, r.message, r.names) for r in program.rules)
-        self._rules += (r for r in found if r not in self._rules)
-        return found
+                own = {"const": arguments, "table": arguments[:1]}.get(operation, [])
+                place[register] = self.emit(operation, *own, *(place[a] for a in program.operands(register)))
+        return [self.register(place[register]) for register in ends]
 
-    @property
-    def outputs(self) -> Mapping[str, Output]:
-        return self._outputs
+    def bound(self, target: int, parts: Sequence[int], positive: Sequence[int], sign: int) -> int | None:
+        """The register of a bound: never above ``sign`` times the target, and made without ``parts``, which are
+        not negative; ``None`` where signs do not prove one."""
+        self._signs.declare(positive)
+        way = self._signs.way(target, parts)
+        if way is None or way * sign <= 0:
+            return None
+        place: dict[int, Operand] = dict.fromkeys(parts, constant(0))
+        for register in self._signs.above(target, parts):
+            operation, *arguments = instruction = self._instructions[register - len(self._inputs) - 1]
+            own = arguments[:1] if operation == "table" else []
+            place[register] = self.emit(operation, *own, *(place.get(r, r) for r in operands(instruction)))
+        return self.register(place.get(target, target))
 
     def program(self) -> Program:
-        return Program(self._title, self._inputs, tuple(self._instructions), dict(self._outputs), tuple(self._rules))
+        return Program(self._title, self._inputs, tuple(self._instructions), {}, ())
 
-    def _register(self, value: _Value) -> int:
-        return self._emit("const", value.number) if isinstance(value, _Known) else value
+    def register(self, operand: Operand) -> int:
+        """The register of an operand; a number gets one."""
+        return self._append("const", operand.number) if isinstance(operand, Known) else operand
 
-    def _emit(self, *instruction: Any) -> int:
-        # A whole number and its float are told apart: whole ones stay exact.
+    def _defined(self, segment: Segment, given: Sequence[Operand | None]) -> dict[str, Operand]:
+        from symsim.symbols import symbol
+
+        earlier = {symbol(n): v for n, v in zip(segment.free, given, strict=True) if v is not None}
+        environment = _Environment(self, earlier)
+        lowering = Lowering(self.emit, environment)
+        made: dict[str, Operand] = {}
+        for definition in segment.definitions:
+            made[definition.name] = environment[symbol(definition.name)] = lowering.lower(definition.expression)
+        return made
+
+    def _append(self, *instruction: Any) -> int:
         key = (*instruction, type(instruction[1])) if instruction[0] == "const" else instruction
         place = self._seen.get(key)
         if place is None:
             self._instructions.append(instruction)
-            place = self._seen[key] = self._first + len(self._instructions) - 1
+            place = self._seen[key] = len(self._inputs) + len(self._instructions)
         return place
 
-    def _folded(self, operation: str, arguments: list[Any], place: dict[int, _Value], table: KnownTable) -> _Value:
+    def emit(self, operation: str, *arguments: Any) -> Operand:
+        """What an instruction on operands comes to."""
         if operation == "const":
-            return _Known(arguments[0])
+            return constant(arguments[0])
         if operation == "table":
-            constant = table(arguments[0])
-            if constant is not None:
-                return _Known(constant)
-            return self._emit("table", arguments[0], *(self._register(place[a]) for a in arguments[1:]))
-        given = [place[a] for a in arguments]
-        if operation in _NUMBERS and all(isinstance(v, _Known) for v in given):
+            only = self._table(arguments[0])
+            if only is not None:
+                return constant(only)
+            return self._append("table", arguments[0], *map(self.register, arguments[1:]))
+        given = list(arguments)
+        if operation in _NUMBERS and all(isinstance(v, Known) for v in given):
             try:
-                return _Known(_NUMBERS[operation](*(v.number for v in given if isinstance(v, _Known))))
+                return constant(_NUMBERS[operation](*(v.number for v in given)))
             except ArithmeticError:
                 # No number: left to the machine of arrays, which answers NaN or infinity there.
-                return self._emit(operation, *map(self._register, given))
+                return self._append(operation, *map(self.register, given))
         simpler = _SIMPLER.get(operation)
         short = simpler(given) if simpler is not None else None
         if short is not None:
             if not isinstance(short, list):
                 return short
             given = short
-        return self._emit(operation, *map(self._register, given))
+        return self._append(operation, *map(self.register, given))
 
 
-class _Known:
-    """A number instead of a register."""
+class _Environment(dict[Any, Any]):
+    """Names of formulas, then inputs and numbers of the folder."""
 
-    __slots__ = ("number",)
+    def __init__(self, folder: Folder, own: dict[sympy.Expr, Any]) -> None:
+        super().__init__(own)
+        self._folder = folder
 
-    def __init__(self, number: Any) -> None:
-        self.number = number
+    def get(self, key: Any, default: Any = None) -> Any:
+        found = super().get(key)
+        if found is None and key.is_Symbol:
+            found = self._folder.input(key.name)
+        return default if found is None else found
 
 
-_Value = _Known | int
-_Short = list[_Value] | _Value | None
+_Short = list[Operand] | Operand | None
 """Fewer operands, or what the whole is, or ``None``: nothing to gain."""
 
 
-def _gathered(given: list[_Value], compute: Callable[..., Any], neutral: Any) -> _Short:
+def _gathered(given: list[Operand], compute: Callable[..., Any], neutral: Any) -> _Short:
     """Known operands made one, which goes if it changes nothing."""
-    known = [v.number for v in given if isinstance(v, _Known)]
-    rest = [v for v in given if not isinstance(v, _Known)]
+    known = [v.number for v in given if isinstance(v, Known)]
+    rest = [v for v in given if not isinstance(v, Known)]
     if not known:
         return None
     together = compute(known)
-    kept: list[_Value] = list(rest) if together == neutral else [*rest, _Known(together)]
+    kept: list[Operand] = list(rest) if together == neutral else [*rest, constant(together)]
     return kept if len(kept) > 1 else kept[0]
 
 
-def _sum(given: list[_Value]) -> _Short:
+def _sum(given: list[Operand]) -> _Short:
     return _gathered(given, sum, 0)
 
 
-def _product(given: list[_Value]) -> _Short:
-    if any(isinstance(v, _Known) and v.number == 0 for v in given):
-        return _Known(0)
+def _product(given: list[Operand]) -> _Short:
+    if any(isinstance(v, Known) and v.number == 0 for v in given):
+        return constant(0)
     return _gathered(given, math.prod, 1)
 
 
-def _quotient(given: list[_Value]) -> _Short:
+def _quotient(given: list[Operand]) -> _Short:
     above, below = given
-    if isinstance(above, _Known) and above.number == 0:
+    if isinstance(above, Known) and above.number == 0:
         return above
-    return above if isinstance(below, _Known) and below.number == 1 else None
+    return above if isinstance(below, Known) and below.number == 1 else None
 
 
-def _choice(given: list[_Value]) -> _Short:
+def _choice(given: list[Operand]) -> _Short:
     condition, a, b = given
-    if isinstance(condition, _Known):
+    if isinstance(condition, Known):
         return a if condition.number != 0 else b
     return a if a is b or (isinstance(a, int) and a == b) else None
 
 
-def _power(given: list[_Value]) -> _Short:
+def _power(given: list[Operand]) -> _Short:
     base, exponent = given
-    return base if isinstance(exponent, _Known) and exponent.number == 1 else None
+    return base if isinstance(exponent, Known) and exponent.number == 1 else None
 
 
-_SIMPLER: Mapping[str, Callable[[list[_Value]], _Short]] = {
+_SIMPLER: Mapping[str, Callable[[list[Operand]], _Short]] = {
     "add": _sum,
     "mul": _product,
     "div": _quotient,

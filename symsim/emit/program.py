@@ -8,8 +8,8 @@ and numbers, never source text, so that reading one can run nothing but arithmet
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -119,47 +119,72 @@ def operands(instruction: Instruction) -> tuple[int, ...]:
     return instruction[2:] if instruction[0] == "table" else instruction[1:]
 
 
+def with_inputs(program: Program, fresh: tuple[str, ...]) -> Program:
+    """The same program with more inputs, behind its own: every later register moves up."""
+    if not fresh:
+        return program
+    old, by = len(program.inputs), len(fresh)
+    return replace(
+        program,
+        inputs=(*program.inputs, *fresh),
+        instructions=tuple(renumbered(i, lambda k: k if k < old else k + by) for i in program.instructions),
+        outputs={n: replace(o, register=o.register + by * (o.register >= old)) for n, o in program.outputs.items()},
+        rules=tuple(replace(r, register=r.register + by * (r.register >= old)) for r in program.rules),
+    )
+
+
+def renumbered(instruction: Instruction, place: Callable[[int], int]) -> Instruction:
+    """An instruction that reads its registers where ``place`` says that they are now."""
+    operation, *arguments = instruction
+    if operation == "const":
+        return instruction
+    own = arguments[:1] if operation == "table" else []
+    return (operation, *own, *map(place, operands(instruction)))
+
+
 def assemble(cost: CostModel) -> Program:
     """Lower the formulas of a cost model; definitions are shared, not copied."""
-    assembler = _Assembler(cost.inputs)
+    from symsim.symbols import symbol
+
+    instructions: list[Instruction] = []
+    seen: dict[Instruction, int] = {}
+    first = len(cost.inputs) + 1
+
+    def emit(*instruction: Any) -> int:
+        known = seen.get(instruction)
+        if known is None:
+            instructions.append(instruction)
+            known = seen[instruction] = first + len(instructions) - 1
+        return known
+
+    known = {symbol(name): register for register, name in enumerate((*cost.inputs, "i"))}
+    lowering = Lowering(emit, known)
     outputs: dict[str, Output] = {}
     for definition in cost.definitions:
-        register = assembler.lower(definition.expression)
-        assembler.name(definition.name, register)
+        register = known[symbol(definition.name)] = lowering.lower(definition.expression)
         outputs[definition.name] = Output(register, definition.scope, definition.unit, definition.part)
-    rules = tuple(CheckedRule(assembler.lower(r.amount), r.kind, r.message, r.names) for r in cost.rules)
-    return Program(cost.title, cost.inputs, tuple(assembler.instructions), outputs, rules, dict(cost.figures))
+    rules = tuple(CheckedRule(lowering.lower(r.amount), r.kind, r.message, r.names) for r in cost.rules)
+    return Program(cost.title, cost.inputs, tuple(instructions), outputs, rules, dict(cost.figures))
 
 
-class _Assembler:
-    def __init__(self, inputs: tuple[str, ...]) -> None:
-        from symsim.symbols import symbol
+class Lowering:
+    """Formulas to instructions.
 
-        self.instructions: list[Instruction] = []
-        self._first = len(inputs) + 1
-        self._registers: dict[sympy.Expr, int] = {symbol(n): k for k, n in enumerate(inputs)}
-        self._registers[symbol("i")] = len(inputs)
-        self._seen: dict[Instruction, int] = {}
+    ``emit(operation, …)`` gives what stands for the result: a register, or what the caller takes for one.
+    ``known`` is what stands for formulas that are there already, names above all; it grows.
+    """
 
-    def name(self, name: str, register: int) -> None:
-        from symsim.symbols import symbol
+    def __init__(self, emit: Callable[..., Any], known: dict[sympy.Expr, Any]) -> None:
+        self._emit = emit
+        self._known = known
 
-        self._registers[symbol(name)] = register
-
-    def lower(self, expression: sympy.Expr) -> int:
-        known = self._registers.get(expression)
+    def lower(self, expression: sympy.Expr) -> Any:
+        known = self._known.get(expression)
         if known is None:
-            known = self._registers[expression] = self._lower(expression)
+            known = self._known[expression] = self._lower(expression)
         return known
 
-    def _emit(self, *instruction: Any) -> int:
-        known = self._seen.get(instruction)
-        if known is None:
-            self.instructions.append(instruction)
-            known = self._seen[instruction] = self._first + len(self.instructions) - 1
-        return known
-
-    def _lower(self, e: sympy.Expr) -> int:
+    def _lower(self, e: sympy.Expr) -> Any:
         if e.is_Integer:
             return self._emit("const", int(e))
         if e.is_Rational:
@@ -183,10 +208,10 @@ class _Assembler:
             raise AssertionError(f"no operation for {e}")
         return self._emit(operation, *map(self.lower, e.args))
 
-    def _product(self, e: sympy.Expr) -> int:
+    def _product(self, e: sympy.Expr) -> Any:
         """Numerator over denominator: one division, and whole numbers stay whole as long as they can."""
-        above: list[int] = []
-        below: list[int] = []
+        above: list[Any] = []
+        below: list[Any] = []
         for factor in e.args:
             if factor.is_Rational and not factor.is_Integer:
                 if factor.p != 1:
@@ -199,12 +224,12 @@ class _Assembler:
         top = self._join("mul", above)
         return self._emit("div", top, self._join("mul", below)) if below else top
 
-    def _join(self, operation: str, registers: list[int]) -> int:
-        if not registers:
+    def _join(self, operation: str, operands: list[Any]) -> Any:
+        if not operands:
             return self._emit("const", 1)
-        return registers[0] if len(registers) == 1 else self._emit(operation, *registers)
+        return operands[0] if len(operands) == 1 else self._emit(operation, *operands)
 
-    def _power(self, base: sympy.Expr, exponent: sympy.Expr) -> int:
+    def _power(self, base: sympy.Expr, exponent: sympy.Expr) -> Any:
         if exponent == 1:
             return self.lower(base)
         if exponent.is_negative:

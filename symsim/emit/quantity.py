@@ -13,12 +13,18 @@ from fractions import Fraction
 from typing import Any
 
 from symsim.diagnostics import Place, error, nearest
-from symsim.emit.program import REDUCING, CheckedRule, Instruction, Output, Program
+from symsim.emit.program import REDUCING, Instruction, Output, Program, with_inputs
 from symsim.language import tree
 from symsim.language.expressions import FUNCTIONS, Plain, Value, Word, evaluate, names_in
+from symsim.language.figures import canonical
 
 ALIASES = {"microbatches": "m", "mfu": "throughput.mfu", "iteration": "time.iteration", "peak_memory": "memory.peak"}
 """Names of answers that formulas call otherwise."""
+
+
+def in_formulas(name: str) -> str:
+    """What formulas call a name: ``mfu`` is ``throughput.mfu``, ``nvlink.bandwidth`` is ``link.bandwidth``."""
+    return ALIASES.get(name, canonical(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ def with_quantities(program: Program, quantities: Mapping[str, tree.Expression],
         InputError: an unknown name, a wrong type, a division by 0, a number that differs between stages.
     """
     fresh = _fresh_inputs(program, quantities.values(), names)
-    lowering = _Lowering(_with_inputs(program, fresh), names)
+    lowering = _Lowering(with_inputs(program, fresh), names)
     outputs = dict(lowering.program.outputs)
     for name, node in quantities.items():
         found = lowering.of_run(lowering.lower(node), node.place)
@@ -67,33 +73,8 @@ def is_condition(program: Program, name: str) -> bool:
 def _fresh_inputs(program: Program, nodes: Iterable[tree.Expression], names: Names) -> tuple[str, ...]:
     asked = dict.fromkeys(n for node in nodes for n in sorted(names_in(node)))
     known = {*program.inputs, *program.outputs, *ALIASES}
-    return tuple(n for n in asked if n in names.inputs and n not in known and n not in names.constants)
-
-
-def _with_inputs(program: Program, fresh: tuple[str, ...]) -> Program:
-    """The same program with more inputs: every later register moves up."""
-    if not fresh:
-        return program
-    old, by = len(program.inputs), len(fresh)
-
-    def moved(register: int) -> int:
-        return register if register < old else register + by
-
-    def instruction(given: Instruction) -> Instruction:
-        operation, *arguments = given
-        if operation == "const":
-            return given
-        if operation == "table":
-            return (operation, arguments[0], *map(moved, arguments[1:]))
-        return (operation, *map(moved, arguments))
-
-    return replace(
-        program,
-        inputs=(*program.inputs, *fresh),
-        instructions=tuple(instruction(i) for i in program.instructions),
-        outputs={n: replace(o, register=moved(o.register)) for n, o in program.outputs.items()},
-        rules=tuple(CheckedRule(moved(r.register), r.kind, r.message, r.names) for r in program.rules),
-    )
+    called = dict.fromkeys(n if n in names.inputs else canonical(n) for n in asked)
+    return tuple(n for n in called if n in names.inputs and n not in known and n not in names.constants)
 
 
 class _Lowering:
@@ -153,7 +134,7 @@ class _Lowering:
 
     def _name(self, name: str, place: Place) -> _Lowered:
         if name not in self.program.outputs and name not in self.program.inputs:
-            name = ALIASES.get(name, name)
+            name = in_formulas(name)
         if name in self.program.outputs:
             output = self.program.outputs[name]
             return _Lowered(output.register, False, output.scope == "stage")

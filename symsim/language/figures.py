@@ -43,7 +43,7 @@ _OF = {
     "matmul": (*_PRECISIONS, "efficiency", "sustained", "fp8_relative_efficiency"),
     "link": ("bandwidth", "span", "sharp", "overlap_slowdown", *_OF_COLLECTIVE["link"]),
     "network": ("bandwidth", "overlap_slowdown", "straggler", *_OF_COLLECTIVE["network"]),
-    "host": ("bandwidth",),
+    "host": ("bandwidth", "capacity"),
     "framework": ("launch", "turn", "traffic", "step"),
 }
 UNSTATED = "no source states it; without a fit no effect is taken"
@@ -74,6 +74,12 @@ COEFFICIENTS = {"level": None, "ramp_*": 0.0, "wave": 0.0, "tile_*": 1.0, "sms":
 
 def is_coefficient(name: str) -> bool:
     return _pattern(name) in COEFFICIENTS
+
+
+def is_whole(name: str) -> bool:
+    """Whether a figure counts something: it has no value between whole numbers."""
+    last = name.rpartition(".")[2]
+    return last in _WHOLE or last == "sms" or last.startswith("tile_")
 
 
 def neutral(name: str) -> float | None:
@@ -168,8 +174,7 @@ def figure_value(name: str, node: tree.Expression) -> tuple[float, str]:
         raise error("E425", message, node.place, example)
     if last == "wave" and value > 1:
         raise error("E425", f"'{name}' is at most 1: all of the last wave", node.place, "for example 0.5")
-    whole = last in _WHOLE or last == "sms" or last.startswith("tile_")
-    if whole and not isinstance(value, int):
+    if is_whole(name) and not isinstance(value, int):
         raise error("E425", f"'{name}' must be a whole number", node.place, "for example 8")
     if value > MAX_FIGURE:
         raise out_of_bounds("figure", node.place)

@@ -43,12 +43,24 @@ class Rule:
     """The strategy and model names that appear, for the hint about the nearest legal values."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """What one pass defined: the same object in every cost model in which the pass did the same.
+
+    ``free`` are the names that it uses and does not define, in the order of their use.
+    """
+
+    definitions: tuple[Definition, ...]
+    free: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class CostModel:
     """Everything compiled from one model and one set of structural choices.
 
     ``definitions`` are in an order in which each can be computed from those before it.
-    ``inputs`` are the free names left: sizes of a strategy and properties of a machine.
+    ``inputs`` are the free names left: sizes of a strategy and properties of a machine. ``segments`` are the
+    same definitions pass by pass; a cost model that was not compiled has none.
     """
 
     title: str
@@ -57,3 +69,6 @@ class CostModel:
     inputs: tuple[str, ...]
     figures: Mapping[str, float] = field(default_factory=dict)
     """Values of those inputs that belong to the strategy's framework."""
+    segments: tuple[Segment, ...] = ()
+    following: Mapping[str, Expr] = field(default_factory=dict)
+    """Dimensions that follow from those that were kept as symbols."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from symsim.report.lines import print_with_bars, say
+from symsim.report.repair import change_text, print_constraints, print_repairs
 from symsim.report.tables import print_notes, print_question, print_table
 from symsim.report.time_explanation import print_time
 from symsim.units import bytes_text
@@ -70,6 +71,12 @@ def print_explanation(result: dict[str, Any]) -> None:
     if result["time"] is not None:
         print()
         print_time(result["time"])
+    if result["constraints"]:
+        print()
+        print_constraints(result["constraints"])
+    if result["repairs"] is not None:
+        print()
+        print_repairs(result["repairs"])
     if result["lower"] is not None:
         print()
         fits = result["memory"] is None or result["memory"]["fits"] is not False
@@ -231,7 +238,7 @@ def _lower(nearby: list[dict[str, Any]], must_fit: bool) -> None:
     headings = ["one change", "peak", "saves", *["step time"] * timed, *[""] * must_fit]
     rows = [
         [
-            ", ".join(_choice(n, v) for n, v in plan["change"].items()),
+            change_text(plan["change"]),
             bytes_text(plan["peak_bytes"]),
             bytes_text(plan["saved_bytes"]),
             *([f"{round(plan['slower'], 3) + 0.0:+.1%}"] if timed else []),
@@ -240,14 +247,6 @@ def _lower(nearby: list[dict[str, Any]], must_fit: bool) -> None:
         for plan in nearby
     ]
     print_table(headings, rows)
-
-
-def _choice(name: str, value: Any) -> str:
-    """As ``--set`` takes it."""
-    if value is None:
-        return f"no {name}"
-    written = str(value).lower() if isinstance(value, bool) else value
-    return f"{name}={{{', '.join(value)}}}" if isinstance(value, list) else f"{name}={written}"
 
 
 def _short(at: dict[str, str] | None) -> str:

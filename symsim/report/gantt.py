@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from symsim.analysis.timeline import Timeline
-from symsim.diagnostics import error
+from symsim.report.picture import new_figure
 
 COLOURS = {"F": "#4c78a8", "B": "#54a24b", "W": "#b5cf6b", "recompute": "#f2cf5b", "send": "#9d9d9d"}
 SECOND_CHUNK = {"F": "#2b4f77", "B": "#2f6b2b", "W": "#8ca252", "recompute": "#d8a83c", "send": "#9d9d9d"}
 """Chunks behind the first are darker."""
 NAMES = {"F": "forward", "B": "backward", "W": "weight gradient", "recompute": "recompute"}
 TAIL = {"data parallel": "#e45756", "optimizer": "#b279a2"}
-PICTURES = (".png", ".pdf", ".svg")
 MOST_NUMBERED = 600
 """Passes in whose bars the micro-batch is written; more would not be read."""
 
@@ -22,17 +21,9 @@ def draw(line: Timeline, title: str, path: Path) -> None:
     """Write the chart as a picture, of the kind that the path's ending says.
 
     Raises:
-        InputError: another kind of picture than :data:`PICTURES`; matplotlib is not there.
+        InputError: a kind of picture that is not known; matplotlib is not there.
     """
-    if path.suffix not in PICTURES:
-        message = f"--plot: no picture can be written as '{path.name}'"
-        raise error("E007", message, hint="known here: " + ", ".join(PICTURES))
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        hint = "pip install 'symsim[plot]'"
-        raise error("E006", "--plot needs matplotlib, which is not installed", hint=hint) from None
-    figure = Figure(figsize=(16, 2.5 + 0.75 * len(line.ranks)), layout="constrained")
+    figure = new_figure(path, 16, 2.5 + 0.75 * len(line.ranks))
     rows, memory = figure.subplots(2, 1, sharex=True, height_ratios=[max(2, len(line.ranks)), 2])
     _passes(rows, line)
     _memory(memory, line)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from symsim.diagnostics import error
-from symsim.report.gantt import PICTURES
+from symsim.report.picture import PICTURES
 
 MOST_LABELS = 14
 """Plans of a front whose choices are written beside them; of more every second, third … one."""

@@ -109,6 +109,8 @@ def _memory(memory: dict[str, Any]) -> None:
         verdict = "fits" if memory["fits"] else "does not fit"
         line += f", {share:.1%} of {bytes_text(memory['capacity_bytes'])}: {verdict}"
     print(line)
+    if memory["fits"] is False:
+        print("symsim explain, asked the same, shows the cheapest change that fits")
     if memory["host_bytes"]:
         print(f"host memory {bytes_text(memory['host_bytes'])} for one GPU")
 

@@ -44,7 +44,19 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
         ("explain", "deepseek_v3", "-s", "deepseek_v3_2048", "--stage", "15"),
         ("explain", "deepseek_v3", "-s", "deepseek_v3_2048", "-y", "h100_sxm", "--of", "time"),
         ("explain", "mixtral_8x7b", "-s", "moe_ep8", "-y", "a100_sxm_40g", "--lower"),
+        ("sensitivity", "llama3_70b", "-s", "tp8_pp4", "-y", "h100_sxm"),
+        ("sensitivity", "mixtral_8x7b", "-s", "moe_ep8", "-y", "a100_pcie", "--with-respect-to", "sizes,hidden,sms"),
+        ("sensitivity", "llama3_70b", "-s", "tp8_pp4", "--of", "memory.peak"),
+        ("compare", "llama3_70b", "-s", "tp8_pp4", "-s", "world=128,tp=4,pp=8,gbs=128,seq=8192,recompute=full",
+         "-y", "h100_sxm"),
+        ("compare", "mixtral_8x7b", "-s", "moe_ep8", "-y", "h100_sxm", "-y", "b200", "--of", "throughput.mfu"),
         ("list", "systems"),
+        ("solve", "llama3_70b", "-s", "tp8_pp4", "-y", "h100_sxm", "--for", "mbs"),
+        ("solve", "llama3_70b", "-s", "tp8_pp4", "-y", "h100_sxm", "--for", "nvlink.bandwidth",
+         "--subject-to", "time.iteration <= 9.5 s"),
+        ("solve", "gpt3_175b", "-s", "full_recompute_tp8_pp8", "-y", "a100_sxm", "--for", "hidden", "--json"),
+        ("solve", "llama3_70b", "-s", "tp8_pp4", "-s", "tp=4,pp=8,world=128,gbs=128,seq=8192", "-y", "h100_sxm",
+         "--for", "gbs"),
     ],
     ids=lambda a: "-".join(a).replace("--", "").replace(",", "+"),
 )  # fmt: skip
@@ -52,7 +64,8 @@ def test_prints_what_it_printed(capsys: pytest.CaptureFixture[str], arguments: t
     """Golden files; ``SYMSIM_REFRESH_GOLDEN=1 pytest`` writes them anew."""
     status, out, err = run(capsys, *arguments)
     assert (status, err) == (0, "")
-    path = GOLDEN / ("-".join(arguments).replace("--", "").replace(",", "+").replace("=", "_") + ".txt")
+    plain = re.sub(r"[<>= ]+", "_", "-".join(arguments).replace("--", "").replace(",", "+"))
+    path = GOLDEN / f"{plain}.txt"
     if os.environ.get("SYMSIM_REFRESH_GOLDEN"):
         path.parent.mkdir(exist_ok=True)
         path.write_text(out, encoding="utf-8")
@@ -115,14 +128,19 @@ def test_the_peak_names_the_operator_that_binds(capsys: pytest.CaptureFixture[st
 
 
 def test_explain_json_has_every_field_of_its_page(capsys: pytest.CaptureFixture[str]) -> None:
-    plan = "world=64,pp=2,ep=8,gbs=64,seq=4096,first_stage_layers=30"
-    status, out, _ = run(capsys, "explain", "deepseek_v3", "-s", plan, "-y", "b200", "--lower", "--json")
+    plan = "world=8,pp=2,gbs=64,seq=16384"
+    status, out, _ = run(capsys, "explain", "llama3_8b", "-s", plan, "-y", "h100_sxm", "--lower", "--json")
     answer: dict[str, Any] = json.loads(out)
     page = (Path(__file__).parents[2] / "docs" / "explain.md").read_text(encoding="utf-8")
     assert status == 1 and answer["memory"]["fits"] is False
     assert answer["schema"] == "symsim.explain/1"
     assert {"model", "strategy", "system", "assumptions", "warnings"} <= set(answer)
     assert {f"`lower[].{field}`" for field in answer["lower"][0]} <= set(page.split())
+    named = set(re.findall(r"`((?:repairs|constraints)[\w.\[\]]*)`", page))
+    assert answer["repairs"]["lacking"] == ["memory.peak <= memory.capacity"] and answer["repairs"]["single"]
+    assert {f"repairs.{field}" for field in answer["repairs"]} <= {n.removesuffix("[]") for n in named}
+    assert {f"repairs.single[].{field}" for field in answer["repairs"]["single"][0]} <= named
+    assert {f"constraints[].{field}" for field in answer["constraints"][0]} <= named
     memory = answer["memory"]
     assert sum(item["bytes"] for item in memory["alive"]) == pytest.approx(memory["peak_bytes"], rel=1e-12)
     inner = {"alive": memory["alive"][0], "next": memory["next"], "moments": memory["moments"][0]}
@@ -145,6 +163,71 @@ def _fields(value: Any, name: str) -> Iterator[str]:
         yield from _fields(whole, f"{name}[]")
     else:
         yield name
+
+
+def test_sensitivity_json_has_every_field_of_its_page(capsys: pytest.CaptureFixture[str]) -> None:
+    plan = ("sensitivity", "mixtral_8x7b", "-s", "moe_ep8", "-y", "a100_pcie")
+    status, out, err = run(capsys, *plan, "--with-respect-to", "ep,hbm.bandwidth", "--json")
+    answer: dict[str, Any] = json.loads(out)
+    page = (Path(__file__).parents[2] / "docs" / "sensitivity.md").read_text(encoding="utf-8")
+    assert (status, err, answer["schema"]) == (0, "", "symsim.sensitivity/1")
+    shared = {"schema", "model", "strategy", "system", "assumptions", "warnings"}
+    assert shared < set(answer)
+    fields = {f for name in set(answer) - shared for f in _fields(answer[name], name)}
+    documented = set(re.findall(r"^\| `([\w.\[\]]+)` \|", page, re.MULTILINE))
+    assert {f for f in fields if ".next.above." not in f} <= documented
+    assert answer["partials"][0]["switches"]
+
+
+def test_explain_offers_what_mends_a_plan(capsys: pytest.CaptureFixture[str]) -> None:
+    plan = ("llama3_8b", "-s", "world=8,pp=2,gbs=64,seq=16384", "-y", "h100_sxm")
+    status, out, _ = run(capsys, "explain", *plan, "--of", "memory")
+    assert status == 1
+    assert "repair cheapest: " in out and "bound, the nearest first" in out
+    assert "shows the cheapest change that fits" in run(capsys, "eval", *plan)[1]
+
+
+def test_compare_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
+    plans = ("-s", "world=8,tp=2,gbs=64,seq=4096", "-s", "world=8,tp=8,gbs=64,seq=4096")
+    status, out, err = run(capsys, "compare", "llama3_8b", *plans, "-y", "h100_sxm", "--json", "--of", "throughput.mfu")
+    answer = json.loads(out)
+    assert (status, err, answer["schema"]) == (0, "", "symsim.compare/1")
+    assert [d["name"] for d in answer["differences"]] == ["time.iteration", "memory.peak", "throughput.mfu"]
+    assert answer["differs"][0] == {"name": "tp", "a": 2, "b": 8}
+
+
+def test_solve_json_has_every_field_of_its_page(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "solve.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"`([\w.]+)(?:\[\])?`", page))
+    plan = ("solve", "llama3_8b", "-y", "h100_sxm", "-s", "world=8,tp=2,mbs=1,gbs=64,seq=8192")
+    status, out, _ = run(capsys, *plan, "--for", "seq", "--json")
+    answer = json.loads(out)
+    assert (status, answer["schema"], answer["outcome"]) == (0, "symsim.solve/1", "found")
+    inner = (answer, answer["next"], answer["constraints"][0], answer["closed_form"])
+    assert {field for part in inner for field in part} <= documented | {"schema", "model", "strategy", "system"}
+    assert answer["next"]["broken"] == ["memory.peak <= memory.capacity"]
+    status, out, _ = run(capsys, *plan, "-s", "world=8,tp=4,mbs=1,gbs=64,seq=8192", "--for", "gbs", "--json")
+    even = json.loads(out)
+    assert (status, even["schema"]) == (0, "symsim.break_even/1")
+    assert set(even) <= documented | {"schema", "model", "strategy", "system"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--for", "mbs", "--subject-to", "time.iteration <= 1 ms"), "fails by"),
+        (("--for", "world", "--from", "65", "--to", "79"), "makes a legal plan"),
+        (("--for", "gbs"), "there is no largest gbs: the conditions hold"),
+        (("--for", "nvlink.bandwidth"), "there is no smallest link.bandwidth: the conditions do not depend on it"),
+    ],
+)
+def test_a_question_without_an_answer_ends_with_status_1(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str
+) -> None:
+    plan = ("solve", "llama3_8b", "-y", "h100_sxm", "-s", "world=8,tp=2,mbs=1,gbs=64,seq=8192")
+    status, out, err = run(capsys, *plan, *arguments)
+    assert (status, err) == (1, "")
+    assert said in out
 
 
 def test_explain_of_time_alone_says_nothing_of_memory(capsys: pytest.CaptureFixture[str]) -> None:
@@ -225,7 +308,7 @@ def test_completion_knows_the_shipped_names() -> None:
     assert done.stdout.split() == ["plain,llama3_70b"]
 
 
-@pytest.mark.parametrize("command", ["eval", "explain"])
+@pytest.mark.parametrize("command", ["eval", "explain", "sensitivity"])
 def test_a_warm_evaluation_imports_neither_sympy_nor_numpy(command: str, tmp_path: Path) -> None:
     code = (
         f"import sys; sys.argv = ['symsim', '{command}', 'llama3_70b', '-s', 'tp8_pp4', '-y', 'h100_sxm']\n"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symsim.compiler.ledger import Ledger, inputs_of
+from symsim.compiler.ledger import Ledger, free_names
 from symsim.emit.code import compile_array, compile_scalar
 from symsim.emit.program import assemble, from_json, to_json
 from symsim.functions import max_from, max_to, stage_max, stage_sum, sum_before
@@ -19,7 +19,7 @@ i, tp = symbol("i"), symbol("tp")
 
 def outputs(ledger: Ledger, names: list[str], arrays: bool, **given: Any) -> tuple[Any, ...]:
     definitions = ledger.definitions
-    inputs = ("pp", *(n for n in inputs_of(definitions) if n != "pp"))
+    inputs = ("pp", *(n for n in free_names(definitions) if n != "pp"))
     program = from_json(to_json(assemble(CostModel("", definitions, (), inputs))))
     wanted = [program.outputs[n].register for n in names]
     function = (compile_array if arrays else compile_scalar)(program, wanted)

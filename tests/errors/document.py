@@ -138,6 +138,26 @@ CODES = {
     "E342": ("trace too long", "Trace fewer micro-batches of the step, as the hint says."),
     "E343": ("time without a machine", "The time of a step is that of a machine; memory needs none."),
     "E345": ("a number that differs between stages", "Make one number of it: `max_stages(x)` or `sum_stages(x)`."),
+    "E350": (
+        "nothing to solve for",
+        "`--for` takes a size of the strategy, a dimension of the model or a figure of the machine.",
+    ),
+    "E351": (
+        "question that cannot be solved",
+        "Say what must hold; give each dimension of a model of your own as a number.",
+    ),
+    "E352": ("too much to try", "Give `--from` and `--to` around the values of interest."),
+    "E353": ("options that have no meaning together", "One strategy has conditions; two are compared in a quantity."),
+    "E355": (
+        "nothing that varies",
+        "`--with-respect-to` takes figures, sizes and dimensions that the plan's formulas have as numbers.",
+    ),
+    "E356": ("a name that follows from others", "Ask for those that it follows from: they vary, and it with them."),
+    "E357": ("derivative of a condition", "Ask for a number: `memory.peak`, not `memory.peak <= 60 GiB`."),
+    "E358": ("an expression that needs a machine", "Name the machine with `-y`; memory and FLOPs need none."),
+    "E359": ("no derivative here", "Change the sizes or the expression, so that nothing in it is divided by 0."),
+    "E360": ("no two plans", "Give two strategies, or two machines, or two of both."),
+    "E361": ("condition where a number is wanted", "Compare the number that the condition is about."),
     "E370": ("empty set", "Give the set a value, or the choice one value with `=`."),
     "E371": (
         "set of what is not searched",

@@ -10,7 +10,7 @@ from sympy import Add
 
 from symsim.analysis.plan import structure_of
 from symsim.compiler.bubbles import bubble, waiting
-from symsim.compiler.ledger import Ledger, inputs_of
+from symsim.compiler.ledger import Ledger, free_names
 from symsim.emit.code import compile_array, compile_scalar
 from symsim.emit.program import Program, assemble
 from symsim.functions import equal, stage_max
@@ -65,7 +65,7 @@ class Form:
         ledger.define("t_max", stage_max(symbol("t")), "", "s", "time")
         ledger.define("time.bubble", bubble(structure, hop, ledger), "", "s", "time")
         ledger.define("time.pipeline", symbol("m") * symbol("t_max") + symbol("time.bubble"), "", "s", "time")
-        inputs = ("pp", *(n for n in inputs_of(ledger.definitions) if n != "pp"))
+        inputs = ("pp", *(n for n in free_names(ledger.definitions) if n != "pp"))
         self.program: Program = assemble(CostModel("", ledger.definitions, (), inputs))
         self.given = {"vp": vp, "microbatch_group": group}
         self._wanted = [self.program.outputs[n].register for n in ("time.pipeline", "time.bubble")]

@@ -11,7 +11,7 @@ import pytest
 
 from symsim.analysis.plan import structure_of
 from symsim.compiler.in_flight import holdings
-from symsim.compiler.ledger import Ledger, inputs_of
+from symsim.compiler.ledger import Ledger, free_names
 from symsim.emit.code import Compiled, compile_scalar
 from symsim.emit.program import assemble
 from symsim.records.cost import CostModel
@@ -40,7 +40,7 @@ class Form:
                 ledger.define(f"{k}.{c}", amount, "", "", "memory")
             for part in PARTS:
                 ledger.define(f"{k}.{part}", getattr(moment, part), "", "", "memory")
-        program = assemble(CostModel("", ledger.definitions, (), (*{"pp", *inputs_of(ledger.definitions)},)))
+        program = assemble(CostModel("", ledger.definitions, (), (*{"pp", *free_names(ledger.definitions)},)))
         wanted = [n for n in program.outputs if n[0].isdigit()]
         self.names = wanted
         self.compiled: Compiled = compile_scalar(program, [program.outputs[n].register for n in wanted])

@@ -11,10 +11,11 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 
+from symsim.analysis.columns import Asked
 from symsim.analysis.engines.portions import Portion, Unit, portions
 from symsim.analysis.search import Engine
 from symsim.analysis.space import Space
-from symsim.analysis.sweep import Asked, Swept, sweep
+from symsim.analysis.sweep import Swept, prepare, sweep
 from symsim.diagnostics import error
 
 ATTEMPTS = 2
@@ -35,6 +36,7 @@ def in_processes(workers: int) -> Engine:
 
     def run(space: Space, units: Sequence[Unit], asked: Asked, take: Callable[[Swept], None]) -> None:
         left = portions(units, workers)
+        prepare(space, [part for unit in units for part in unit])
         for _ in range(ATTEMPTS):
             left = _begun(space, left, asked, take, workers)
             if not left:

@@ -1,0 +1,110 @@
+"""How near a plan is to what bounds it: the machine's memory, links that must hide what is offloaded, requirements.
+
+Each bound is one comparison of two numbers of the answer; the slack is what is left of the bound, as a share of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from symsim.analysis.evaluate import Answer, evaluator
+from symsim.analysis.load import Question
+from symsim.analysis.requirements import known_names, unmet, written
+from symsim.language import tree
+from symsim.language.expressions import Plain, evaluate, names_in
+
+OF_MACHINES = (
+    ("memory.peak", "memory.capacity", "bytes"),
+    ("memory.device", "memory.capacity", "bytes"),
+    ("memory.host", "host.capacity", "bytes"),
+    ("offload.bandwidth", "host.bandwidth", "B/s"),
+)
+"""What may not be larger than which figure of the machine, where both are there."""
+
+MUST = frozenset({"memory.peak"})
+"""Without these a plan does not fit; the others say what else is short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """``text`` as one would write it; ``slack`` is the share of ``bound`` that is left, below 0 where it is broken.
+
+    ``None`` where a condition has no distance: it holds, or it does not.
+    """
+
+    text: str
+    of: str
+    value: float | None
+    bound: float | None
+    unit: str
+    slack: float | None
+    holds: bool
+
+
+def constraints(asked: Question, found: Answer) -> list[Constraint]:
+    """All that bounds the plan, the nearest to breaking first; what is broken comes before.
+
+    Raises:
+        InputError: a requirement names what nothing has.
+    """
+    unmet(asked, found)
+    every = [*_of_machine(asked, found), *_required(asked, found)]
+    return sorted(every, key=lambda c: (c.holds, c.slack is None, c.slack or 0.0))
+
+
+def broken(asked: Question, found: Answer) -> list[str]:
+    """What keeps the plan from being taken: the peak above the machine's memory, requirements that are not met."""
+    too_much = [c.text for c in _of_machine(asked, found) if c.text.partition(" ")[0] in MUST and not c.holds]
+    return [*too_much, *unmet(asked, found)]
+
+
+def _of_machine(asked: Question, found: Answer) -> Iterator[Constraint]:
+    figures = asked.system.figures if asked.system is not None else {}
+    for name, bound, unit in OF_MACHINES:
+        if name not in found.values or bound not in figures:
+            continue
+        value, most = max(_stages(found, name)), float(figures[bound].value)
+        if value or name in MUST:
+            yield Constraint(f"{name} <= {bound}", "machine", value, most, unit, (most - value) / most, value <= most)
+
+
+def _stages(found: Answer, name: str) -> list[float]:
+    return [float(v) for v in found.of_stage(name)]
+
+
+def _required(asked: Question, found: Answer) -> Iterator[Constraint]:
+    known = known_names(asked, found)
+    for require in asked.requires:
+        if not names_in(require.condition) <= known.keys():
+            continue
+        for condition in _conjuncts(require.condition):
+            yield _measured(condition, asked, Plain(known))
+
+
+def _conjuncts(condition: tree.Expression) -> Iterator[tree.Expression]:
+    if isinstance(condition, tree.Binary) and condition.operator == "and":
+        yield from _conjuncts(condition.left)
+        yield from _conjuncts(condition.right)
+    else:
+        yield condition
+
+
+def _measured(condition: tree.Expression, asked: Question, known: Plain) -> Constraint:
+    holds = bool(evaluate(condition, known))
+    text = written(condition)
+    if isinstance(condition, tree.Binary) and condition.operator in ("<=", "<", ">=", ">"):
+        left, right = (evaluate(side, known) for side in (condition.left, condition.right))
+        if isinstance(left, int | float | Fraction) and isinstance(right, int | float | Fraction):
+            value, bound = float(left), float(right)
+            room = bound - value if condition.operator in ("<=", "<") else value - bound
+            slack = room / abs(bound) if bound else None
+            return Constraint(text, "strategy", value, bound, _unit(condition.left, asked), slack, holds)
+    return Constraint(text, "strategy", None, None, "", None, holds)
+
+
+def _unit(expression: tree.Expression, asked: Question) -> str:
+    outputs = evaluator(asked.model, asked.plan.structure).program.outputs
+    named = outputs.get(expression.name) if isinstance(expression, tree.Name) else None
+    return named.unit if named is not None and named.unit in ("bytes", "s") else ""
