@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from symsim.analysis.answer_json import BREAKDOWN
+from symsim.analysis.evaluate import MACHINE_PARTS
 from symsim.analysis.quantities import names_for
 from symsim.analysis.space import Space, Variant, without_number
 from symsim.compiler.pipeline import compile_cost
-from symsim.compiler.reuse import Passes
+from symsim.compiler.reuse import passes_of
 from symsim.diagnostics import InputError, error
 from symsim.emit.fold import Folder, Operand
 from symsim.emit.program import CheckedRule, Output, Program
@@ -24,7 +25,6 @@ from symsim.language import tree
 from symsim.language.expressions import names_in
 from symsim.machine.bind import bind, constant_of_table
 from symsim.records.cost import CostModel
-from symsim.records.model import Model
 from symsim.records.system import System
 
 
@@ -83,7 +83,8 @@ class Writer:
         self._axes = axes
         self._model, self._passes = passes_of(space.model)
         constant = (lambda name: constant_of_table(system, name)) if system is not None else (lambda name: None)
-        self.folder = Folder(space.model.name, axes, sizes, constant)
+        without = MACHINE_PARTS if system is None else frozenset[str]()
+        self.folder = Folder(space.model.name, axes, sizes, constant, without)
         if "gbs" not in sizes and "gbs" not in axes:
             self.folder.name("gbs", self._step_size())
         nodes = {"objective": asked.objective}
@@ -177,16 +178,3 @@ def _check_kinds(lowered: Program, quantities: Mapping[str, tree.Expression]) ->
             wanted, other = ("number", "condition") if condition else ("condition", "number")
             hint = "memory.peak" if condition else "memory.peak <= 60 GiB"
             raise error("E207", f"expected a {wanted}, not a {other}", node.place, f"for example {hint}")
-
-
-_PASSES: dict[str, tuple[Model, Passes]] = {}
-
-
-def passes_of(model: Model) -> tuple[Model, Passes]:
-    """What passes of a model did before in this process, and the model as they know it."""
-    own = model.own.text if model.own is not None else ""
-    key = repr((model.name, model.family, sorted(model.dimensions.items()), own))
-    if key not in _PASSES:
-        _PASSES.clear()
-        _PASSES[key] = (model, Passes())
-    return _PASSES[key]

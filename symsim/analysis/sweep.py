@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from symsim.analysis.columns import Asked, Columns, RefusedError, Writer, passes_of
+from symsim.analysis.columns import Asked, Columns, RefusedError, Writer
 from symsim.analysis.legal import Tally, legal_blocks
 from symsim.analysis.plan import structure_of
 from symsim.analysis.ranking import Front, Ranking
 from symsim.analysis.space import Axis, Refused, Space, Variant
 from symsim.compiler.pipeline import compile_cost
+from symsim.compiler.reuse import passes_of
 from symsim.compiler.stages import NumberNeededError
 from symsim.diagnostics import InputError
 from symsim.emit.program import CheckedRule
