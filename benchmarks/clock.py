@@ -179,10 +179,10 @@ def _swept(at: int) -> sweeping.Swept:
 
 
 def sweep_alone(
-    model: str, space: str, workers: int, settings: tuple[str, ...] = (), top: int = 20
+    model: str, space: str, workers: int, settings: tuple[str, ...] = (), top: int = 20, system: str = "h100_sxm"
 ) -> tuple[Result, Compiled]:
     engine = Compiled(workers)
-    return search(load_space(model, space, "h100_sxm", settings), top=top, engine=engine), engine
+    return search(load_space(model, space, system, settings), top=top, engine=engine), engine
 
 
 def machine() -> dict[str, Any]:

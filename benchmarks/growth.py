@@ -28,8 +28,14 @@ FIXED = (
     "overlap_param_gather=true,overlap_p2p=true,zero=1,recompute=full"
 )
 
-WIDTHS = (1, 2, 3, 4, 5, 6, 7)
-"""The sets of the search of WIDTHS[k]: recomputed layers double with each, shards and ranks of the context grow by one."""
+WIDTHS = (1, 2, 3, 4, 5, 6, 7, 8, 9)
+"""With each the numbers of recomputed layers double, and shards and ranks of the context have one value more."""
+
+FITTED = 100_000
+"""Points from which the line is fitted: below them a search takes what its formulas take, however few points it has."""
+
+ALL_FIT = ("memory.capacity=1000 TB",)
+"""Every plan fits, so that no more points are evaluated on one side of a comparison than on the other."""
 
 STAGES = (8, 16, 32, 64, 128)
 LAYERS = (30, 62, 126, 254, 510)
@@ -51,8 +57,9 @@ def main() -> None:
         "stages": [point | {"stages": pp} for pp, point in _each(STAGES, staged, given.runs)],
         "layers": [point | {"layers": n} for n, point in _each(LAYERS, layered, given.runs)],
     }
+    many = [point for point in answer["points"] if point["legal"] >= FITTED]
     answer["exponents"] = {
-        "points": exponent([p["legal"] for p in answer["points"]], [p["sweep_s"] for p in answer["points"]]),
+        "points": exponent([p["legal"] for p in many], [p["sweep_s"] for p in many]),
         "stages": exponent(STAGES, [p["sweep_s"] for p in answer["stages"]]),
         "layers": exponent(LAYERS, [p["sweep_s"] for p in answer["layers"]]),
     }
@@ -81,7 +88,8 @@ def layered(layers: int) -> tuple[str, tuple[str, ...]]:
 
 def _mesh() -> str:
     shards = _set(2**k for k in range(1, 7))
-    return f"tp in {{1,2,4,8}},cp in {{1,2,4,8,16}},mbs in {{1,2,4,8,16}},zero_shard in {shards},recompute_layers in 1..500"
+    sets = "tp in {1,2,4,8},cp in {1,2,4,8,16},mbs in {1,2,4,8,16},recompute_layers in 1..500"
+    return f"{sets},zero_shard in {shards}"
 
 
 def _set(values: Iterable[int]) -> str:
@@ -93,7 +101,7 @@ def _each(
 ) -> Iterable[tuple[int, dict[str, Any]]]:
     for value in values:
         text, settings = space(value)
-        tries = [sweep_alone("llama3_405b", text, 1, settings) for _ in range(runs)]
+        tries = [sweep_alone("llama3_405b", text, 1, (*settings, *ALL_FIT)) for _ in range(runs)]
         result = tries[0][0]
         yield (
             value,
