@@ -43,6 +43,14 @@ class Ranking:
         worst = float(self.outcomes[0, -1])
         return worst + abs(worst) * 10.0 ** (1 - DIGITS)
 
+    def ties(self, count: int) -> int:
+        """How many points there are up to the ``count`` best, and those that are as good as the last of them but
+        for what arrays and scalars may differ in."""
+        if len(self.points) <= count:
+            return len(self.points)
+        last = self.outcomes[0, count - 1]
+        return int(np.count_nonzero(self.outcomes[0] <= last + abs(last) * 1e-9))
+
     def offer(self, outcomes: Array, points: Array) -> None:
         """More points: ``outcomes[k]`` are their k-th values."""
         finite = np.isfinite(outcomes[0]) & (outcomes[0] <= self.limit)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from symsim.analysis.evaluate import Answer, Evaluator, answer, evaluator
+from symsim.analysis.evaluate import Answer, Evaluator, evaluator
 from symsim.analysis.load import Question
 from symsim.analysis.plan import plan
 from symsim.analysis.quantities import asked_for, machine_for, parsed
@@ -119,13 +119,17 @@ def search(
         refused = [p for m, p in whole.problems.items() if whole.tally.removed[m]]
         if len(refused) == len(whole.tally.removed):
             raise refused[0]
+    lowered: dict[int, Evaluator] = {}
     plans = sorted(
-        (_found(space, point, objective, pareto) for point in map(int, whole.ranking.points)),
+        (
+            _found(space, int(point), objective, pareto, lowered)
+            for point in whole.ranking.points[: whole.ranking.ties(top)]
+        ),
         key=lambda f: (float(rounded(_array(asked.sign * f.objective))), f.point),
     )
     front = None
     if whole.front is not None:
-        front = tuple(_found(space, int(point), objective, pareto) for point in whole.front.points)
+        front = tuple(_found(space, int(point), objective, pareto, lowered) for point in whole.front.points)
     return Result(
         space,
         objective,
@@ -187,19 +191,24 @@ def question_at(space: Space, point: int) -> Question:
     return Question(space.model, chosen.name, plan(chosen), system, chosen.requires)
 
 
-def _found(space: Space, point: int, objective: tree.Objective, pareto: Sequence[str]) -> Found:
+def _found(
+    space: Space, point: int, objective: tree.Objective, pareto: Sequence[str], whole: dict[int, Evaluator]
+) -> Found:
+    """A point evaluated as ``eval`` does it; ``whole`` keeps the formulas of each structure."""
     question = question_at(space, point)
     quantities = {"asked.objective": objective.value}
     quantities |= {f"asked.pareto.{k}": front_value(text)[0] for k, text in enumerate(pareto)}
-    base = evaluator(question.model, question.plan.structure)
-    program = asked_for(question, base.program, quantities)
-    machine = machine_for(question.system, program)
-    values = Evaluator(program).scalar(question.plan.sizes, machine)
+    key = id(evaluator(question.model, question.plan.structure))
+    if key not in whole:
+        program = evaluator(question.model, question.plan.structure).program
+        whole[key] = Evaluator(asked_for(question, program, quantities))
+    found = whole[key]
+    values = found.scalar(question.plan.sizes, machine_for(question.system, found.program))
     return Found(
         point,
         space.choices(point),
         question,
-        answer(question.model, question.plan, machine),
+        Answer({n: v for n, v in values.items() if n not in quantities}, int(question.plan.sizes["pp"])),
         float(values["asked.objective"]),
         tuple(float(values[f"asked.pareto.{k}"]) for k in range(len(pareto))),
     )

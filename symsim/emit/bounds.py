@@ -1,4 +1,4 @@
-"""Which way a register of a program goes when another one grows, as far as signs tell.
+"""Which way a register of a program goes when others grow, as far as signs tell.
 
 If an objective never falls when some of its parts grow, and these parts are never negative, then the objective
 with 0 in their place is a bound from below: cheap where the parts are what is dear.
@@ -16,39 +16,68 @@ RISING = frozenset({"add", "min", "max", "stage_sum", "stage_max", "sum_before",
 TRUTHS = frozenset({"equal", "less", "at_most"})
 
 
-def never_falls(
-    instructions: Sequence[Instruction], inputs: int, target: int, parts: Collection[int], positive: Collection[int]
-) -> int | None:
-    """1: the target never falls when ``parts`` grow, −1: it never rises, 0: it has nothing to do with them.
+class Signs:
+    """What is known of a program that grows: registers that are not negative.
 
-    ``None``: signs do not tell. ``inputs`` is the number of inputs, which are sizes and therefore positive, as
-    the registers of ``positive`` are.
+    ``inputs`` is their number; they are sizes, and therefore positive.
     """
-    cone = _cone(instructions, inputs, target)
-    signs: dict[int, bool] = {}
-    ways: dict[int, int | None] = {}
-    for register in cone:
-        if register <= inputs:
-            signs[register], ways[register] = True, 1 if register in parts else 0
-            continue
-        operation, *arguments = instruction = instructions[register - inputs - 1]
-        read = operands(instruction)
-        known = [signs[r] for r in read]
-        signs[register] = register in positive or register in parts or _not_negative(operation, arguments, known)
-        ways[register] = 1 if register in parts else _way(operation, [ways[r] for r in read], known)
-    return ways[target]
 
+    def __init__(self, instructions: Sequence[Instruction], inputs: int) -> None:
+        self._instructions = instructions
+        self._inputs = inputs
+        self._known: dict[int, bool] = {}
 
-def _cone(instructions: Sequence[Instruction], inputs: int, target: int) -> list[int]:
-    needed: set[int] = set()
-    pending = [target]
-    while pending:
-        register = pending.pop()
-        if register not in needed:
-            needed.add(register)
-            if register > inputs:
-                pending += operands(instructions[register - inputs - 1])
-    return sorted(needed)
+    def declare(self, registers: Collection[int]) -> None:
+        """These are not negative, for a reason that signs do not show."""
+        self._known |= dict.fromkeys(registers, True)
+
+    def not_negative(self, register: int) -> bool:
+        pending = [register]
+        while pending:
+            asked = pending[-1]
+            if asked in self._known:
+                pending.pop()
+            elif asked <= self._inputs:
+                self._known[asked] = True
+            else:
+                operation, *arguments = instruction = self._instructions[asked - self._inputs - 1]
+                read = operands(instruction)
+                missing = [r for r in read if r not in self._known]
+                if missing:
+                    pending += missing
+                else:
+                    self._known[asked] = _not_negative(operation, arguments, [self._known[r] for r in read])
+        return self._known[register]
+
+    def above(self, target: int, parts: Collection[int]) -> list[int]:
+        """The registers that lead from ``parts`` to the target, in order; a part is not one of them."""
+        lowest = min(parts)
+        cone: set[int] = set()
+        pending = [target]
+        while pending:
+            register = pending.pop()
+            # What was written before the first part does not know of it.
+            if register > lowest and register not in cone and register not in parts:
+                cone.add(register)
+                pending += operands(self._instructions[register - self._inputs - 1])
+        reached = set(parts)
+        for register in sorted(cone):
+            if any(r in reached for r in operands(self._instructions[register - self._inputs - 1])):
+                reached.add(register)
+        return sorted(reached - set(parts))
+
+    def way(self, target: int, parts: Collection[int]) -> int | None:
+        """1: the target never falls when ``parts`` grow, −1: it never rises, 0: it has nothing to do with them.
+
+        ``None``: signs do not tell.
+        """
+        ways: dict[int, int | None] = dict.fromkeys(parts, 1)
+        for register in self.above(target, parts):
+            operation, *_ = instruction = self._instructions[register - self._inputs - 1]
+            read = operands(instruction)
+            found = [ways.get(r, 0) for r in read]
+            ways[register] = _way(operation, found, [r in parts or self.not_negative(r) for r in read])
+        return ways.get(target, 0)
 
 
 def _not_negative(operation: str, arguments: Sequence[float], known: Sequence[bool]) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from symsim.emit.bounds import never_falls
+from symsim.emit.bounds import Signs
 from symsim.emit.code import rounded_down, rounded_up
 from symsim.emit.program import Instruction, Lowering, Program, operands
 from symsim.records.cost import Segment
@@ -50,6 +50,7 @@ class Folder:
         self._numbers = dict(numbers)
         self._table = table
         self._instructions: list[Instruction] = []
+        self._signs = Signs(self._instructions, len(self._inputs))
         self._seen: dict[tuple[Any, ...], int] = {}
         self._segments: dict[tuple[Any, ...], dict[str, Operand]] = {}
         self._amounts: dict[sympy.Expr, Operand] = {}
@@ -106,18 +107,15 @@ class Folder:
     def bound(self, target: int, parts: Sequence[int], positive: Sequence[int], sign: int) -> int | None:
         """The register of a bound: never above ``sign`` times the target, and made without ``parts``, which are
         not negative; ``None`` where signs do not prove one."""
-        inputs = len(self._inputs)
-        way = never_falls(self._instructions, inputs, target, set(parts), set(positive))
+        self._signs.declare(positive)
+        way = self._signs.way(target, parts)
         if way is None or way * sign <= 0:
             return None
         place: dict[int, Operand] = dict.fromkeys(parts, constant(0))
-        for register in Program("", self._inputs, tuple(self._instructions), {}, ()).leading_to(target):
-            if register > inputs and register not in place:
-                operation, *arguments = instruction = self._instructions[register - inputs - 1]
-                read = operands(instruction)
-                if any(r in place for r in read):
-                    own = arguments[:1] if operation == "table" else []
-                    place[register] = self.emit(operation, *own, *(place.get(r, r) for r in read))
+        for register in self._signs.above(target, parts):
+            operation, *arguments = instruction = self._instructions[register - len(self._inputs) - 1]
+            own = arguments[:1] if operation == "table" else []
+            place[register] = self.emit(operation, *own, *(place.get(r, r) for r in operands(instruction)))
         return self.register(place.get(target, target))
 
     def program(self) -> Program:

@@ -23,6 +23,9 @@ from symsim.emit.samples import Array, Doubtful, Samples, Staged, Value, plain
 OPEN = 4096
 """Most combinations of axes that are computed though perhaps nobody asks for all of them."""
 
+MANY = 256
+"""From so many points on it is worth while to see which of them are the same to a register."""
+
 
 class Sheet:
     """``axes``: the values of each input of the program, in their order; ``pp`` is one of them."""
@@ -89,7 +92,6 @@ class Group:
         self.sheet = sheet
         self.positions = positions
         self._dense: dict[int, Value] = {}
-        self._plans: dict[tuple[tuple[int, ...], int], tuple[list[int], list[int]]] = {}
         self._walking: dict[int, Group] = {}
         self._open: dict[int, list[bool]] = {}
         axes = len(sheet.shape)
@@ -104,10 +106,11 @@ class Group:
         shape = self.samples.at.shape[1:]
         sampled_by = sum(1 << k for k, n in enumerate(shape) if n > 1)
         here = ~0 if len(positions) > 1 else ~(1 << sheet.pp)
-        self._combinations = [
-            sheet.combinations((mask | sampled_by if staged else mask) & here)
+        self.masks = [
+            (mask | sampled_by if staged else mask) & here
             for mask, staged in zip(sheet.depends, sheet.staged, strict=True)
         ]
+        self._combinations = [sheet.combinations(mask) for mask in self.masks]
         self._dense[sheet.program.stage_register] = Staged(self.samples.at)
 
     def walking(self, position: int) -> Group:
@@ -149,20 +152,11 @@ class Group:
         place[list(self.positions)] = np.arange(len(self.positions))
         return place[codes]
 
-    def plan(self, wanted: tuple[int, ...], points: int) -> tuple[list[int], list[int]]:
-        """What so many points compute themselves for these registers, and what they take from all combinations.
+    def open_for(self, points: int) -> list[bool]:
+        """Which registers so many points take from all combinations; a few do not make these worth their while."""
+        return self._open_up_to(min(self.sheet.most, max(64, 1 << points.bit_length())))
 
-        A few points do not make all combinations worth their while.
-        """
-        size = points.bit_length()
-        if (wanted, size) not in self._plans:
-            is_open = self._open_for(min(self.sheet.most, max(64, 1 << size)))
-            mine = needed_for(self.sheet.operands, wanted, is_open.__getitem__)
-            read = {a for r in mine for a in self.sheet.operands[r]} | set(wanted)
-            self._plans[wanted, size] = mine, [r for r in sorted(read) if is_open[r]]
-        return self._plans[wanted, size]
-
-    def _open_for(self, most: int) -> list[bool]:
+    def _open_up_to(self, most: int) -> list[bool]:
         """Which registers are computed for all combinations if there are at most so many; inputs always are."""
         if most not in self._open:
             given = self.sheet.program.stage_register
@@ -180,6 +174,8 @@ class Rows:
         self._indices: dict[tuple[int, ...], Array] = {}
         self._walked: dict[bytes, Rows] = {}
         self._samples: Samples | None = None
+        self._apart: dict[int, tuple[Rows, Array] | None] = {}
+        self._open = group.open_for(codes.shape[1])
 
     def __len__(self) -> int:
         return int(self._codes.shape[1])
@@ -205,19 +201,62 @@ class Rows:
                 whole[which] = plain(sure)
         return out
 
+    def _apart_by(self, register: int) -> tuple[Rows, Array] | None:
+        """The points as far as a register tells them apart, and where each of these is among them; ``None`` where
+        it tells most of them apart."""
+        mask = self._group.masks[register]
+        if mask not in self._apart:
+            self._apart[mask] = self._told_apart(mask)
+        return self._apart[mask]
+
+    def _told_apart(self, mask: int) -> tuple[Rows, Array] | None:
+        shape = self._group.sheet.shape
+        varying = [k for k, n in enumerate(shape) if n > 1]
+        axes = [k for k in varying if mask >> k & 1]
+        total = prod(shape[k] for k in axes)
+        if len(axes) == len(varying) or len(self) < MANY or total > 64 * len(self):
+            return None
+        code = np.zeros(len(self), dtype=np.intp)
+        for k in axes:
+            code = code * shape[k] + self._codes[k]
+        first = np.full(total, -1, dtype=np.intp)
+        first[code] = np.arange(len(self))
+        there = np.flatnonzero(first >= 0)
+        if len(there) > len(self) // 2:
+            return None
+        place = np.empty(total, dtype=np.intp)
+        place[there] = np.arange(len(there))
+        return self.kept(first[there]), place[code]
+
     def kept(self, which: Array) -> Rows:
         """Those of the points that ``which`` names."""
         return Rows(self._group, self._codes[:, which])
 
     def _values(self, asked: tuple[int, ...]) -> list[Value]:
-        mine, taken = self._group.plan(asked, len(self))
-        for register in taken:
-            if register not in self._known:
+        for register in self._missing(asked):
+            if self._open[register]:
                 self._known[register] = self._taken(self._group.dense(register))
-        for register in mine:
-            if register not in self._known:
+                continue
+            apart = self._apart_by(register)
+            if apart is not None:
+                few, place = apart
+                self._known[register] = _spread(few._values((register,))[0], place)
+            else:
                 self._known[register] = compute(self._group.sheet, register, self._known, self._own_samples())
         return [self._known[register] for register in asked]
+
+    def _missing(self, asked: tuple[int, ...]) -> list[int]:
+        """What is not known yet, in order: no further than to what all combinations or fewer points give."""
+        operands, known = self._group.sheet.operands, self._known
+        needed: set[int] = set()
+        pending = list(asked)
+        while pending:
+            register = pending.pop()
+            if register not in needed and register not in known:
+                needed.add(register)
+                if not self._open[register] and self._apart_by(register) is None:
+                    pending += operands[register]
+        return sorted(needed)
 
     def _own_samples(self) -> Samples:
         if self._samples is None:
@@ -247,6 +286,19 @@ class Rows:
                 index = index * shape[k] + own
             self._indices[axes] = index
         return array.reshape(*kept, -1).take(self._indices[axes], axis=leading)
+
+
+def _spread(value: Value, place: Array) -> Value:
+    """The values of few points at the many that are the same to a register."""
+
+    def spread(array: Any) -> Any:
+        return array.take(place, axis=-1) if array.shape[-1] > 1 else array
+
+    if isinstance(value, Staged):
+        return Staged(spread(value.values), None if value.exact is None else spread(value.exact))
+    if isinstance(value, Doubtful):
+        return Doubtful(spread(value.values), spread(value.exact))
+    return spread(value) if np.ndim(value) else value
 
 
 def compute(sheet: Sheet, register: int, known: Mapping[int, Value], samples: Samples | None) -> Value:
