@@ -1,4 +1,4 @@
-"""``sensitivity``, ``compare`` and ``solve``: the questions of the commands of the same names."""
+"""``sensitivity`` and ``compare``: the questions of the commands of the same names."""
 
 from __future__ import annotations
 
