@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from symsim.api.formulas import Formula, formula
     from symsim.api.plans import Plan, load
     from symsim.api.searching import Found, Search, search
+    from symsim.api.solving import Solution, solve
 else:
     _MODULES = {
         "answers": ("Answer",),
@@ -30,6 +31,7 @@ else:
         "formulas": ("Formula", "formula"),
         "plans": ("Plan", "load"),
         "searching": ("Found", "Search", "search"),
+        "solving": ("Solution", "solve"),
     }
 
     def __getattr__(name):
@@ -58,6 +60,7 @@ __all__ = [
     "Plan",
     "Search",
     "Sensitivity",
+    "Solution",
     "__version__",
     "compare",
     "compile",
@@ -66,4 +69,5 @@ __all__ = [
     "load",
     "search",
     "sensitivity",
+    "solve",
 ]

@@ -84,6 +84,9 @@ class InputError(Exception):
     def __str__(self) -> str:
         return self.render()
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Diagnostic, ...]]]:
+        return InputError, (self.diagnostics,)
+
     def render(self) -> str:
         out = [d.render() for d in self.diagnostics[:MAX_SHOWN]]
         more = len(self.diagnostics) - len(out)

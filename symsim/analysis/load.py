@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,9 @@ class Question:
     plan: Plan
     system: System | None
     requires: tuple[tree.Require, ...] = ()
+    source: Source | None = None
+    """The model's text, where it was read from one; ``for_model`` is what was laid over it."""
+    for_model: Mapping[str, tree.Expression] = field(default_factory=dict)
 
 
 def question(
@@ -48,7 +51,7 @@ def question(
         hint = "name a machine with -y, or leave this out"
         raise error("E315", f"'{name}' belongs to a machine, and none is given", chosen.places[name], hint)
     machine = load_system(system, for_system, chosen.places) if system is not None else None
-    return Question(loaded, chosen.name, settled, machine, chosen.requires)
+    return Question(loaded, chosen.name, settled, machine, chosen.requires, source, for_model)
 
 
 def source_of(given: str) -> Source:

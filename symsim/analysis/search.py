@@ -12,21 +12,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from symsim.analysis.crowded import check_not_crowded
 from symsim.analysis.evaluate import Answer, Evaluator, evaluator
 from symsim.analysis.load import Question
+from symsim.analysis.machine_needed import check_needs_none, needed_by
 from symsim.analysis.plan import plan
 from symsim.analysis.quantities import asked_for, machine_for, parsed
 from symsim.analysis.ranking import rounded
-from symsim.analysis.space import Refused, Space, Variant, objective_of, variants
+from symsim.analysis.space import Refused, Space, Variant, figures_among, objective_of, variants
 from symsim.analysis.sweep import Asked, Swept, sweep
-from symsim.diagnostics import error
+from symsim.diagnostics import InputError, error
 from symsim.language import tree
-from symsim.records.strategy import Value
+from symsim.language.written import written
+from symsim.records.strategy import Structure, Value
 
 FITS = "memory.peak <= memory.capacity"
 """What every plan on a machine must meet, whether the strategy says so or not."""
 
-UNIT = 24
+UNIT = 128
 """Structural variants that one process sweeps together: formulas that they share are computed once."""
 
 SPARE = 16
@@ -64,6 +67,9 @@ class Result:
     feasible: int
     bounded: int
     removed: Mapping[str, int]
+    """By what must hold, or by what is wrong: how many points, the largest number first."""
+    contradictions: Mapping[str, InputError]
+    """Those of ``removed`` that are structural choices which contradict each other."""
     plans: tuple[Found, ...]
     front: tuple[Found, ...] | None
     pareto: tuple[str, ...]
@@ -84,8 +90,11 @@ def search(
     pareto: Sequence[str] = (),
     engine: Engine | None = None,
     progress: Progress | None = None,
+    must: Sequence[tuple[str, tree.Expression]] | None = None,
 ) -> Result:
     """Evaluate every legal point of a space.
+
+    ``must`` is what a plan has to meet instead of :func:`constraints`.
 
     Raises:
         InputError: an expression that means nothing here; a space with more than one search evaluates; no
@@ -95,14 +104,18 @@ def search(
     if space.points >= 2**62:
         raise error("E372", f"the space has {space.points:.1e} points", None, "give some sets fewer values")
     objective = objective_of(space)
+    parts = list(variants(space))
+    fronts = tuple(front_value(text) for text in pareto)
+    for node in (objective.value, *(node for node, _ in fronts)):
+        check_needs_none(node, space, parts)
     asked = Asked(
         objective.value,
         1 if objective.goal == "minimize" else -1,
-        tuple(constraints(space)),
-        tuple(front_value(text) for text in pareto),
+        tuple(constraints(space, parts) if must is None else must),
+        fronts,
         top + SPARE,
     )
-    parts = list(variants(space))
+    check_not_crowded(space, parts, asked)
     units = [parts[k : k + UNIT] for k in range(0, len(parts), UNIT)]
     whole = Swept.nothing(asked)
     done = 0
@@ -119,17 +132,15 @@ def search(
         refused = [p for m, p in whole.problems.items() if whole.tally.removed[m]]
         if len(refused) == len(whole.tally.removed):
             raise refused[0]
-    lowered: dict[int, Evaluator] = {}
+    found_at = _one_by_one(space, objective, pareto)
     plans = sorted(
-        (
-            _found(space, int(point), objective, pareto, lowered)
-            for point in whole.ranking.points[: whole.ranking.ties(top)]
-        ),
+        (found_at(int(point)) for point in whole.ranking.points[: whole.ranking.ties(top)]),
         key=lambda f: (float(rounded(_array(asked.sign * f.objective))), f.point),
     )
     front = None
     if whole.front is not None:
-        front = tuple(_found(space, int(point), objective, pareto, lowered) for point in whole.front.points)
+        front = tuple(found_at(int(point)) for point in whole.front.points)
+    removed = sorted(whole.tally.removed.items(), key=lambda entry: (-entry[1], entry[0]))
     return Result(
         space,
         objective,
@@ -137,7 +148,8 @@ def search(
         whole.tally.legal,
         whole.tally.feasible,
         whole.tally.bounded,
-        dict(whole.tally.removed),
+        dict(removed),
+        {text: whole.problems[text] for text, _ in removed if text in whole.problems},
         tuple(plans[:top]),
         front,
         tuple(pareto),
@@ -160,18 +172,19 @@ def in_this_process(
         take(sweep(space, unit, asked))
 
 
-def constraints(space: Space) -> list[tuple[str, tree.Expression]]:
-    """What a plan must meet, by its text: the strategy's requirements, and that it fits into the machine."""
-    out = [(require.message or written(require.condition), require.condition) for require in space.strategy.requires]
+def constraints(space: Space, parts: Sequence[Variant | Refused]) -> list[tuple[str, tree.Expression]]:
+    """What a plan must meet, by its text: the strategy's requirements, and that it fits into the machine.
+
+    Requirements that ask about a machine are left out where none is given, as ``eval`` does.
+    """
+    out = [
+        (require.message or written(require.condition), require.condition)
+        for require in space.strategy.requires
+        if needed_by(require.condition, space, parts) is None
+    ]
     if space.system is not None:
         out.append((FITS, parsed(FITS)))
     return out
-
-
-def written(node: tree.Expression) -> str:
-    """An expression as it stands in its file."""
-    place = node.place
-    return place.source.line(place.line)[place.column - 1 : place.column - 1 + place.width]
 
 
 def front_value(text: str) -> tuple[tree.Expression, int]:
@@ -184,31 +197,32 @@ def question_at(space: Space, point: int) -> Question:
     """One point of the space as any other plan."""
     choices = space.choices(point)
     chosen = space.at(choices)
-    from symsim.records.strategy import CHOICES
-
-    figures = {n: v for n, v in choices.items() if n not in CHOICES and v is not None}
+    figures = figures_among(choices)
     system = space.system.with_figures(figures) if space.system is not None else None
     return Question(space.model, chosen.name, plan(chosen), system, chosen.requires)
 
 
-def _found(
-    space: Space, point: int, objective: tree.Objective, pareto: Sequence[str], whole: dict[int, Evaluator]
-) -> Found:
-    """A point evaluated as ``eval`` does it; ``whole`` keeps the formulas of each structure."""
-    question = question_at(space, point)
+def _one_by_one(space: Space, objective: tree.Objective, pareto: Sequence[str]) -> Callable[[int], Found]:
+    """Evaluates a point as ``eval`` does; formulas of one structure are put together once."""
     quantities = {"asked.objective": objective.value}
     quantities |= {f"asked.pareto.{k}": front_value(text)[0] for k, text in enumerate(pareto)}
-    key = id(evaluator(question.model, question.plan.structure))
-    if key not in whole:
-        program = evaluator(question.model, question.plan.structure).program
-        whole[key] = Evaluator(asked_for(question, program, quantities))
-    found = whole[key]
-    values = found.scalar(question.plan.sizes, machine_for(question.system, found.program))
-    return Found(
-        point,
-        space.choices(point),
-        question,
-        Answer({n: v for n, v in values.items() if n not in quantities}, int(question.plan.sizes["pp"])),
-        float(values["asked.objective"]),
-        tuple(float(values[f"asked.pareto.{k}"]) for k in range(len(pareto))),
-    )
+    known: dict[Structure, Evaluator] = {}
+
+    def found_at(point: int) -> Found:
+        question = question_at(space, point)
+        structure = question.plan.structure
+        if structure not in known:
+            base = evaluator(question.model, structure)
+            known[structure] = Evaluator(asked_for(question, base.program, quantities))
+        machine = machine_for(question.system, known[structure].program)
+        values = known[structure].scalar(question.plan.sizes, machine)
+        return Found(
+            point,
+            space.choices(point),
+            question,
+            Answer({n: v for n, v in values.items() if n not in quantities}, int(question.plan.sizes["pp"])),
+            float(values["asked.objective"]),
+            tuple(float(values[f"asked.pareto.{k}"]) for k in range(len(pareto))),
+        )
+
+    return found_at

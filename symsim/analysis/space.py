@@ -17,6 +17,7 @@ from symsim.analysis.load import load_model, source_of
 from symsim.analysis.plan import Plan, plan
 from symsim.diagnostics import InputError, error, nearest
 from symsim.language import tree
+from symsim.language.figures import canonical, figure_value
 from symsim.language.strategies import Strategy, load_strategy, members, route_overrides
 from symsim.language.systems import load_system
 from symsim.records.model import Model
@@ -109,7 +110,7 @@ def space_of(model: Model, strategy: Strategy, system: System | None) -> Space:
     for name, node in strategy.among.items():
         choice = CHOICES.get(name)
         if choice is None:
-            _check_figure(name, model, system, strategy)
+            _check_figure(name, node, model, system, strategy)
         known = {**model.dimensions, **{n: v for n, v in strategy.values.items() if not isinstance(v, frozenset)}}
         axes.append(Axis(name, members(choice, node, known)))
     space = Space(model, system, strategy, tuple(axes))
@@ -117,7 +118,8 @@ def space_of(model: Model, strategy: Strategy, system: System | None) -> Space:
     return space
 
 
-def _check_figure(name: str, model: Model, system: System | None, strategy: Strategy) -> None:
+def _check_figure(name: str, node: tree.Expression, model: Model, system: System | None, strategy: Strategy) -> None:
+    """Raises InputError if a set is not one of values that a figure of the machine may have."""
     place = strategy.places[name]
     if name in model.dimensions:
         hint = f"search each with its own --set {name}=…"
@@ -127,9 +129,11 @@ def _check_figure(name: str, model: Model, system: System | None, strategy: Stra
         raise error("E314", message, place, nearest(name, [*CHOICES, *model.dimensions]))
     if system is None:
         raise error("E315", f"'{name}' belongs to a machine, and none is given", place, "name a machine with -y")
-    if name not in system.figures:
+    if canonical(name) not in system.figures:
         message = f"system '{system.name}' does not state '{name}'"
         raise error("E371", message, place, nearest(name, system.figures))
+    for item in node.items if isinstance(node, tree.SetOf) else ():
+        figure_value(canonical(name), item)
 
 
 def _check_sizes(space: Space) -> None:
@@ -187,7 +191,7 @@ def _parts(axis: Axis, space: Space) -> list[Part]:
     if axis.name in (*SIZE_SYMBOLS, "microbatches"):
         return [everything]
     given = tuple(k for k in everything if axis.values[k] is not None and axis.values[k] != choice.default)
-    ungiven = [(k,) for k in everything if k not in given]
+    ungiven = [(k,) for k in sorted({*everything} - {*given})]
     return [*ungiven, *([given] if given else [])]
 
 
@@ -219,12 +223,17 @@ def _variant(space: Space, chosen: Sequence[Part], strides: Sequence[int]) -> Va
     open_axes = [k for k, part in enumerate(chosen) if len(part) > 1]
     return Variant(
         settled,
-        {n: v for n, v in first.items() if n not in CHOICES and v is not None},
+        figures_among(first),
         tuple(Axis(space.axes[k].name, tuple(space.axes[k].values[j] for j in chosen[k])) for k in open_axes),
         tuple(chosen[k] for k in open_axes),
         tuple(strides[k] for k in open_axes),
         sum(part[0] * stride for part, stride in zip(chosen, strides, strict=True) if len(part) == 1),
     )
+
+
+def figures_among(choices: Mapping[str, Value | None]) -> dict[str, Value]:
+    """Those of some choices that are figures of the machine, by the names that formulas have for them."""
+    return {canonical(n): v for n, v in choices.items() if n not in CHOICES and v is not None}
 
 
 def without_number(structure: Structure, name: str) -> Structure:
@@ -250,3 +259,19 @@ def objective_of(space: Space) -> tree.Objective:
 
 def _objective(direction: str, expression: tree.Expression) -> tree.Objective:
     return tree.Objective(direction, expression, expression.place)
+
+
+def with_goals(space: Space, goal: str | None, value: str | None, requires: Sequence[str]) -> Space:
+    """The space with another objective, ``minimize`` or ``maximize`` an expression, and with more requirements.
+
+    Raises:
+        InputError: an expression that cannot be read.
+    """
+    from symsim.analysis.quantities import parsed
+
+    strategy = space.strategy
+    if goal is not None and value is not None:
+        strategy = replace(strategy, objective=_objective(goal, parsed(value, f"--{goal}")))
+    conditions = [parsed(text, "--require") for text in requires]
+    more = tuple(tree.Require(condition, None, condition.place) for condition in conditions)
+    return replace(space, strategy=replace(strategy, requires=(*strategy.requires, *more)))

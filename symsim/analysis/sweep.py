@@ -7,6 +7,7 @@ order of units, so one machine and a cluster give the same answer.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,10 +22,10 @@ from symsim.analysis.space import Axis, Refused, Space, Variant, without_number
 from symsim.compiler.pipeline import compile_cost
 from symsim.compiler.reuse import Passes
 from symsim.compiler.stages import NumberNeededError
-from symsim.diagnostics import InputError
+from symsim.diagnostics import InputError, error
 from symsim.emit.fold import Folder, Operand
 from symsim.emit.program import CheckedRule, Output, Program
-from symsim.emit.quantity import ALIASES, Names, with_quantities
+from symsim.emit.quantity import ALIASES, Names, is_condition, with_quantities
 from symsim.emit.samples import Array
 from symsim.emit.sheet import Group, Rows, Sheet
 from symsim.language import tree
@@ -71,7 +72,9 @@ class Swept:
         self.ranking.offer(other.ranking.outcomes, other.ranking.points)
         if self.front is not None and other.front is not None:
             self.front.offer(other.front.outcomes, other.front.points)
-        self.problems = {**other.problems, **self.problems}
+        for message, problem in other.problems.items():
+            self.problems[message] = min(problem, self.problems.get(message, problem), key=InputError.render)
+        self.variants += other.variants
 
 
 OUTCOMES = 3
@@ -110,6 +113,16 @@ def sweep(space: Space, unit: Sequence[Variant | Refused], asked: Asked) -> Swep
     for variants in _sharing_axes(whole):
         _sweep_together(space, variants, asked, swept)
     return swept
+
+
+def prepare(space: Space, parts: Sequence[Variant | Refused]) -> None:
+    """Compile one variant, so that processes that are forked now have its passes."""
+    first = next((part for part in parts if isinstance(part, Variant)), None)
+    if first is not None:
+        model, passes = passes_of(space.model)
+        structure = first.plan.structure
+        with suppress(InputError):
+            compile_cost(model, structure, passes=passes)
 
 
 def _refuse(swept: Swept, refused: Refused) -> None:
@@ -201,6 +214,8 @@ class _Writer:
         self._model, self._passes = passes_of(space.model)
         constant = (lambda name: constant_of_table(system, name)) if system is not None else (lambda name: None)
         self.folder = Folder(space.model.name, axes, sizes, constant)
+        if "gbs" not in sizes and "gbs" not in axes:
+            self.folder.name("gbs", self._step_size())
         nodes = {"objective": asked.objective}
         nodes |= {f"constraint.{k}": node for k, (_, node) in enumerate(asked.constraints)}
         nodes |= {f"pareto.{k}": node for k, (node, _) in enumerate(asked.pareto)}
@@ -224,6 +239,7 @@ class _Writer:
         timed = self._system is not None
         outcomes = ("memory.peak", "time.iteration" if timed else "memory.peak")
         stub = with_quantities(self._stub(cost, outcomes), self._quantities, self._names(variant))
+        _check_kinds(stub, self._quantities)
         if self._system is not None:
             undefined = (n for n in stub.inputs if n not in stub.outputs)
             self.folder.know(bind(self._system, (*cost.inputs, *undefined), (), cost.figures).values)
@@ -239,6 +255,18 @@ class _Writer:
             tuple(register[f"pareto.{k}"] for k in range(len(self._asked.pareto))),
             rules,
         )
+
+    def _step_size(self) -> Operand:
+        """gbs, where the strategy says how many micro-batches a step has: as :func:`symsim.analysis.plan.plan` does."""
+
+        def size(name: str) -> Operand:
+            found = self.folder.input(name)
+            assert found is not None, name
+            return found
+
+        ranks = self.folder.emit("mul", size("tp"), size("cp"), size("pp"))
+        replicas = self.folder.emit("div", size("world"), ranks)
+        return self.folder.emit("mul", size("microbatches"), size("mbs"), replicas)
 
     def _bounds(self, objective: int, made: Mapping[str, Operand]) -> tuple[int, ...]:
         items = {n: made[f"time.{n}"] for n in BREAKDOWN if f"time.{n}" in made}
@@ -269,6 +297,16 @@ class _Writer:
             if n in definitions
         }
         return Program(cost.title, inputs, (), outputs, ())
+
+
+def _check_kinds(lowered: Program, quantities: Mapping[str, tree.Expression]) -> None:
+    """Raises InputError for an objective that is a condition, and for a constraint that is none."""
+    for name, node in quantities.items():
+        condition = is_condition(lowered, name)
+        if condition is not name.startswith("constraint."):
+            wanted, other = ("number", "condition") if condition else ("condition", "number")
+            hint = "memory.peak" if condition else "memory.peak <= 60 GiB"
+            raise error("E207", f"expected a {wanted}, not a {other}", node.place, f"for example {hint}")
 
 
 _PASSES: dict[str, tuple[Model, Passes]] = {}

@@ -8,10 +8,13 @@ from functools import cached_property
 from typing import Any
 
 from symsim.analysis import search as searching
-from symsim.analysis.space import load_space
+from symsim.analysis.engines.named import engine_of
+from symsim.analysis.space import load_space, with_goals
 from symsim.api.answers import Answer
 from symsim.api.plans import Given, Plan, given
 from symsim.api.settings import Name, Setting, StrategyName, settings_of
+from symsim.diagnostics import error
+from symsim.language.written import written
 from symsim.records.strategy import Value
 
 
@@ -85,7 +88,7 @@ class Search(Sequence[Found]):
 
     @property
     def objective(self) -> str:
-        return searching.written(self.result.objective.value)
+        return written(self.result.objective.value)
 
     @property
     def elapsed_s(self) -> float:
@@ -101,10 +104,24 @@ class Search(Sequence[Found]):
         return len(self.plans)
 
     def to_dict(self) -> dict[str, Any]:
-        """The document ``symsim.search/1`` of ``symsim search --json``."""
+        """The document ``symsim.search/1`` that ``symsim search --json`` prints (docs/search.md).
+
+        Where nothing is feasible it has the plan that misses by least, and what would mend it.
+        """
+        from symsim.analysis.contradictions import notes
+        from symsim.analysis.infeasible import closest
+        from symsim.analysis.no_legal import advice
         from symsim.analysis.search_json import document
 
-        return document(self.result)
+        result = self.result
+        told = (*notes(result.space), *advice(result)) if result.removed else ()
+        return document(result, None if result.feasible else closest(result), told)
+
+    def __str__(self) -> str:
+        from symsim.api.printing import captured
+        from symsim.report.search import print_search
+
+        return captured(print_search, self.to_dict())
 
     def __repr__(self) -> str:
         return f"<Search {self.points:,} points, {self.legal:,} legal, {self.feasible:,} feasible, {len(self)} plans>"
@@ -133,6 +150,11 @@ def search(
     *,
     top: int = 10,
     pareto: Sequence[str] = (),
+    minimize: str | None = None,
+    maximize: str | None = None,
+    require: Sequence[str] = (),
+    engine: str | None = "local",
+    workers: int | None = None,
     set: Mapping[str, Setting] = {},
     **settings: Setting,
 ) -> Search:
@@ -141,12 +163,14 @@ def search(
     Args:
         model, system, set, settings: as of :func:`symsim.load`.
         strategy: a space: a shipped one, a file, a text such as ``"tp in {1, 2, 4, 8}, world=64, gbs=512, seq=8192"``,
-            or a dictionary in which a choice to search has a list: ``{"tp": [1, 2, 4], "recompute": ["none", "full"]}``.
+            or a dictionary in which a choice to search has a list: ``{"tp": [1, 2, 4], "mbs": range(1, 5)}``.
         top: how many plans to keep.
         pareto: expressions whose front is wanted, such as ``("time.iteration", "memory.peak")``.
-
-    The plans are ranked by what the strategy minimises or maximises; else by the time of a step, or tokens/s for each
-    GPU where steps differ in size.
+        minimize, maximize: an expression to rank by; without it what the strategy says, else the time of a step, or
+            tokens/s for each GPU where steps differ in size.
+        require: conditions that every plan must meet beside those of the strategy.
+        engine, workers: ``local`` (this process), ``processes`` or ``dask://HOST:PORT``; ``None`` takes all cores
+            where that pays.
 
     Raises:
         InputError: as :func:`symsim.load`; a set that has no value, a space that is too large, choices that always
@@ -160,8 +184,16 @@ def search(
     (1, 0.5)
     """
     known = given(model, strategy, system, set, settings)
+    if minimize is not None and maximize is not None:
+        raise error("E201", "a search has one objective", None, "give minimize or maximize")
+    if top < 1:
+        raise error("E381", f"top must be at least 1, not {top}", None, "for example top=10")
+    goal = "minimize" if minimize is not None else "maximize" if maximize is not None else None
+    required = (require,) if isinstance(require, str) else tuple(require)
     space = load_space(known.model, known.strategy, known.system, settings_of(known.settings))
-    result = searching.search(space, top, (pareto,) if isinstance(pareto, str) else tuple(pareto))
+    space = with_goals(space, goal, minimize or maximize, required)
+    front_of = (pareto,) if isinstance(pareto, str) else tuple(pareto)
+    result = searching.search(space, top, front_of, engine_of(engine, workers))
     front = None if result.front is None else tuple(_found(f, known) for f in result.front)
     return Search(tuple(_found(f, known) for f in result.plans), front, result)
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 import sympy
 
 from symsim.compiler.operators import OperatorCall
-from symsim.compiler.rules import in_sizes, rule_of
+from symsim.compiler.rules import in_sizes, make_rule, rule_of
 from symsim.compiler.scope import BlockScope, Surroundings
 from symsim.compiler.surroundings import surroundings_of
 from symsim.diagnostics import Diagnostic, InputError, Place, Source, error, nearest
+from symsim.functions import remainder
 from symsim.language import tree
 from symsim.language.expressions import Value, describe, evaluate, number, truth
 from symsim.language.library import Library
@@ -35,26 +36,42 @@ MAX_UNROLLED = 64
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """Named sub-expressions that the library defines, in the order in which they were met."""
+    """Named sub-expressions that the library defines, in the order in which they were met.
+
+    ``following`` are the dimensions that follow from kept ones.
+    """
 
     entries: Mapping[str, tuple[sympy.Expr, str]]
+    following: Mapping[str, sympy.Expr] = field(default_factory=dict)
 
 
 def expand(
-    model: Model, library: Library, structure: Structure, kept: frozenset[str] = frozenset()
+    model: Model,
+    library: Library,
+    structure: Structure,
+    kept: frozenset[str] = frozenset(),
+    assumed: dict[sympy.Expr, bool] | None = None,
 ) -> tuple[Graph, Definitions, tuple[Rule, ...]]:
     """Unfold a model under structural choices.
 
-    Dimensions in ``kept`` stay symbols; every other dimension is its number.
+    Dimensions in ``kept`` stay symbols; every other dimension is its number. ``assumed`` takes what their
+    numbers decided, in order: conditions, each with whether it held. Where all are decided likewise, the
+    same is unfolded, or the same error raised.
 
     Raises:
         InputError: the library or the model's own blocks do not fit together.
     """
-    surroundings = surroundings_of(model, library, structure, kept)
+    surroundings = surroundings_of(model, library, structure, kept, assumed)
     walk = _Walk(library, surroundings, model.own)
     graph = walk.family(library.families[model.family])
     entries = {name: surroundings.defined[name] for name in surroundings.defined}
-    return graph, Definitions(entries), tuple(walk.rules.values())
+    formulas = {n: _formula(surroundings.values[n]) for n in model.dimensions if n not in kept}
+    following = {n: formula for n, formula in formulas.items() if formula is not None}
+    return graph, Definitions(entries, following), tuple(walk.rules.values())
+
+
+def _formula(value: Value) -> sympy.Expr | None:
+    return value if isinstance(value, sympy.Expr) and not value.is_Number else None
 
 
 _TRACED = "reached by"
@@ -166,12 +183,19 @@ class _Walk:
         if not isinstance(times, int) or not 0 <= times <= MAX_LAYERS:
             message = f"layers repeat a whole number of times, not {describe(times)}"
             raise error("E228", message, repeat.count.place, "write: repeat layers { … }")
+        message = "layers repeat a whole number of times"
+        if not count.is_integer:
+            self._rule(make_rule(remainder(count, sympy.Integer(1)), "==", sympy.Integer(0), message))
+        if not count.is_nonnegative:
+            self._rule(make_rule(count, ">=", sympy.Integer(0), message))
+        # No layers of a kind are no part of a model's formulas.
+        frame.scope.decided("<", count, 1, times < 1)
         start = self._layers
         stream = frame.stream
         pattern = self._pattern(repeat.body, frame, repeat.place)
         for residue, call in enumerate(pattern):
             unit, stream = self._layer(call, frame, stream)
-            if count != 0:
+            if times != 0:
                 self._slots.append(Slot(unit, start, len(pattern), residue, count))
         self._layers = self._layers + count * len(pattern)
         return stream
@@ -191,6 +215,7 @@ class _Walk:
                 if not isinstance(count, int) or not 0 <= count * len(inner) <= MAX_PATTERN:
                     message = f"a pattern has at most {MAX_PATTERN} layers"
                     raise error("E228", message, statement.count.place, "repeat a shorter pattern more often")
+                frame.scope.decided("==", evaluate(statement.count, frame.scope), count, True)
                 out += inner * count
             else:
                 hint = "put it into a layer, or write all of the pattern without layers"
@@ -254,6 +279,7 @@ class _Walk:
                 if not isinstance(times, int) or not 0 <= times <= MAX_UNROLLED:
                     hint = "repeat, in a family, makes many layers"
                     raise error("E228", f"unroll takes a whole number from 0 to {MAX_UNROLLED}", count.place, hint)
+                frame.scope.decided("==", evaluate(count, frame.scope), times, True)
                 for _ in range(times):
                     self._body(body, frame)
             case tree.Region(name=name, discard=discard, body=body):
@@ -270,9 +296,12 @@ class _Walk:
     def _require(self, statement: tree.Require, scope: BlockScope) -> None:
         rule = rule_of(statement, scope)
         if rule is not None:
-            sizes = {symbol(name): expression for name, (expression, _) in self.surroundings.defined.items()}
-            rule = in_sizes(rule, sizes)
-            self.rules.setdefault(f"{rule.message}: {rule.amount}", rule)
+            self._rule(rule)
+
+    def _rule(self, rule: Rule) -> None:
+        sizes = {symbol(name): expression for name, (expression, _) in self.surroundings.defined.items()}
+        rule = in_sizes(rule, sizes)
+        self.rules.setdefault(f"{rule.message}: {rule.amount}", rule)
 
     def _region(self, name: str, discard: bool) -> Region:
         self._region_count += 1

@@ -46,13 +46,15 @@ def compile_cost(
     details: bool = False,
     moments: bool = False,
     passes: Passes | None = None,
+    assumed: dict[Expr, bool] | None = None,
 ) -> CostModel:
     """Compile a model under structural choices into named formulas over sizes and machine figures.
 
     ``kept`` names dimensions that stay symbols instead of their numbers; ``details`` adds what each
     operator contributes, ``moments`` also what is alive at each moment that may be the peak, and what of a step
     each operator takes. ``passes`` of the same model and ``kept`` that ran before run again only where this
-    structure makes a difference to them.
+    structure makes a difference to them. ``assumed`` takes what the numbers behind kept dimensions decided, as
+    conditions, each with whether it held: the formulas are those of all numbers that decide the same.
 
     Raises:
         InputError: the model's text does not fit together, or a choice has no formula.
@@ -61,7 +63,11 @@ def compile_cost(
     run = partial((passes or Passes()).run, structure=structure, ledger=(ledger := Ledger()))
     with timed("expand"):
         library = run(library_of_model, given=(model,))
-        graph, named, rules = run(expanded, given=(model, library, kept))
+        graph, named, rules = (
+            run(expanded, given=(model, library, kept))
+            if assumed is None
+            else expand(model, library, structure, kept, assumed)
+        )
     check_regions(graph, structure)
     check_layout(graph.layers, int(model.dimensions.get("mtp_layers", 0)), structure)
     with timed("stages"):
@@ -102,6 +108,7 @@ def compile_cost(
         inputs_of(ledger.definitions, all_rules, segments),
         profile.figures,
         segments,
+        named.following,
     )
 
 

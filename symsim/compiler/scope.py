@@ -30,7 +30,8 @@ class Surroundings:
     """What every block of one expansion sees: dimensions, choices, sizes, and named definitions.
 
     ``known`` gives the value behind each dimension that is kept as a symbol, so that a condition on
-    it still selects one structure. ``discarded`` are tensors that recomputation drops.
+    it still selects one structure; ``assumed`` collects what was decided so, in order: a condition that is 1
+    or 0, and whether it held. ``discarded`` are tensors that recomputation drops.
     """
 
     values: dict[str, Value]
@@ -38,6 +39,7 @@ class Surroundings:
     main_grad_bytes: Value
     defined: dict[str, Any] = field(default_factory=dict)
     discarded: set[Tensor] = field(default_factory=set)
+    assumed: dict[sympy.Expr, bool] = field(default_factory=dict)
 
 
 class BlockScope(Plain):
@@ -75,6 +77,26 @@ class BlockScope(Plain):
                 "sizes stay symbols; choose by a model's dimension or a structural choice",
             )
         return int(settled) if settled.is_Integer else settled
+
+    def decided(self, operator: str, left: Value, right: Value, outcome: bool) -> None:
+        if not isinstance(left, sympy.Basic) and not isinstance(right, sympy.Basic):
+            return
+        among = right if isinstance(right, frozenset) else (right,)
+        holds = sympy.Add(*(_COMPARED[operator](sympy.sympify(left), sympy.sympify(r)) for r in among))
+        if not holds.is_Number:
+            self.surroundings.assumed[holds] = outcome
+
+
+_COMPARED: Mapping[str, Any] = {
+    "==": functions.equal,
+    "in": functions.equal,
+    "!=": lambda a, b: 1 - functions.equal(a, b),
+    "<": functions.less,
+    "<=": functions.at_most,
+    ">": lambda a, b: functions.less(b, a),
+    ">=": lambda a, b: functions.at_most(b, a),
+}
+"""1 where a comparison holds, else 0."""
 
 
 class OperatorScope(BlockScope):

@@ -21,8 +21,16 @@ CURRENT = 10**9
 """Version of a framework that is not stated: later than any."""
 
 
-def surroundings_of(model: Model, library: Library, structure: Structure, kept: frozenset[str]) -> Surroundings:
+def surroundings_of(
+    model: Model,
+    library: Library,
+    structure: Structure,
+    kept: frozenset[str],
+    assumed: dict[sympy.Expr, bool] | None = None,
+) -> Surroundings:
     """Structural choices as plain values, sizes of the strategy and ``kept`` dimensions as symbols.
+
+    ``assumed`` takes what the numbers behind these decide.
 
     Raises:
         InputError: a default or a definition of the library does not fit the model.
@@ -43,6 +51,7 @@ def surroundings_of(model: Model, library: Library, structure: Structure, kept: 
         else:
             values[name] = dimension
     surroundings = Surroundings(values, known, element_bytes(str(structure["grad_dtype"]), "bf16"))
+    surroundings.assumed = {} if assumed is None else assumed
     if kept:
         _derive(model, library.families[model.family], kept, surroundings)
     for item in library.defines.values():

@@ -170,8 +170,9 @@ def _plan(program: Program, wanted: Sequence[int]) -> tuple[tuple[_Level, ...], 
     What reduces or scans a quantity of a stage comes one level after it.
     """
     first = len(program.inputs) + 1
-    of_stage, level = _level_of_each(program)
-    needed = {k for k in program.leading_to(*wanted) if k >= first}
+    leading = program.leading_to(*wanted)
+    of_stage, level = _level_of_each(program, leading)
+    needed = {k for k in leading if k >= first}
     scans = {k for k in needed if program.instructions[k - first][0] in SCANNING}
     collected = {k for k in wanted if of_stage[k]} | scans
     read: dict[int, set[int]] = {}
@@ -201,17 +202,20 @@ def _plan(program: Program, wanted: Sequence[int]) -> tuple[tuple[_Level, ...], 
     return tuple(levels), tuple(sorted(collected))
 
 
-def _level_of_each(program: Program) -> tuple[list[bool], list[int]]:
-    """For each register whether it is one of each stage, and the turn over the stages that can make it."""
-    of_stage = [False] * program.stage_register + [True]
-    level = [0] * len(of_stage)
-    for instruction in program.instructions:
-        read = operands(instruction)
-        later = instruction[0] in REDUCING or instruction[0] in SCANNING
-        of_stage.append(
-            instruction[0] in SCANNING or (instruction[0] not in REDUCING and any(of_stage[k] for k in read))
-        )
-        level.append(max((level[k] for k in read), default=0) + later)
+def _level_of_each(program: Program, registers: Sequence[int]) -> tuple[dict[int, bool], dict[int, int]]:
+    """For each of ``registers``, in order, whether it is one of each stage, and the turn over the stages that can
+    make it. What a register is computed from is among them."""
+    first = program.register_of(0)
+    of_stage = {k: k == program.stage_register for k in registers if k < first}
+    level = dict.fromkeys(of_stage, 0)
+    for register in registers:
+        if register >= first:
+            instruction = program.instructions[register - first]
+            read = operands(instruction)
+            reduces = instruction[0] in REDUCING
+            scans = instruction[0] in SCANNING
+            of_stage[register] = scans or (not reduces and any(of_stage[k] for k in read))
+            level[register] = max((level[k] for k in read), default=0) + (reduces or scans)
     return of_stage, level
 
 

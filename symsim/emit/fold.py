@@ -49,6 +49,7 @@ class Folder:
         self._inputs = tuple(inputs)
         self._numbers = dict(numbers)
         self._table = table
+        self._named: dict[str, Operand] = {}
         self._instructions: list[Instruction] = []
         self._signs = Signs(self._instructions, len(self._inputs))
         self._seen: dict[tuple[Any, ...], int] = {}
@@ -59,8 +60,14 @@ class Folder:
         """More names that are numbers."""
         self._numbers |= numbers
 
+    def name(self, name: str, operand: Operand) -> None:
+        """What stands for a name that no formula defines and that is neither an input nor a number."""
+        self._named[name] = operand
+
     def input(self, name: str) -> Operand | None:
         """What stands for a name that no formula defines."""
+        if name in self._named:
+            return self._named[name]
         if name in self._inputs:
             return self._inputs.index(name)
         if name == "i":

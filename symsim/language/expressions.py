@@ -50,6 +50,10 @@ class Scope(Protocol):
         """A plain value for a comparison that selects structure."""
         ...
 
+    def decided(self, operator: str, left: Value, right: Value, outcome: bool) -> None:
+        """Told of every comparison that was decided, with both sides as they were before they were settled."""
+        ...
+
 
 class Plain:
     """A scope of plain values: what strategies, systems and the defaults of a family need."""
@@ -75,6 +79,9 @@ class Plain:
 
     def settle(self, value: Value, place: Place) -> Value:
         return value
+
+    def decided(self, operator: str, left: Value, right: Value, outcome: bool) -> None:
+        return None
 
 
 def evaluate(node: tree.Expression, scope: Scope) -> Value:
@@ -278,7 +285,14 @@ def _power(left: Value, right: Value, place: Place) -> Value:
 def _compare(operator: str, left: Value, right: Value, node: tree.Binary, scope: Scope) -> bool:
     if isinstance(left, Word) and isinstance(node.left, tree.Name) and scope.lookup(node.left.name) is None:
         raise unknown(left, scope, "a name or a number is compared here")
-    left, right = scope.settle(left, node.left.place), scope.settle(right, node.right.place)
+    outcome = _outcome(
+        operator, scope.settle(left, node.left.place), scope.settle(right, node.right.place), node, scope
+    )
+    scope.decided(operator, left, right, outcome)
+    return outcome
+
+
+def _outcome(operator: str, left: Value, right: Value, node: tree.Binary, scope: Scope) -> bool:
     if operator == "in":
         if not isinstance(right, frozenset):
             raise error("E207", f"expected a set after 'in', not {describe(right)}", node.right.place, SET_HINT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -137,29 +138,7 @@ class _Walk:
                 self.problems.append(error("E431", message, place, f"state {first}.level, what large sizes reach"))
 
     def override(self, name: str, node: tree.Expression, place: Place) -> None:
-        shaping = self._coefficients_of(name)
-        if optional(name):
-            check_name(name, place)
-        elif name not in self.figures and not self._tables_of(name) and not shaping:
-            hint = nearest(name, [*self.figures, *self.tables]) or f"it has {', '.join(self.figures)}"
-            raise error("E422", f"this system has no figure '{name}'", place, hint)
-        self.figures[name] = Figure(*figure_value(name, node), "--set")
-        for table in self._tables_of(name):
-            del self.tables[table]
-        for coefficient in shaping:
-            del self.figures[coefficient]
-
-    def _coefficients_of(self, name: str) -> list[str]:
-        """What shapes an efficiency: one figure given for every size takes the place of it."""
-        first, _, last = name.partition(".")
-        if last != "efficiency" or first in LINKS or first in ("link", "network", "hbm"):
-            return []
-        return [n for n in self.figures if n.startswith(f"{first}.") and is_coefficient(n.rpartition(".")[2])]
-
-    def _tables_of(self, name: str) -> list[str]:
-        """The tables that answer for a figure: its own, or one for each phase."""
-        base, _, last = name.rpartition(".")
-        return [t for t in self.tables if t == name or (t.startswith(f"{base}.") and t.endswith(f".{last}"))]
+        _override(self.figures, self.tables, name, node, place)
 
     def _table(self, name: str, node: tree.Apply) -> None:
         check_measurable(name, node.place)
@@ -172,6 +151,54 @@ class _Walk:
             phase = found[len(name) + 1 :]
             base, _, last = name.rpartition(".")
             self.tables[f"{base}.{phase}.{last}" if phase else found] = table
+
+
+def with_figure(system: System, name: str, node: tree.Expression) -> System:
+    """The machine with one figure as ``--set`` would give it.
+
+    Raises:
+        InputError: no such figure, a wrong unit, or a value that no machine has.
+    """
+    figures, tables = dict(system.figures), dict(system.tables)
+    _override(figures, tables, canonical(name), node, node.place)
+    return replace(system, figures=figures, tables=tables)
+
+
+def settable(system: System, name: str) -> bool:
+    """Whether ``--set`` may give a machine this figure."""
+    shaping, answering = _coefficients_of(system.figures, name), _tables_of(system.tables, name)
+    return optional(name) or name in system.figures or bool(shaping or answering)
+
+
+def _override(
+    figures: dict[str, Figure], tables: dict[str, Table], name: str, node: tree.Expression, place: Place
+) -> None:
+    """Lay a figure over those of a machine, in the place of tables and shapes that would answer for it."""
+    shaping, answering = _coefficients_of(figures, name), _tables_of(tables, name)
+    if optional(name):
+        check_name(name, place)
+    elif name not in figures and not answering and not shaping:
+        hint = nearest(name, [*figures, *tables]) or f"it has {', '.join(figures)}"
+        raise error("E422", f"this system has no figure '{name}'", place, hint)
+    figures[name] = Figure(*figure_value(name, node), "--set")
+    for table in answering:
+        del tables[table]
+    for coefficient in shaping:
+        del figures[coefficient]
+
+
+def _coefficients_of(figures: Mapping[str, Figure], name: str) -> list[str]:
+    """What shapes an efficiency: one figure given for every size takes the place of it."""
+    first, _, last = name.partition(".")
+    if last != "efficiency" or first in LINKS or first in ("link", "network", "hbm"):
+        return []
+    return [n for n in figures if n.startswith(f"{first}.") and is_coefficient(n.rpartition(".")[2])]
+
+
+def _tables_of(tables: Mapping[str, Table], name: str) -> list[str]:
+    """The tables that answer for a figure: its own, or one for each phase."""
+    base, _, last = name.rpartition(".")
+    return [t for t in tables if t == name or (t.startswith(f"{base}.") and t.endswith(f".{last}"))]
 
 
 def _inside(folder: Path, given: str, place: Place) -> Path:

@@ -95,6 +95,9 @@ def lookup_of(system: System) -> Callable[..., Any]:
 
     def lookup(name: str, *dimensions: Any) -> Any:
         if any(hasattr(d, "shape") for d in dimensions):
+            entries, otherwise = measured(system, name)
+            if not entries:
+                return otherwise
             return _over_arrays(scalar, name, dimensions)
         key = (name, *dimensions)
         answer = answers.get(key)

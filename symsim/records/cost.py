@@ -70,3 +70,5 @@ class CostModel:
     figures: Mapping[str, float] = field(default_factory=dict)
     """Values of those inputs that belong to the strategy's framework."""
     segments: tuple[Segment, ...] = ()
+    following: Mapping[str, Expr] = field(default_factory=dict)
+    """Dimensions that follow from those that were kept as symbols."""

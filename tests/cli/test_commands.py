@@ -51,6 +51,12 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
          "-y", "h100_sxm"),
         ("compare", "mixtral_8x7b", "-s", "moe_ep8", "-y", "h100_sxm", "-y", "b200", "--of", "throughput.mfu"),
         ("list", "systems"),
+        ("solve", "llama3_70b", "-s", "tp8_pp4", "-y", "h100_sxm", "--for", "mbs"),
+        ("solve", "llama3_70b", "-s", "tp8_pp4", "-y", "h100_sxm", "--for", "nvlink.bandwidth",
+         "--subject-to", "time.iteration <= 9.5 s"),
+        ("solve", "gpt3_175b", "-s", "full_recompute_tp8_pp8", "-y", "a100_sxm", "--for", "hidden", "--json"),
+        ("solve", "llama3_70b", "-s", "tp8_pp4", "-s", "tp=4,pp=8,world=128,gbs=128,seq=8192", "-y", "h100_sxm",
+         "--for", "gbs"),
     ],
     ids=lambda a: "-".join(a).replace("--", "").replace(",", "+"),
 )  # fmt: skip
@@ -58,7 +64,8 @@ def test_prints_what_it_printed(capsys: pytest.CaptureFixture[str], arguments: t
     """Golden files; ``SYMSIM_REFRESH_GOLDEN=1 pytest`` writes them anew."""
     status, out, err = run(capsys, *arguments)
     assert (status, err) == (0, "")
-    path = GOLDEN / ("-".join(arguments).replace("--", "").replace(",", "+").replace("=", "_") + ".txt")
+    plain = re.sub(r"[<>= ]+", "_", "-".join(arguments).replace("--", "").replace(",", "+"))
+    path = GOLDEN / f"{plain}.txt"
     if os.environ.get("SYMSIM_REFRESH_GOLDEN"):
         path.parent.mkdir(exist_ok=True)
         path.write_text(out, encoding="utf-8")
@@ -187,6 +194,40 @@ def test_compare_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> Non
     assert (status, err, answer["schema"]) == (0, "", "symsim.compare/1")
     assert [d["name"] for d in answer["differences"]] == ["time.iteration", "memory.peak", "throughput.mfu"]
     assert answer["differs"][0] == {"name": "tp", "a": 2, "b": 8}
+
+
+def test_solve_json_has_every_field_of_its_page(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "solve.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"`([\w.]+)(?:\[\])?`", page))
+    plan = ("solve", "llama3_8b", "-y", "h100_sxm", "-s", "world=8,tp=2,mbs=1,gbs=64,seq=8192")
+    status, out, _ = run(capsys, *plan, "--for", "seq", "--json")
+    answer = json.loads(out)
+    assert (status, answer["schema"], answer["outcome"]) == (0, "symsim.solve/1", "found")
+    inner = (answer, answer["next"], answer["constraints"][0], answer["closed_form"])
+    assert {field for part in inner for field in part} <= documented | {"schema", "model", "strategy", "system"}
+    assert answer["next"]["broken"] == ["memory.peak <= memory.capacity"]
+    status, out, _ = run(capsys, *plan, "-s", "world=8,tp=4,mbs=1,gbs=64,seq=8192", "--for", "gbs", "--json")
+    even = json.loads(out)
+    assert (status, even["schema"]) == (0, "symsim.break_even/1")
+    assert set(even) <= documented | {"schema", "model", "strategy", "system"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--for", "mbs", "--subject-to", "time.iteration <= 1 ms"), "fails by"),
+        (("--for", "world", "--from", "65", "--to", "79"), "makes a legal plan"),
+        (("--for", "gbs"), "there is no largest gbs: the conditions hold"),
+        (("--for", "nvlink.bandwidth"), "there is no smallest link.bandwidth: the conditions do not depend on it"),
+    ],
+)
+def test_a_question_without_an_answer_ends_with_status_1(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str
+) -> None:
+    plan = ("solve", "llama3_8b", "-y", "h100_sxm", "-s", "world=8,tp=2,mbs=1,gbs=64,seq=8192")
+    status, out, err = run(capsys, *plan, *arguments)
+    assert (status, err) == (1, "")
+    assert said in out
 
 
 def test_explain_of_time_alone_says_nothing_of_memory(capsys: pytest.CaptureFixture[str]) -> None:

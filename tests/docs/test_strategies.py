@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from symsim import resources
 from symsim.analysis.checking import check_file
 from symsim.analysis.evaluate import answer, machine_of
 from symsim.analysis.load import question
+from symsim.analysis.search import search
+from symsim.analysis.space import load_space
 from symsim.diagnostics import InputError
 from symsim.language.strategies import load_strategy
+from symsim.records.strategy import CHOICES
 
 PLANS = {
     "tp8_pp4": ("llama3_70b", "h100_sxm"),
@@ -20,7 +25,11 @@ PLANS = {
     "long_context_cp8": ("llama3_70b", "h100_sxm"),
     "full_recompute_tp8_pp8": ("gpt3_175b", "a100_sxm"),
 }
-SPACES = ("search_1k",)
+SPACES = {
+    "search_1k": ("llama3_70b", "h100_sxm"),
+    "search_405b_16k": ("llama3_405b", "h100_sxm"),
+    "search_deepseek_2k": ("deepseek_v3", "h100_sxm"),
+}
 
 
 def test_every_shipped_strategy_is_tried_here() -> None:
@@ -50,3 +59,13 @@ def test_a_space_is_not_one_plan(name: str) -> None:
     assert load_strategy(name).among
     with pytest.raises(InputError, match="space to search"):
         question("llama3_70b", name, None)
+
+
+@pytest.mark.parametrize(("name", "model", "system"), [(n, *where) for n, where in SPACES.items()])
+def test_a_space_has_plans_that_fit(name: str, model: str, system: str) -> None:
+    """Of each set with a structure of its own one value: formulas of all take long."""
+    space = load_space(model, name, system)
+    few = {a.name: a.values[-1] for a in space.axes if CHOICES[a.name].structural}
+    axes = tuple(a for a in space.axes if a.name not in few)
+    result = search(replace(space, strategy=space.at(few), axes=axes), 1)
+    assert result.plans and not result.contradictions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.errors import command_line, configurations, libraries, models, strategies, systems, writing
+from tests.errors import command_line, configurations, libraries, models, searches, strategies, systems, writing
 
 GROUPS = {
     "command line": command_line,
@@ -14,5 +14,6 @@ GROUPS = {
     "strategies": strategies,
     "systems": systems,
     "configurations": configurations,
+    "searches": searches,
 }
 CASES = [replace(case, name=f"{group}: {case.name}") for group, module in GROUPS.items() for case in module.CASES]

@@ -1,0 +1,111 @@
+"""The processes of one machine: portions go to whoever is free, the largest first."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
+
+from symsim.analysis.engines.portions import Portion, Unit, portions
+from symsim.analysis.search import Engine
+from symsim.analysis.space import Space
+from symsim.analysis.sweep import Asked, Swept, prepare, sweep
+from symsim.diagnostics import error
+
+ATTEMPTS = 2
+"""How often a portion is begun: once more where its process died."""
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_processes(workers: int) -> Engine:
+    """An engine of so many processes; what a lost one had begun is begun once more.
+
+    Raises:
+        InputError: processes die again and again; whatever a sweep raises.
+    """
+
+    def run(space: Space, units: Sequence[Unit], asked: Asked, take: Callable[[Swept], None]) -> None:
+        left = portions(units, workers)
+        prepare(space, [part for unit in units for part in unit])
+        for _ in range(ATTEMPTS):
+            left = _begun(space, left, asked, take, workers)
+            if not left:
+                return
+        message = f"processes of the search died twice, {len(left)} portions of it are left"
+        raise error("E374", message, None, "most likely the memory ran out: fewer with --workers, or --engine local")
+
+    return run
+
+
+def _begun(
+    space: Space, left: Sequence[Portion], asked: Asked, take: Callable[[Swept], None], workers: int
+) -> list[Portion]:
+    """Run portions; those that were lost with a process are returned."""
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(min(workers, len(left)), _context(), _begin, (space, asked))
+    finished = False
+    lost: list[Portion] = []
+    try:
+        futures = {pool.submit(_swept, portion.unit): portion for portion in left}
+        for future in as_completed(futures):
+            found = _result(future)
+            if found is None:
+                lost.append(futures[future])
+            else:
+                found.variants = futures[future].variants
+                take(found)
+        finished = not lost
+    finally:
+        # A process that nobody waits for any more would work on: after Ctrl-C, after an error.
+        mine = set(multiprocessing.active_children()) - others
+        if not finished:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in mine:
+                process.terminate()
+        pool.shutdown(wait=True)
+    return lost
+
+
+def _result(future: Future[Swept]) -> Swept | None:
+    try:
+        return future.result()
+    except (BrokenProcessPool, MemoryError):
+        return None
+
+
+def _context() -> multiprocessing.context.BaseContext:
+    """Forked where that can be: what is loaded and compiled is there at once."""
+    return multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn")
+
+
+_SPACE: Space | None = None
+_ASKED: Asked | None = None
+
+
+def _begin(space: Space, asked: Asked) -> None:
+    """Ctrl-C ends a worker without a word, and the end of its parent ends it too."""
+    global _SPACE, _ASKED
+    _SPACE, _ASKED = space, asked
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _swept(unit: Unit) -> Swept:
+    assert _SPACE is not None and _ASKED is not None
+    return sweep(_SPACE, unit, _ASKED)

@@ -1,0 +1,46 @@
+"""How far a search is, on a terminal, for whoever waits longer than a second."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+PATIENCE_S = 1.0
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[int, int, int], None] | None]:
+    """A function of variants done, variants, and legal points so far; ``None`` where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("{task.fields[told]}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        refresh_per_second=4,
+    )
+    task = bar.add_task("search", total=None, told="the space is read")
+    patience = threading.Timer(PATIENCE_S, bar.start)
+    patience.daemon = True
+    patience.start()
+
+    def tell(done: int, variants: int, legal: int) -> None:
+        told = f"{done:,} of {variants:,} variants, {legal:,} legal points"
+        bar.update(task, total=variants, completed=done, told=told)
+
+    try:
+        yield tell
+    finally:
+        patience.cancel()
+        patience.join()
+        bar.stop()

@@ -1,0 +1,200 @@
+"""A search as a person reads it: the best plans, the front, what became of all points, and what would help."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from symsim.analysis.search import FITS
+from symsim.report.lines import say
+from symsim.report.tables import print_table
+from symsim.units import bytes_text, decimal_text, seconds_text
+
+Plan = Mapping[str, Any]
+
+COLUMNS_OF = {
+    "time.iteration": "step",
+    "iteration": "step",
+    "memory.peak": "peak",
+    "peak_memory": "peak",
+    "throughput.mfu": "MFU",
+    "mfu": "MFU",
+    "time.bubble_share": "bubble",
+}
+"""Expressions that have a column of their own."""
+
+KINDS = {
+    "rule": "a rule of the formulas does not hold",
+    "requirement": "a requirement is not met",
+    "contradiction": "choices contradict each other",
+}
+
+FITS_NOT = "it does not fit into the machine"
+
+MOST_MENDED = 10
+"""Changes that are listed: the best come first."""
+
+MOST_REMOVED = 12
+"""Reasons that are listed one by one."""
+
+
+def print_search(result: Mapping[str, Any]) -> None:
+    objective = result["objective"]
+    machine = result["system"] or "no machine"
+    print(f"{result['model']} · {result['space']} · {machine} · {objective['goal']} {objective['value']}")
+    if result["plans"]:
+        _plans(result, result["plans"], "best plans", [objective["value"]])
+    if result["pareto"]:
+        print()
+        title = f"Pareto front of {', '.join(result['pareto_of'])}: {len(result['pareto'])} plans"
+        _plans(result, result["pareto"], title, [])
+    print()
+    _counts(result)
+    if not result["feasible"]:
+        print()
+        _nothing(result)
+    for note in result["notes"]:
+        say("note:", note)
+
+
+def _plans(result: Mapping[str, Any], plans: Sequence[Plan], title: str, also: Sequence[str]) -> None:
+    """A table of plans: what they reach, and what tells them apart; what is the same is said once."""
+    chosen = [_choices(plan) for plan in plans]
+    differing = [n for n in chosen[0] if any(c[n] != chosen[0][n] for c in chosen)]
+    alike = {n: v for n, v in chosen[0].items() if n not in differing}
+    given = {n: _cell(v) for n, v in plans[0]["strategy"].items() if n in GIVEN and n not in chosen[0]}
+    said = "  ".join(f"{n} {v}" for n, v in {**given, **alike}.items())
+    if len(plans) > 1:
+        say("all:", said)
+    elif said:
+        say("plan:", said)
+    columns = [_reached(plan, result, also) for plan in plans]
+    headings = ["", *columns[0], *differing]
+    rows = [
+        [str(k + 1), *reached.values(), *(c[n] for n in differing)]
+        for k, (reached, c) in enumerate(zip(columns, chosen, strict=True))
+    ]
+    print_table(headings, rows, title)
+
+
+GIVEN = ("world", "gbs", "seq")
+"""Sizes that are said though they are not searched."""
+
+
+def _choices(plan: Plan) -> dict[str, str]:
+    return {
+        n: _figure(n, v) if n in plan["figures"] else _cell("none" if v is None else v)
+        for n, v in plan["searched"].items()
+    }
+
+
+def _figure(name: str, value: float) -> str:
+    if name.endswith("bandwidth"):
+        return decimal_text(value, "B/s")
+    return bytes_text(value) if name.endswith("capacity") else f"{value:.6g}"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "+".join(value) if isinstance(value, list) else str(value)
+
+
+def _reached(plan: Plan, result: Mapping[str, Any], also: Sequence[str]) -> dict[str, str]:
+    """Heading → text of what a plan reaches."""
+    out: dict[str, str] = {}
+    others = [(n, plan["objective"]) for n in also] or [(n, plan["pareto"][n]) for n in result["pareto_of"]]
+    for name, value in others:
+        own = name in plan["searched"] or (name in COLUMNS_OF and result["system"] is not None)
+        if not own:
+            out[name if len(name) <= LONGEST_HEADING else "objective"] = quantity_text(name, value)
+    if plan["iteration_s"] is not None:
+        out["step"] = seconds_text(plan["iteration_s"])
+        out["MFU"] = f"{plan['mfu']:.1%}"
+    out["peak"] = bytes_text(plan["peak_bytes"])
+    if plan["capacity_bytes"] is not None:
+        out["of memory"] = f"{plan['peak_bytes'] / plan['capacity_bytes']:.1%}"
+    if plan["bubble_share"] is not None:
+        out["bubble"] = f"{plan['bubble_share']:.1%}"
+    return out if result["system"] is not None else {n: v for n, v in out.items() if n != "memory.peak"}
+
+
+LONGEST_HEADING = 24
+
+
+def quantity_text(name: str, value: float) -> str:
+    """A value of an expression, in the unit of what it is called after."""
+    if name.startswith("memory.") or name in ("peak", "peak_memory"):
+        return bytes_text(value)
+    if name in ("mfu", "throughput.mfu", "throughput.hfu", "time.bubble_share") or name.startswith("throughput.mfu"):
+        return f"{value:.1%}"
+    if name in ("time.iteration", "iteration"):
+        return seconds_text(value)
+    return f"{value:,.0f}" if abs(value) >= 1000 and abs(value) < 1e9 else f"{value:.5g}"
+
+
+def _counts(result: Mapping[str, Any]) -> None:
+    seconds = result["elapsed_s"]
+    rate = decimal_text(float(f"{result['legal'] / seconds:.3g}")) if seconds > 0 else "0"
+    variants = f"{result['variants']:,} structural variant" + "s" * (result["variants"] != 1)
+    print(
+        f"{_many(result['points'])} points, {result['legal']:,} legal, {result['feasible']:,} feasible · "
+        f"{variants} · {seconds_text(seconds)}, {rate} legal points/s"
+    )
+    if result["bounded"]:
+        print(f"{result['bounded']:,} legal points were shown to be behind without being evaluated in full")
+    removed = list(result["removed"].items())
+    rows = [
+        [_many(count), FITS_NOT if text == FITS else KINDS[result["kinds"][text]], text]
+        for text, count in removed[:MOST_REMOVED]
+    ]
+    if len(removed) > MOST_REMOVED:
+        rest = removed[MOST_REMOVED:]
+        rows.append([_many(sum(count for _, count in rest)), "", f"{len(rest)} more reasons; --json has them all"])
+    if rows:
+        print_table(["removed", "because", "what must hold, or is wrong"], rows)
+
+
+def _many(count: int) -> str:
+    return f"{count:,}" if count < 10**9 else f"{count:.4g}"
+
+
+def _nothing(result: Mapping[str, Any]) -> None:
+    if not result["legal"]:
+        print("nothing feasible: not one point keeps the rules")
+        return
+    print("nothing feasible: no legal plan meets all that is required")
+    closest = result["closest"]
+    if closest is None:
+        return
+    _plans({**result, "pareto_of": []}, [closest], "the plan that misses by least", [])
+    for broken in closest["broken"]:
+        say("breaks", _missed(broken))
+    if not closest["mended_by"]:
+        print("no single change that was tried mends it")
+        return
+    objective = result["objective"]["value"]
+    rows = [
+        [_change(m["change"]), quantity_text(objective, m["objective"]), bytes_text(m["peak_bytes"])]
+        for m in closest["mended_by"][:MOST_MENDED]
+    ]
+    heading = objective if len(objective) <= LONGEST_HEADING else "objective"
+    print_table(["mended by", heading, "peak"], rows)
+
+
+def _missed(broken: Mapping[str, Any]) -> str:
+    if broken["value"] is None or broken["bound"] is None:
+        return str(broken["requirement"])
+    of_bytes = "memory" in broken["requirement"] or "peak" in broken["requirement"]
+
+    def text(value: float) -> str:
+        return bytes_text(value) if of_bytes and abs(value) > 1024 else f"{value:.4g}"
+
+    over = f", {broken['excess']:.1%} off" if broken["excess"] else ""
+    return f"{broken['requirement']}: {text(broken['value'])} against {text(broken['bound'])}{over}"
+
+
+def _change(change: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{n} = {_figure(n, v) if '.' in n else _cell('none' if v is None else v)}" for n, v in change.items()
+    )
