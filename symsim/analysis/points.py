@@ -87,9 +87,8 @@ class Formulas:
         except ZeroDivisionError:
             return (float("nan"),) * len(names)
 
-    def rows(self, columns: Mapping[str, Column], wanted: Sequence[str]) -> Points:
-        """The wanted outputs over rows; ``columns`` are sizes, all of one length."""
-        count = len(next(iter(columns.values())))
+    def rows(self, columns: Mapping[str, Column], wanted: Sequence[str], count: int) -> Points:
+        """The wanted outputs over ``count`` rows; ``columns`` are sizes, all of that length."""
         names = (*columns, *(["pp"] if "pp" not in columns else []))
         of_run = tuple(n for n in wanted if not self.of_stage(n))
         program, registers = self._on_axes(names, of_run)

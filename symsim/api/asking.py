@@ -86,7 +86,7 @@ def sensitivity(plan: Plan, of: str = "time.iteration", with_respect_to: Sequenc
 
     >>> found = symsim.sensitivity(symsim.load("llama3_70b", "tp8_pp4", "h100_sxm"), with_respect_to=["hidden", "seq"])
     >>> [(p.name, round(p.elasticity, 2)) for p in found.partials]
-    [('hidden', 1.59), ('seq', 1.07)]
+    [('hidden', 0.58), ('seq', 0.55)]
     """
     names = (with_respect_to,) if isinstance(with_respect_to, str) else with_respect_to
     with placed(plan.question.plan.places):
@@ -150,7 +150,7 @@ def compare(first: Plan, second: Plan, of: str | None = None) -> Comparison:
     >>> plan = symsim.load("llama3_70b", "tp8_pp4", "h100_sxm")
     >>> found = symsim.compare(plan, plan.changed(recompute="full"))
     >>> [(part.choices, round(part.change, 2)) for part in found["time.iteration"].parts]
-    [(('recompute',), 3.44)]
+    [(('recompute',), 3.29)]
     """
     expression = parsed(of, "of") if of is not None else None
     return Comparison(first, second, comparing.compare(first.question, second.question, expression), of)

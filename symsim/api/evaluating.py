@@ -58,7 +58,7 @@ def evaluate(plan: Plan, table: Any = None, wanted: Sequence[str] | None = None)
     10.05
     >>> found = symsim.evaluate(plan, {"tp": [8, 4, 8], "recompute": ["none", "full", "full"]})
     >>> found["time.iteration"].round(2)
-    array([10.05, 11.42, 13.49])
+    array([10.05, 11.67, 13.34])
     """
     if table is None:
         return answer_of(plan)

@@ -62,10 +62,14 @@ class Formula(Mapping[str, "sympy.Expr"]):
 
         return definitions(self.definitions, f"{self.question.model.name} · {TITLES[self.show]}")
 
-    def _repr_markdown_(self) -> str:
-        if self.format == "text":
-            return f"```text\n{self.text}```\n"
-        return f"```{self.format}\n{self.text}```\n" if self.format in ("python", "json") else self.text
+    def _repr_latex_(self) -> str | None:
+        """For notebooks, which know displayed formulas by dollars."""
+        return self.text.replace("\\[", "$$").replace("\\]", "$$") if self.format == "latex" else None
+
+    def _repr_markdown_(self) -> str | None:
+        if self.format in ("latex", "markdown"):
+            return None if self.format == "latex" else self.text
+        return f"```{self.format}\n{self.text}```\n"
 
 
 def formula(
@@ -98,7 +102,7 @@ def formula(
     >>> print(found["n"])
     80/pp
     >>> print(symsim.formula("llama3_70b", show="memory", format="latex", keep=["layers"]).text[:10])
-    \\begin{alig
+    \\[ % llama
     """
     from symsim.analysis.formulas import DEPTHS, SHOWN
 

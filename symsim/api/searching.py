@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, overload
 
 from symsim.analysis import search as searching
 from symsim.analysis.engines.named import engine_of
@@ -94,7 +94,11 @@ class Search(Sequence[Found]):
     def elapsed_s(self) -> float:
         return self.result.elapsed_s
 
-    def __getitem__(self, place: Any) -> Any:
+    @overload
+    def __getitem__(self, place: int) -> Found: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Found, ...]: ...
+    def __getitem__(self, place: int | slice) -> Found | tuple[Found, ...]:
         return self.plans[place]
 
     def __iter__(self) -> Iterator[Found]:
@@ -179,9 +183,9 @@ def search(
     >>> space = {"world": 64, "gbs": 512, "seq": 4096, "tp": [1, 2, 4, 8], "pp": [1, 2, 4], "mbs": range(1, 5)}
     >>> found = symsim.search("llama3_8b", space, "h100_sxm", top=2)
     >>> found
-    <Search 48 points, 36 legal, 19 feasible, 2 plans>
+    <Search 48 points, 36 legal, 32 feasible, 2 plans>
     >>> found[0].choices["tp"], round(found[0].answer.mfu, 3)
-    (1, 0.5)
+    (1, 0.587)
     """
     known = given(model, strategy, system, set, settings)
     if minimize is not None and maximize is not None:

@@ -11,7 +11,7 @@ from symsim.diagnostics import error
 from symsim.records.strategy import CHOICES
 
 Setting = int | float | str | bool | Fraction | Collection[Any] | None
-"""A number, a flag, a text of the language (``"full"``, ``"25 GB/s"``), a set of names; ``None``: not given.
+"""A number, a flag, a text of the language (``"full"``, ``"25 GB/s"``), a set of names; ``None``: as if never given.
 
 A list, tuple or range is a set of values to search.
 """
@@ -40,7 +40,7 @@ def _text(name: str, value: Any) -> str:
     choice = CHOICES.get(name)
     match value:
         case None:
-            return "none"
+            return "none" if choice is None or choice.default is None else _text(name, choice.default)
         case bool():
             return "true" if value else "false"
         case int():
