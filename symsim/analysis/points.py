@@ -84,7 +84,7 @@ class Formulas:
         function = self._some[names]
         try:
             return function.run([values[n] for n in function.inputs], self._lookup)
-        except ZeroDivisionError:
+        except ArithmeticError:
             return (float("nan"),) * len(names)
 
     def rows(self, columns: Mapping[str, Column], wanted: Sequence[str], count: int) -> Points:

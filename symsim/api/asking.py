@@ -58,6 +58,9 @@ class Sensitivity:
         """The document ``symsim.sensitivity/1`` (docs/sensitivity.md)."""
         return sensitivity_json.document(self.plan.question, self.found)
 
+    def __repr__(self) -> str:
+        return f"<Sensitivity of {self.of} = {self.value:.6g} {self.unit}: {len(self.partials)} names>"
+
     def __str__(self) -> str:
         from symsim.report.sensitivity import print_sensitivity
 
@@ -121,6 +124,10 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """The document ``symsim.compare/1`` (docs/compare.md)."""
         return compare_json.document(self.found, self.of)
+
+    def __repr__(self) -> str:
+        changes = ", ".join(f"{d.name} {d.change:+.4g} {d.unit}".rstrip() for d in self.differences)
+        return f"<Comparison {self.first.strategy} → {self.second.strategy}: {changes}>"
 
     def __str__(self) -> str:
         from symsim.report.compare import print_comparison

@@ -44,6 +44,9 @@ ANSWERS = (
 )
 """What is evaluated where nothing is asked for; what a structure has no formula of is 0 there."""
 
+TIMED = ("time.", "throughput.")
+"""Beginnings of outputs that need a machine."""
+
 
 @dataclass(frozen=True, eq=False)
 class Compiled:
@@ -113,7 +116,7 @@ class Compiled:
         import numpy as np
 
         names, formulas = self.formulas(wanted)
-        units = {n: formulas.program.outputs[n].unit for n in names}
+        units = {n: _unit(formulas.program, n) for n in names}
         if not shape:
             numbers = self._with_step({n: _whole(v.item()) for n, v in given.items()})
             self._missing(numbers)
@@ -152,7 +155,9 @@ class Compiled:
 
         asked, known = self.question, set(self.names)
         names = tuple(n for n in ANSWERS if n in known) if wanted is None else tuple(dict.fromkeys(wanted))
-        expressions = {n: parsed(n, "wanted") for n in names if n not in known and n not in self.program.outputs}
+        absent = {n: "0" for n in ANSWERS if n in names and n not in self.program.outputs}
+        others = {n: n for n in names if n not in known and n not in self.program.outputs}
+        expressions = {n: parsed(text, "wanted") for n, text in {**others, **absent}.items()}
         of = names_for(asked.model, asked.plan, asked.system, self.inputs)
         program = with_quantities(self.program, expressions, of) if expressions else self.program
         machine = machine_for(asked.system, program) if expressions else self.machine
@@ -165,7 +170,8 @@ class Compiled:
         for name in names:
             needed = program.leading_to(program.outputs[name].register)
             inputs = (program.inputs[k] for k in needed if k < program.stage_register)
-            if program.outputs[name].part in MACHINE_PARTS or any(n not in CHOICES for n in inputs):
+            timed = program.outputs[name].part in MACHINE_PARTS or name.startswith(TIMED)
+            if timed or any(n not in CHOICES for n in inputs):
                 raise error("E343", f"'{name}' needs a machine", None, "name one: symsim.load(model, strategy, system)")
 
     def _check(self, name: str) -> None:
@@ -201,6 +207,13 @@ class Compiled:
 
         rows = [[n, str(self.sizes.get(n, ""))] for n in self.inputs]
         return table(["size", "of the plan"], rows, f"{self.question.model.name}: {len(self.names)} formulas")
+
+
+def _unit(program: Program, name: str) -> str:
+    output = program.outputs[name]
+    if output.part != "quantity":
+        return output.unit
+    return "" if name not in ANSWERS else "s" if name.startswith("time.") else "bytes"
 
 
 def _whole(value: Any) -> Any:

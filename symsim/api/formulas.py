@@ -56,6 +56,9 @@ class Formula(Mapping[str, "sympy.Expr"]):
     def __str__(self) -> str:
         return self.text
 
+    def __repr__(self) -> str:
+        return f"<Formula {self.question.model.name} · {self.show}: {len(self)} definitions>"
+
     def to_dict(self) -> dict[str, Any]:
         """The document that ``symsim formula --format json`` prints."""
         from symsim.emit.json import definitions

@@ -64,7 +64,9 @@ class Solution:
         return document(self.found)
 
     def __repr__(self) -> str:
-        return f"<Solution {self.sought} {self.name}: {self.value if self.outcome == 'found' else self.outcome}>"
+        value, about = self.value, self.found.about
+        shown = self.outcome if value is None else str(value) if about.whole else f"{value:.6g} {about.unit}".rstrip()
+        return f"<Solution {self.sought} {self.name}: {shown}>"
 
     def __str__(self) -> str:
         from symsim.report.solution import print_solution
