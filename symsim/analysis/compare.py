@@ -20,7 +20,7 @@ from symsim.analysis.load import Question
 from symsim.analysis.quantities import asked_for, machine_for
 from symsim.diagnostics import InputError, error, placed
 from symsim.emit.code import Compiled
-from symsim.emit.quantity import ALIASES, is_condition
+from symsim.emit.quantity import in_formulas, is_condition
 from symsim.language import tree
 from symsim.machine.bind import Machine
 from symsim.records.strategy import CHOICES, Structure
@@ -327,7 +327,7 @@ class _Between:
 def _name_of(expression: tree.Expression | None) -> str:
     """The output that an expression names and nothing more; else no name."""
     name = expression.name if isinstance(expression, tree.Name) else ""
-    return ALIASES.get(name, name)
+    return in_formulas(name)
 
 
 def _alike(first: System, second: System) -> bool:

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
+from symsim.analysis.columns import Asked
 from symsim.analysis.legal import MAX_POINTS
 from symsim.analysis.space import Axis, Refused, Space, Variant
-from symsim.analysis.sweep import Asked, sweep
+from symsim.analysis.sweep import sweep
 from symsim.diagnostics import error
 
 DRAWN = (6, 12, 24)

@@ -123,8 +123,10 @@ def evaluator(
         program = _from_disk(key)
         if program is None:
             from symsim.compiler.pipeline import compile_cost
+            from symsim.compiler.reuse import passes_of
 
-            cost = compile_cost(model, structure, kept, moments=moments)
+            known, passes = passes_of(model)
+            cost = compile_cost(known, structure, kept, moments=moments, passes=passes)
             with timed("assemble"):
                 program = assemble(cost)
             cache.write(key, to_json(program))

@@ -69,6 +69,7 @@ _TOTALS: Mapping[str, tuple[str, ...]] = {
     "time": (
         "time.iteration",
         "throughput.tokens_per_s_per_gpu",
+        "cost.gpu_hours",
         "throughput.mfu",
         "throughput.hfu",
         "throughput.model_flops_per_gpu_causal",

@@ -8,7 +8,7 @@ from symsim.analysis.evaluate import MACHINE_PARTS, evaluator
 from symsim.analysis.space import Refused, Space, Variant
 from symsim.diagnostics import InputError, Place, Source, error
 from symsim.emit.program import Program
-from symsim.emit.quantity import ALIASES
+from symsim.emit.quantity import in_formulas
 from symsim.language import tree
 from symsim.language.expressions import names_in
 from symsim.language.figures import canonical, check_name
@@ -35,7 +35,7 @@ def check_needs_none(node: tree.Expression, space: Space, parts: Sequence[Varian
 
 
 def _of_machine(name: str, program: Program) -> bool:
-    name = ALIASES.get(name, name)
+    name = in_formulas(name)
     if name in program.outputs:
         return program.outputs[name].part in MACHINE_PARTS
     if name in CHOICES:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from symsim.analysis.columns import Asked
 from symsim.analysis.crowded import check_not_crowded
 from symsim.analysis.evaluate import Answer, Evaluator, evaluator
 from symsim.analysis.load import Question
@@ -20,7 +21,7 @@ from symsim.analysis.plan import plan
 from symsim.analysis.quantities import asked_for, machine_for, parsed
 from symsim.analysis.ranking import rounded
 from symsim.analysis.space import Refused, Space, Variant, figures_among, objective_of, variants
-from symsim.analysis.sweep import Asked, Swept, sweep
+from symsim.analysis.sweep import Swept, sweep
 from symsim.diagnostics import InputError, error
 from symsim.language import tree
 from symsim.language.written import written

@@ -26,7 +26,7 @@ from symsim.diagnostics import error
 from symsim.emit.by_figure import by_figure
 from symsim.emit.code import compile_scalar
 from symsim.emit.program import Program
-from symsim.emit.quantity import ALIASES, is_condition
+from symsim.emit.quantity import in_formulas, is_condition
 from symsim.language import tree
 from symsim.machine.bind import Machine
 
@@ -186,7 +186,7 @@ def _numbers(of: tree.Expression) -> Iterator[None]:
 
 
 def _unit_of_name(asked: Question, program: Program, name: str) -> str:
-    name = name if name in program.outputs else ALIASES.get(name, name)
+    name = name if name in program.outputs else in_formulas(name)
     if name in program.outputs:
         return program.outputs[name].unit
     figures = asked.system.figures if asked.system is not None else {}

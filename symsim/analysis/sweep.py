@@ -13,43 +13,20 @@ from typing import Any
 
 import numpy as np
 
-from symsim.analysis.answer_json import BREAKDOWN
+from symsim.analysis.columns import Asked, Columns, RefusedError, Writer
 from symsim.analysis.legal import Tally, legal_blocks
 from symsim.analysis.plan import structure_of
-from symsim.analysis.quantities import names_for
 from symsim.analysis.ranking import Front, Ranking
-from symsim.analysis.space import Axis, Refused, Space, Variant, without_number
+from symsim.analysis.space import Axis, Refused, Space, Variant
 from symsim.compiler.pipeline import compile_cost
-from symsim.compiler.reuse import Passes
+from symsim.compiler.reuse import passes_of
 from symsim.compiler.stages import NumberNeededError
-from symsim.diagnostics import InputError, error
-from symsim.emit.fold import Folder, Operand
-from symsim.emit.program import CheckedRule, Output, Program
-from symsim.emit.quantity import ALIASES, Names, is_condition, with_quantities
+from symsim.diagnostics import InputError
+from symsim.emit.program import CheckedRule
 from symsim.emit.samples import Array
 from symsim.emit.sheet import Group, Rows, Sheet
-from symsim.language import tree
-from symsim.language.expressions import names_in
-from symsim.machine.bind import bind, constant_of_table, lookup_of
-from symsim.records.cost import CostModel
-from symsim.records.model import Model
+from symsim.machine.bind import lookup_of
 from symsim.records.strategy import Value
-from symsim.records.system import System
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a search wants of every point.
-
-    ``objective`` is made small, times ``sign``; ``constraints`` are conditions by their text, in the order in
-    which they are checked; ``pareto`` are values whose front is kept, each with its sign.
-    """
-
-    objective: tree.Expression
-    sign: int
-    constraints: tuple[tuple[str, tree.Expression], ...]
-    pareto: tuple[tuple[tree.Expression, int], ...]
-    best: int
 
 
 @dataclass(slots=True)
@@ -79,21 +56,6 @@ class Swept:
 
 OUTCOMES = 3
 """The objective, the peak of memory and the time of a step: plans that agree in them are one plan in other words."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """One variant in a folded program: registers of its constraints, of its outcomes, of its front; its rules.
-
-    ``bounds`` are never above what is made small: the cheapest first, the closest last. There may be none.
-    """
-
-    variant: Variant
-    bounds: tuple[int, ...]
-    constraints: tuple[int, ...]
-    outcomes: tuple[int, ...]
-    pareto: tuple[int, ...]
-    rules: tuple[CheckedRule, ...]
 
 
 def sweep(space: Space, unit: Sequence[Variant | Refused], asked: Asked) -> Swept:
@@ -147,15 +109,15 @@ def _sweep_together(space: Space, variants: Sequence[Variant], asked: Asked, swe
     axes: dict[str, tuple[Value | None, ...]] = {axis.name: axis.values for axis in first.axes}
     axes.setdefault("pp", (first.plan.sizes["pp"],))
     system = space.system.with_figures(first.figures) if space.system is not None else None
-    writer = _Writer(space, system, asked, list(axes), first.plan.sizes)
-    columns: list[_Columns] = []
+    writer = Writer(space, system, asked, list(axes), first.plan.sizes)
+    columns: list[Columns] = []
     split: list[Variant] = []
     for variant in variants:
         try:
             columns.append(writer.columns(variant))
         except NumberNeededError as needed:
             split += _each_value(variant, str(needed))
-        except _RefusedError as refused:
+        except RefusedError as refused:
             _refuse(swept, Refused(variant.points, refused.problem))
     if columns:
         sheet = Sheet(
@@ -188,142 +150,8 @@ def _each_value(variant: Variant, name: str) -> Iterator[Variant]:
         )
 
 
-DEAR = (("bubble", "data_parallel", "optimizer"), ("data_parallel", "optimizer"))
-"""Items of a step's time that take most to compute, or that most variants have their own of: without them the time
-of a step is a bound of it. Like every item of the breakdown they are not negative."""
-
-
-class _RefusedError(Exception):
-    """The compiler has no formulas for a structure."""
-
-    def __init__(self, problem: InputError) -> None:
-        super().__init__(str(problem))
-        self.problem = problem
-
-
-class _Writer:
-    """Writes the variants that share their axes into one program."""
-
-    def __init__(
-        self, space: Space, system: System | None, asked: Asked, axes: list[str], sizes: Mapping[str, Any]
-    ) -> None:
-        self._space = space
-        self._system = system
-        self._asked = asked
-        self._axes = axes
-        self._model, self._passes = passes_of(space.model)
-        constant = (lambda name: constant_of_table(system, name)) if system is not None else (lambda name: None)
-        self.folder = Folder(space.model.name, axes, sizes, constant)
-        if "gbs" not in sizes and "gbs" not in axes:
-            self.folder.name("gbs", self._step_size())
-        nodes = {"objective": asked.objective}
-        nodes |= {f"constraint.{k}": node for k, (_, node) in enumerate(asked.constraints)}
-        nodes |= {f"pareto.{k}": node for k, (node, _) in enumerate(asked.pareto)}
-        self._quantities: dict[str, tree.Expression] = nodes
-        self._used = sorted({ALIASES.get(n, n) for node in nodes.values() for n in names_in(node)})
-
-    def columns(self, variant: Variant) -> _Columns:
-        """Compile a variant and put it in.
-
-        Raises:
-            NumberNeededError: its formulas need a size as a number that is an axis here.
-            InputError: an expression that means nothing here.
-        """
-        structure = variant.plan.structure
-        if "vp" in self._axes:
-            structure = without_number(structure, "vp")
-        try:
-            cost = compile_cost(self._model, structure, passes=self._passes)
-        except InputError as problem:
-            raise _RefusedError(problem) from None
-        timed = self._system is not None
-        outcomes = ("memory.peak", "time.iteration" if timed else "memory.peak")
-        stub = with_quantities(self._stub(cost, outcomes), self._quantities, self._names(variant))
-        _check_kinds(stub, self._quantities)
-        if self._system is not None:
-            undefined = (n for n in stub.inputs if n not in stub.outputs)
-            self.folder.know(bind(self._system, (*cost.inputs, *undefined), (), cost.figures).values)
-        rules = tuple(CheckedRule(self.folder.amount(r.amount), r.kind, r.message, r.names) for r in cost.rules)
-        made = self.folder.define(cost.segments)
-        names = [*self._quantities, *outcomes]
-        register = dict(zip(names, self.folder.add(stub, made, names), strict=True))
-        return _Columns(
-            variant,
-            self._bounds(register["objective"], made),
-            tuple(register[f"constraint.{k}"] for k in range(len(self._asked.constraints))),
-            tuple(register[n] for n in ("objective", *outcomes)),
-            tuple(register[f"pareto.{k}"] for k in range(len(self._asked.pareto))),
-            rules,
-        )
-
-    def _step_size(self) -> Operand:
-        """gbs, where the strategy says how many micro-batches a step has: as :func:`symsim.analysis.plan.plan` does."""
-
-        def size(name: str) -> Operand:
-            found = self.folder.input(name)
-            assert found is not None, name
-            return found
-
-        ranks = self.folder.emit("mul", size("tp"), size("cp"), size("pp"))
-        replicas = self.folder.emit("div", size("world"), ranks)
-        return self.folder.emit("mul", size("microbatches"), size("mbs"), replicas)
-
-    def _bounds(self, objective: int, made: Mapping[str, Operand]) -> tuple[int, ...]:
-        items = {n: made[f"time.{n}"] for n in BREAKDOWN if f"time.{n}" in made}
-        positive = [r for r in items.values() if isinstance(r, int)]
-        found = []
-        for without in DEAR:
-            parts = [r for n, r in items.items() if n in without and isinstance(r, int)]
-            bound = self.folder.bound(objective, parts, positive, self._asked.sign) if parts else None
-            if bound is not None:
-                found.append(bound)
-        return tuple(dict.fromkeys(found))
-
-    def _names(self, variant: Variant) -> Names:
-        return names_for(self._model, variant.plan, self._system, self._axes)
-
-    def _stub(self, cost: CostModel, outcomes: Sequence[str]) -> Program:
-        """A program that has what the search asks for as inputs, so that only the asking itself is lowered."""
-        definitions = {d.name: d for d in cost.definitions}
-        used = dict.fromkeys((*self._used, *outcomes))
-        known = [n for n in used if n in definitions or n in cost.inputs]
-        if len(known) < len(used):
-            # A name that is wrong: nearest names come from all there are.
-            known = [*definitions, *cost.inputs]
-        inputs = tuple(dict.fromkeys(("pp", *known)))
-        outputs = {
-            n: Output(k, definitions[n].scope, definitions[n].unit, definitions[n].part)
-            for k, n in enumerate(inputs)
-            if n in definitions
-        }
-        return Program(cost.title, inputs, (), outputs, ())
-
-
-def _check_kinds(lowered: Program, quantities: Mapping[str, tree.Expression]) -> None:
-    """Raises InputError for an objective that is a condition, and for a constraint that is none."""
-    for name, node in quantities.items():
-        condition = is_condition(lowered, name)
-        if condition is not name.startswith("constraint."):
-            wanted, other = ("number", "condition") if condition else ("condition", "number")
-            hint = "memory.peak" if condition else "memory.peak <= 60 GiB"
-            raise error("E207", f"expected a {wanted}, not a {other}", node.place, f"for example {hint}")
-
-
-_PASSES: dict[str, tuple[Model, Passes]] = {}
-
-
-def passes_of(model: Model) -> tuple[Model, Passes]:
-    """What passes of a model did before in this process, and the model as they know it."""
-    own = model.own.text if model.own is not None else ""
-    key = repr((model.name, model.family, sorted(model.dimensions.items()), own))
-    if key not in _PASSES:
-        _PASSES.clear()
-        _PASSES[key] = (model, Passes())
-    return _PASSES[key]
-
-
-def _sweep_sheet(sheet: Sheet, columns: Sequence[_Columns], asked: Asked, swept: Swept) -> None:
-    alike: dict[tuple[CheckedRule, ...], list[_Columns]] = {}
+def _sweep_sheet(sheet: Sheet, columns: Sequence[Columns], asked: Asked, swept: Swept) -> None:
+    alike: dict[tuple[CheckedRule, ...], list[Columns]] = {}
     for column in columns:
         alike.setdefault(column.rules, []).append(column)
     with np.errstate(all="ignore"):
@@ -336,7 +164,7 @@ def _sweep_sheet(sheet: Sheet, columns: Sequence[_Columns], asked: Asked, swept:
 
 
 def _sweep_block(
-    sheet: Sheet, group: Group, codes: Array, columns: Sequence[_Columns], asked: Asked, swept: Swept
+    sheet: Sheet, group: Group, codes: Array, columns: Sequence[Columns], asked: Asked, swept: Swept
 ) -> None:
     """One block of points under each variant: what variants share is computed once, for all of them."""
     rows = group.rows(codes)
@@ -375,7 +203,7 @@ def _offer_best(
     rows: Rows,
     codes: Array,
     sheet: Sheet,
-    columns: Sequence[_Columns],
+    columns: Sequence[Columns],
     feasible: Mapping[tuple[int, ...], Array],
     asked: Asked,
     swept: Swept,
@@ -404,7 +232,7 @@ def _offer_turn(
     rows: Rows,
     codes: Array,
     sheet: Sheet,
-    columns: Sequence[_Columns],
+    columns: Sequence[Columns],
     hopes: Mapping[tuple[int, tuple[int, ...]], Array],
     asked_of: Array,
     asked: Asked,
@@ -434,7 +262,7 @@ def _offer_turn(
     return sum(int(np.count_nonzero(mask)) for mask in masks)
 
 
-def _offer(rows: Rows, codes: Array, sheet: Sheet, column: _Columns, mask: Array, asked: Asked, swept: Swept) -> None:
+def _offer(rows: Rows, codes: Array, sheet: Sheet, column: Columns, mask: Array, asked: Asked, swept: Swept) -> None:
     """Points of one variant, those of ``mask``, for the ranking and the front."""
     count = len(rows)
     (objective,) = rows.numbers(column.outcomes[:1])

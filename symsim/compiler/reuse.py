@@ -16,6 +16,7 @@ import sympy
 
 from symsim.compiler.ledger import Ledger, Read, free_names
 from symsim.records.cost import Segment
+from symsim.records.model import Model
 from symsim.records.strategy import Structure, Value
 
 
@@ -61,6 +62,23 @@ class Passes:
         self._known.setdefault(key, []).append(run)
         ledger.segments.append(segment)
         return result
+
+
+MODELS = 4
+"""Models whose passes a process keeps: those that it was asked about last."""
+
+_PASSES: dict[str, tuple[Model, Passes]] = {}
+
+
+def passes_of(model: Model) -> tuple[Model, Passes]:
+    """What passes of a model did before in this process, and the model as they know it."""
+    own = model.own.text if model.own is not None else ""
+    key = repr((model.name, model.family, sorted(model.dimensions.items()), own))
+    known = _PASSES.pop(key, None) or (model, Passes())
+    _PASSES[key] = known
+    while len(_PASSES) > MODELS:
+        del _PASSES[next(iter(_PASSES))]
+    return known
 
 
 def _identity(given: Any) -> Hashable:

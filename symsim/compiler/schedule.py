@@ -85,6 +85,8 @@ def throughput(precision: str, ledger: Ledger) -> None:
         "throughput.tokens_per_s", symbol("gbs") * symbol("seq") / time, "tokens per second", "1/s", "time"
     )
     ledger.define("throughput.tokens_per_s_per_gpu", tokens / world, "tokens per second and GPU", "1/s", "time")
+    meaning = "GPU-hours for a billion tokens; times the price of a GPU-hour it is money"
+    ledger.define("cost.gpu_hours", world / tokens * Integer(10**9) / 3600, meaning, "h", "time")
     model, causal = symbol("flops.model_per_iteration"), symbol("flops.causal_per_iteration")
     for rate, share, flops, meaning in (
         ("model_flops_per_gpu", "mfu", model, "model FLOP/s of one GPU, full attention"),

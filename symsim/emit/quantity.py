@@ -16,9 +16,15 @@ from symsim.diagnostics import Place, error, nearest
 from symsim.emit.program import REDUCING, Instruction, Output, Program, with_inputs
 from symsim.language import tree
 from symsim.language.expressions import FUNCTIONS, Plain, Value, Word, evaluate, names_in
+from symsim.language.figures import canonical
 
 ALIASES = {"microbatches": "m", "mfu": "throughput.mfu", "iteration": "time.iteration", "peak_memory": "memory.peak"}
 """Names of answers that formulas call otherwise."""
+
+
+def in_formulas(name: str) -> str:
+    """What formulas call a name: ``mfu`` is ``throughput.mfu``, ``nvlink.bandwidth`` is ``link.bandwidth``."""
+    return ALIASES.get(name, canonical(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,8 @@ def is_condition(program: Program, name: str) -> bool:
 def _fresh_inputs(program: Program, nodes: Iterable[tree.Expression], names: Names) -> tuple[str, ...]:
     asked = dict.fromkeys(n for node in nodes for n in sorted(names_in(node)))
     known = {*program.inputs, *program.outputs, *ALIASES}
-    return tuple(n for n in asked if n in names.inputs and n not in known and n not in names.constants)
+    called = dict.fromkeys(n if n in names.inputs else canonical(n) for n in asked)
+    return tuple(n for n in called if n in names.inputs and n not in known and n not in names.constants)
 
 
 class _Lowering:
@@ -127,7 +134,7 @@ class _Lowering:
 
     def _name(self, name: str, place: Place) -> _Lowered:
         if name not in self.program.outputs and name not in self.program.inputs:
-            name = ALIASES.get(name, name)
+            name = in_formulas(name)
         if name in self.program.outputs:
             output = self.program.outputs[name]
             return _Lowered(output.register, False, output.scope == "stage")

@@ -64,22 +64,32 @@ def load_strategy(given: str | None, settings: tuple[str, ...] = ()) -> Strategy
     """
     if given is None:
         parsed, name = tree.StrategyFile(None, ()), "strategy"
-    elif given.endswith(".sym"):
-        parsed, name = parse_strategy(read_source(Path(given), given)), Path(given).stem
-    elif given.partition(",")[0] in resources.shipped("strategies") and "," in given:
+    else:
+        source, name = strategy_source(given)
+        parsed = parse_strategy(source, _semicolons(given) if source.name == INLINE else None)
+    return elaborate_strategy(parsed, name, tuple(_setting(s) for s in settings))
+
+
+INLINE = "<strategy>"
+"""How errors call a strategy that is written on the command line."""
+
+
+def strategy_source(given: str) -> tuple[Source, str]:
+    """The text of a strategy that a command line names, and what it is called if it does not say."""
+    if given.endswith(".sym"):
+        return read_source(Path(given), given), Path(given).stem
+    if given.partition(",")[0] in resources.shipped("strategies") and "," in given:
         first, _, rest = given.partition(",")
         hint = f"-s {first} " + " ".join(f"--set {part.strip()}" for part in rest.split(","))
         raise error("E310", "a shipped strategy is changed with --set", hint=hint)
-    elif "=" in given or " in " in given:
-        parsed, name = parse_strategy(Source("<strategy>", given), _semicolons(given)), "inline"
-    elif "/" in given:
-        parsed, name = parse_strategy(read_source(Path(given), given)), Path(given).stem
-    else:
-        known = resources.shipped("strategies")
-        if given not in known:
-            raise error("E310", f"no strategy is called '{given}'", hint=_shipped_hint(given, known))
-        parsed, name = parse_strategy(read_source(known[given], f"strategies/{given}.sym")), given
-    return elaborate_strategy(parsed, name, tuple(_setting(s) for s in settings))
+    if "=" in given or " in " in given:
+        return Source(INLINE, given), "inline"
+    if "/" in given:
+        return read_source(Path(given), given), Path(given).stem
+    known = resources.shipped("strategies")
+    if given not in known:
+        raise error("E310", f"no strategy is called '{given}'", hint=_shipped_hint(given, known))
+    return read_source(known[given], f"strategies/{given}.sym"), given
 
 
 def _shipped_hint(given: str, known: Mapping[str, Path]) -> str:

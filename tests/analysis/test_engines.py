@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
+from symsim.analysis.columns import Asked
 from symsim.analysis.engines import cluster, processes
 from symsim.analysis.engines.named import engine_of, where_it_pays
 from symsim.analysis.engines.portions import Unit, portions
 from symsim.analysis.engines.processes import in_processes
 from symsim.analysis.search import Engine, Result, in_this_process, search
 from symsim.analysis.space import Refused, Space, Variant, load_space, variants
-from symsim.analysis.sweep import Asked, Swept, sweep
+from symsim.analysis.sweep import Swept, sweep
 from symsim.diagnostics import InputError
 
 SPACE = (

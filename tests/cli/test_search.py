@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -162,7 +163,11 @@ def test_an_interrupt_ends_every_process_without_a_word() -> None:
             time.sleep(0.02)
             workers = children.read_text().split()
         begun.send_signal(signal.SIGINT)
-        out, err = begun.communicate(timeout=ENDS_AFTER_S)
+        try:
+            out, err = begun.communicate(timeout=ENDS_AFTER_S)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(begun.pid, signal.SIGKILL)
     assert (begun.returncode, out, err.strip()) == (130, b"", b"")
     assert not [w for w in workers if _runs(w)]
 

@@ -35,6 +35,8 @@ def value(text: str, strategy: str = "world=32,tp=8,pp=4,mbs=1,gbs=128,seq=8192"
         ("recompute == none", 1),
         ("vp == 1", 1),
         ("memory.capacity / 1 GiB", 80),
+        ("nvlink.bandwidth / 1 GB/s", 450),
+        ("cost.gpu_hours * 0 + 1", 1),
         ("memory.peak - max_stages(peak)", 0),
         ("peak <= memory.peak", 1),
         ("peak < memory.peak", 0),

@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from symsim.analysis.columns import Asked
 from symsim.analysis.engines.portions import Unit, portions
 from symsim.analysis.search import Engine
 from symsim.analysis.space import Space
-from symsim.analysis.sweep import Asked, Swept, sweep
+from symsim.analysis.sweep import Swept, sweep
 from symsim.diagnostics import error
 
 CONNECT_S = 15

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from symsim.analysis.columns import Asked
 from symsim.analysis.engines.portions import Unit
 from symsim.analysis.engines.processes import cores, in_processes
 from symsim.analysis.search import Engine, in_this_process
 from symsim.analysis.space import Refused, Space
-from symsim.analysis.sweep import Asked, Swept
+from symsim.analysis.sweep import Swept
 from symsim.diagnostics import error, nearest
 
 NAMES = ("local", "processes", "dask")

@@ -6,15 +6,18 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor
+from concurrent.futures import wait as wait_for
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.connection import wait
 
+from symsim.analysis.columns import Asked
 from symsim.analysis.engines.portions import Portion, Unit, portions
 from symsim.analysis.search import Engine
 from symsim.analysis.space import Space
-from symsim.analysis.sweep import Asked, Swept, prepare, sweep
+from symsim.analysis.sweep import Swept, prepare, sweep
 from symsim.diagnostics import error
 
 ATTEMPTS = 2
@@ -55,14 +58,20 @@ def _begun(
     finished = False
     lost: list[Portion] = []
     try:
-        futures = {pool.submit(_swept, portion.unit): portion for portion in left}
-        for future in as_completed(futures):
-            found = _result(future)
-            if found is None:
-                lost.append(futures[future])
-            else:
-                found.variants = futures[future].variants
-                take(found)
+        with _interrupts_noted() as interrupted:
+            futures = {pool.submit(_swept, portion.unit): portion for portion in left}
+            waiting = set(futures)
+            while waiting:
+                done, waiting = wait_for(waiting, LOOK_S, FIRST_COMPLETED)
+                if interrupted.is_set():
+                    raise KeyboardInterrupt
+                for future in done:
+                    found = _result(future)
+                    if found is None:
+                        lost.append(futures[future])
+                    else:
+                        found.variants = futures[future].variants
+                        take(found)
         finished = not lost
     finally:
         # A process that nobody waits for any more would work on: after Ctrl-C, after an error.
@@ -73,6 +82,25 @@ def _begun(
                 process.terminate()
         pool.shutdown(wait=True)
     return lost
+
+
+LOOK_S = 0.2
+"""How often it is looked whether somebody wants the search to end."""
+
+
+@contextmanager
+def _interrupts_noted() -> Iterator[threading.Event]:
+    """Ctrl-C is noted and not raised: between the start of a process and its place in the pool, an exception would
+    leave a process that nobody ends, or be lost."""
+    noted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+    before = signal.signal(signal.SIGINT, lambda number, frame: noted.set())
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _result(future: Future[Swept]) -> Swept | None:

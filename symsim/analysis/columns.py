@@ -1,0 +1,178 @@
+"""Structural variants of a space as columns of one program: what they share is there once.
+
+Each variant is compiled to formulas (:mod:`symsim.compiler.reuse` takes over what earlier ones made), and folded
+with all numbers that do not vary into one program over the axes of the sheet, together with what the search
+asks: the objective, the constraints, the values of a front, and bounds of the objective.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from symsim.analysis.answer_json import BREAKDOWN
+from symsim.analysis.quantities import names_for
+from symsim.analysis.space import Space, Variant, without_number
+from symsim.compiler.pipeline import compile_cost
+from symsim.compiler.reuse import passes_of
+from symsim.diagnostics import InputError, error
+from symsim.emit.fold import Folder, Operand
+from symsim.emit.program import CheckedRule, Output, Program
+from symsim.emit.quantity import Names, in_formulas, is_condition, with_quantities
+from symsim.language import tree
+from symsim.language.expressions import names_in
+from symsim.machine.bind import bind, constant_of_table
+from symsim.records.cost import CostModel
+from symsim.records.system import System
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a search wants of every point.
+
+    ``objective`` is made small, times ``sign``; ``constraints`` are conditions by their text, in the order in
+    which they are checked; ``pareto`` are values whose front is kept, each with its sign.
+    """
+
+    objective: tree.Expression
+    sign: int
+    constraints: tuple[tuple[str, tree.Expression], ...]
+    pareto: tuple[tuple[tree.Expression, int], ...]
+    best: int
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """One variant in a folded program: registers of its constraints, of its outcomes, of its front; its rules.
+
+    ``bounds`` are never above what is made small: the cheapest first, the closest last. There may be none.
+    """
+
+    variant: Variant
+    bounds: tuple[int, ...]
+    constraints: tuple[int, ...]
+    outcomes: tuple[int, ...]
+    pareto: tuple[int, ...]
+    rules: tuple[CheckedRule, ...]
+
+
+DEAR = (("bubble", "data_parallel", "optimizer"), ("data_parallel", "optimizer"))
+"""Items of a step's time that take most to compute, or that most variants have their own of: without them the time
+of a step is a bound of it. Like every item of the breakdown they are not negative."""
+
+
+class RefusedError(Exception):
+    """The compiler has no formulas for a structure."""
+
+    def __init__(self, problem: InputError) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
+class Writer:
+    """Writes the variants that share their axes into one program."""
+
+    def __init__(
+        self, space: Space, system: System | None, asked: Asked, axes: list[str], sizes: Mapping[str, Any]
+    ) -> None:
+        self._space = space
+        self._system = system
+        self._asked = asked
+        self._axes = axes
+        self._model, self._passes = passes_of(space.model)
+        constant = (lambda name: constant_of_table(system, name)) if system is not None else (lambda name: None)
+        self.folder = Folder(space.model.name, axes, sizes, constant)
+        if "gbs" not in sizes and "gbs" not in axes:
+            self.folder.name("gbs", self._step_size())
+        nodes = {"objective": asked.objective}
+        nodes |= {f"constraint.{k}": node for k, (_, node) in enumerate(asked.constraints)}
+        nodes |= {f"pareto.{k}": node for k, (node, _) in enumerate(asked.pareto)}
+        self._quantities: dict[str, tree.Expression] = nodes
+        self._used = sorted({in_formulas(n) for node in nodes.values() for n in names_in(node)})
+
+    def columns(self, variant: Variant) -> Columns:
+        """Compile a variant and put it in.
+
+        Raises:
+            NumberNeededError: its formulas need a size as a number that is an axis here.
+            InputError: an expression that means nothing here.
+        """
+        structure = variant.plan.structure
+        if "vp" in self._axes:
+            structure = without_number(structure, "vp")
+        try:
+            cost = compile_cost(self._model, structure, passes=self._passes)
+        except InputError as problem:
+            raise RefusedError(problem) from None
+        timed = self._system is not None
+        outcomes = ("memory.peak", "time.iteration" if timed else "memory.peak")
+        stub = with_quantities(self._stub(cost, outcomes), self._quantities, self._names(variant))
+        _check_kinds(stub, self._quantities)
+        if self._system is not None:
+            undefined = (n for n in stub.inputs if n not in stub.outputs)
+            self.folder.know(bind(self._system, (*cost.inputs, *undefined), (), cost.figures).values)
+        rules = tuple(CheckedRule(self.folder.amount(r.amount), r.kind, r.message, r.names) for r in cost.rules)
+        made = self.folder.define(cost.segments)
+        names = [*self._quantities, *outcomes]
+        register = dict(zip(names, self.folder.add(stub, made, names), strict=True))
+        return Columns(
+            variant,
+            self._bounds(register["objective"], made),
+            tuple(register[f"constraint.{k}"] for k in range(len(self._asked.constraints))),
+            tuple(register[n] for n in ("objective", *outcomes)),
+            tuple(register[f"pareto.{k}"] for k in range(len(self._asked.pareto))),
+            rules,
+        )
+
+    def _step_size(self) -> Operand:
+        """gbs, where the strategy says how many micro-batches a step has: as :func:`symsim.analysis.plan.plan` does."""
+
+        def size(name: str) -> Operand:
+            found = self.folder.input(name)
+            assert found is not None, name
+            return found
+
+        ranks = self.folder.emit("mul", size("tp"), size("cp"), size("pp"))
+        replicas = self.folder.emit("div", size("world"), ranks)
+        return self.folder.emit("mul", size("microbatches"), size("mbs"), replicas)
+
+    def _bounds(self, objective: int, made: Mapping[str, Operand]) -> tuple[int, ...]:
+        items = {n: made[f"time.{n}"] for n in BREAKDOWN if f"time.{n}" in made}
+        positive = [r for r in items.values() if isinstance(r, int)]
+        found = []
+        for without in DEAR:
+            parts = [r for n, r in items.items() if n in without and isinstance(r, int)]
+            bound = self.folder.bound(objective, parts, positive, self._asked.sign) if parts else None
+            if bound is not None:
+                found.append(bound)
+        return tuple(dict.fromkeys(found))
+
+    def _names(self, variant: Variant) -> Names:
+        return names_for(self._model, variant.plan, self._system, self._axes)
+
+    def _stub(self, cost: CostModel, outcomes: Sequence[str]) -> Program:
+        """A program that has what the search asks for as inputs, so that only the asking itself is lowered."""
+        definitions = {d.name: d for d in cost.definitions}
+        used = dict.fromkeys((*self._used, *outcomes))
+        known = [n for n in used if n in definitions or n in cost.inputs]
+        if len(known) < len(used):
+            # A name that is wrong: nearest names come from all there are.
+            known = [*definitions, *cost.inputs]
+        inputs = tuple(dict.fromkeys(("pp", *known)))
+        outputs = {
+            n: Output(k, definitions[n].scope, definitions[n].unit, definitions[n].part)
+            for k, n in enumerate(inputs)
+            if n in definitions
+        }
+        return Program(cost.title, inputs, (), outputs, ())
+
+
+def _check_kinds(lowered: Program, quantities: Mapping[str, tree.Expression]) -> None:
+    """Raises InputError for an objective that is a condition, and for a constraint that is none."""
+    for name, node in quantities.items():
+        condition = is_condition(lowered, name)
+        if condition is not name.startswith("constraint."):
+            wanted, other = ("number", "condition") if condition else ("condition", "number")
+            hint = "memory.peak" if condition else "memory.peak <= 60 GiB"
+            raise error("E207", f"expected a {wanted}, not a {other}", node.place, f"for example {hint}")

@@ -1,0 +1,161 @@
+"""Strategies and machines as they were read before: a command that knows its files needs no grammar.
+
+An entry of the disk cache is data and is checked in full when it is read, as programs and models are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from symsim.compiler import cache
+from symsim.diagnostics import Place, Source
+from symsim.language.strategies import INLINE, Strategy, load_strategy, strategy_source
+from symsim.language.systems import load_system, system_source
+from symsim.records.strategy import CHOICES, Value
+from symsim.records.system import Figure, System, Table
+
+
+def strategy(given: str | None, settings: tuple[str, ...]) -> Strategy:
+    """A strategy; one of plain choices alone is kept.
+
+    Raises:
+        InputError: it cannot be read or checked.
+    """
+    if given is None or settings:
+        return load_strategy(given, settings)
+    source, name = strategy_source(given)
+    if source.name == INLINE:
+        return load_strategy(given)
+    key = cache.key_of("strategy", source.name, source.text, name)
+    known: Strategy | None = _checked(_strategy_of, cache.read(key), source)
+    if known is not None:
+        return known
+    read = load_strategy(given)
+    if not (read.among or read.overrides or read.requires or read.objective):
+        cache.write(
+            key,
+            {
+                "name": read.name,
+                "title": read.title,
+                "values": {n: _packed(v) for n, v in read.values.items()},
+                "places": {n: [p.line, p.column, p.width] for n, p in read.places.items()},
+            },
+        )
+    return read
+
+
+def system(given: str, overrides: Mapping[str, Any], places: Mapping[str, Place]) -> System:
+    """A machine; one without overrides is kept.
+
+    Raises:
+        InputError: it cannot be read or checked.
+    """
+    if overrides:
+        return load_system(given, overrides, places)
+    source, folder = system_source(given)
+    tables = [(name, _bytes(folder / name)) for name in sorted(set(_TABLE.findall(source.text)))]
+    key = cache.key_of("system", source.name, source.text, tables)
+    known: System | None = _checked(_system_of, cache.read(key), source)
+    if known is not None:
+        return known
+    read = load_system(given, {}, places)
+    cache.write(
+        key,
+        {
+            "name": read.name,
+            "title": read.title,
+            "link_kind": read.link_kind,
+            "figures": {n: [f.value, f.unit, f.source, f.before, f.fitted_to] for n, f in read.figures.items()},
+            "tables": {
+                n: [list(t.dimensions), [[*sizes, value] for sizes, value in t.entries.items()], t.mean, t.source]
+                for n, t in read.tables.items()
+            },
+        },
+    )
+    return read
+
+
+_TABLE = re.compile(r'table\("([^"]*)"\)')
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _checked(make: Callable[[Any, Source], Any], data: Any, source: Source) -> Any:
+    """A record made of an entry, or ``None`` if the entry has not the right form."""
+    if data is None:
+        return None
+    try:
+        return make(data, source)
+    except (TypeError, KeyError, ValueError, AttributeError):
+        return None
+
+
+def _strategy_of(data: Any, source: Source) -> Strategy:
+    values = {n: _unpacked(v) for n, v in data["values"].items()}
+    places = {n: Place(source, *map(_whole, p)) for n, p in data["places"].items()}
+    if not all(n in CHOICES for n in values) or not values.keys() <= places.keys():
+        raise ValueError("not choices of a strategy")
+    return Strategy(_text(data["name"]), _text(data["title"]), values, {}, {}, (), None, places)
+
+
+def _system_of(data: Any, source: Source) -> System:
+    figures = {
+        n: Figure(_number(v), _text(unit), _text(of), None if before is None else _number(before), _text(fitted))
+        for n, (v, unit, of, before, fitted) in data["figures"].items()
+    }
+    tables = {
+        n: Table(
+            tuple(map(_text, dimensions)),
+            {tuple(map(_whole, entry[:-1])): _number(entry[-1]) for entry in entries},
+            _number(mean),
+            _text(of),
+        )
+        for n, (dimensions, entries, mean, of) in data["tables"].items()
+    }
+    return System(_text(data["name"]), _text(data["title"]), _text(data["link_kind"]), figures, tables)
+
+
+def _packed(value: Value) -> list[Any]:
+    if isinstance(value, frozenset):
+        return ["set", sorted(value)]
+    if isinstance(value, Fraction):
+        return ["fraction", [value.numerator, value.denominator]]
+    return ["plain", value]
+
+
+def _unpacked(data: Any) -> Value:
+    kind, value = data
+    if kind == "set":
+        return frozenset(map(_text, value))
+    if kind == "fraction":
+        return Fraction(_whole(value[0]), _whole(value[1]))
+    if kind != "plain" or not isinstance(value, int | str | bool):
+        raise ValueError("not a value of a strategy")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("not a text")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int:
+        raise ValueError("not a whole number")
+    return value
+
+
+def _number(value: Any) -> Any:
+    if type(value) is not int and type(value) is not float:
+        raise ValueError("not a number")
+    return value
