@@ -9,8 +9,6 @@ when a formula is built.
 
 from typing import TYPE_CHECKING
 
-from symsim.diagnostics import InputError
-
 if TYPE_CHECKING:
     from symsim.api.answers import Answer
     from symsim.api.asking import Comparison, Sensitivity, compare, sensitivity
@@ -21,17 +19,19 @@ if TYPE_CHECKING:
     from symsim.api.plans import Plan, load
     from symsim.api.searching import Found, Search, search
     from symsim.api.solving import Solution, solve
+    from symsim.diagnostics import InputError
 else:
     _MODULES = {
-        "answers": ("Answer",),
-        "asking": ("Comparison", "Sensitivity", "compare", "sensitivity"),
-        "columns": ("Columns",),
-        "compiled": ("Compiled", "compile"),
-        "evaluating": ("evaluate",),
-        "formulas": ("Formula", "formula"),
-        "plans": ("Plan", "load"),
-        "searching": ("Found", "Search", "search"),
-        "solving": ("Solution", "solve"),
+        "api.answers": ("Answer",),
+        "api.asking": ("Comparison", "Sensitivity", "compare", "sensitivity"),
+        "api.columns": ("Columns",),
+        "api.compiled": ("Compiled", "compile"),
+        "api.evaluating": ("evaluate",),
+        "api.formulas": ("Formula", "formula"),
+        "api.plans": ("Plan", "load"),
+        "api.searching": ("Found", "Search", "search"),
+        "api.solving": ("Solution", "solve"),
+        "diagnostics": ("InputError",),
     }
 
     def __getattr__(name):
@@ -39,7 +39,7 @@ else:
             if name in names:
                 from importlib import import_module
 
-                globals()[name] = found = getattr(import_module(f"symsim.api.{module}"), name)
+                globals()[name] = found = getattr(import_module(f"symsim.{module}"), name)
                 return found
         raise AttributeError(f"module 'symsim' has no attribute '{name}'")
 

@@ -167,7 +167,7 @@ class _Distinct:
 def _distinct(column: NDArray[Any]) -> _Distinct:
     import numpy as np
 
-    if column.dtype != object:
+    if column.dtype.kind in "biuf":
         values, places = np.unique(column, return_inverse=True)
         return _Distinct(tuple(None if v != v else v for v in values.tolist()), places.reshape(-1))
     known: dict[Any, int] = {}

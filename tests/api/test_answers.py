@@ -126,7 +126,7 @@ def test_everything_shows_in_a_notebook(plan: symsim.Plan) -> None:
 IMPORTS = """
 import sys
 import symsim
-assert not {"numpy", "sympy", "lark", "symsim.api"} & set(sys.modules), "import"
+assert not {"numpy", "sympy", "lark", "dataclasses", "symsim.api"} & set(sys.modules), "import"
 plan = symsim.load("llama3_70b", "tp8_pp4", "h100_sxm")
 assert "sympy" not in sys.modules, "load"
 symsim.evaluate(plan)
