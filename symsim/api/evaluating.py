@@ -170,10 +170,17 @@ def _distinct(column: NDArray[Any]) -> _Distinct:
     if column.dtype.kind in "biuf":
         values, places = np.unique(column, return_inverse=True)
         return _Distinct(tuple(None if v != v else v for v in values.tolist()), places.reshape(-1))
-    known: dict[Any, int] = {}
-    listed = (frozenset(v) if isinstance(v, list | set) else v for v in column.tolist())
-    places = np.array([known.setdefault(None if v != v else v, len(known)) for v in listed], dtype=np.intp)
-    return _Distinct(tuple(known), places)
+    listed = column.tolist()
+    try:
+        found = dict.fromkeys(listed)
+    except TypeError:
+        listed = [frozenset(v) if isinstance(v, list | set) else v for v in listed]
+        found = dict.fromkeys(listed)
+    settings = {v: None if v != v else v for v in found}
+    order = {v: k for k, v in enumerate(dict.fromkeys(settings.values()))}
+    place = {v: order[given] for v, given in settings.items()}
+    places = np.fromiter(map(place.__getitem__, listed), dtype=np.intp, count=len(listed))
+    return _Distinct(tuple(order), places)
 
 
 @dataclass(frozen=True, slots=True)
