@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from symsim.analysis.answer_json import BREAKDOWN
+from symsim.analysis.evaluate import MACHINE_PARTS
 from symsim.analysis.quantities import names_for
 from symsim.analysis.space import Space, Variant, without_number
 from symsim.compiler.pipeline import compile_cost
@@ -82,7 +83,8 @@ class Writer:
         self._axes = axes
         self._model, self._passes = passes_of(space.model)
         constant = (lambda name: constant_of_table(system, name)) if system is not None else (lambda name: None)
-        self.folder = Folder(space.model.name, axes, sizes, constant)
+        without = MACHINE_PARTS if system is None else frozenset[str]()
+        self.folder = Folder(space.model.name, axes, sizes, constant, without)
         if "gbs" not in sizes and "gbs" not in axes:
             self.folder.name("gbs", self._step_size())
         nodes = {"objective": asked.objective}

@@ -9,7 +9,7 @@ instructions: folded into one program, each of the others is there once.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -42,13 +42,24 @@ Operand = Known | int
 
 
 class Folder:
-    """Makes one program over ``inputs``, which must have ``pp``, of formulas whose other names are numbers."""
+    """Makes one program over ``inputs``, which must have ``pp``, of formulas whose other names are numbers.
 
-    def __init__(self, title: str, inputs: Sequence[str], numbers: Mapping[str, Any], table: KnownTable) -> None:
+    Definitions of the parts ``without`` are left out: their numbers are not known.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        inputs: Sequence[str],
+        numbers: Mapping[str, Any],
+        table: KnownTable,
+        without: Set[str] = frozenset(),
+    ) -> None:
         self._title = title
         self._inputs = tuple(inputs)
         self._numbers = dict(numbers)
         self._table = table
+        self._without = without
         self._named: dict[str, Operand] = {}
         self._instructions: list[Instruction] = []
         self._signs = Signs(self._instructions, len(self._inputs))
@@ -140,6 +151,8 @@ class Folder:
         lowering = Lowering(self.emit, environment)
         made: dict[str, Operand] = {}
         for definition in segment.definitions:
+            if definition.part in self._without:
+                continue
             made[definition.name] = environment[symbol(definition.name)] = lowering.lower(definition.expression)
         return made
 

@@ -151,10 +151,16 @@ def test_a_link_is_followed(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
     assert target.stat().st_mode & 0o777 == 0o640
 
 
+LISTENING = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from symsim.cli.main import main; main()"
+)
+"""symsim as a process that hears interrupts, though who runs this test may ignore them."""
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found under /proc")
 def test_an_interrupt_ends_every_process_without_a_word() -> None:
     space = "world=1024,gbs=1024,seq in 1..20000,vocab_multiple in 1..20000,pp in {1,2,4,8}"
-    command = [sys.executable, "-m", "symsim", "search", "llama3_8b", "-s", space, "-y", "h100_sxm", "--workers", "2"]
+    command = [sys.executable, "-c", LISTENING, "search", "llama3_8b", "-s", space, "-y", "h100_sxm", "--workers", "2"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as begun:
         children = Path(f"/proc/{begun.pid}/task/{begun.pid}/children")
         workers: list[str] = []

@@ -93,7 +93,8 @@ def _interrupts_noted() -> Iterator[threading.Event]:
     """Ctrl-C is noted and not raised: between the start of a process and its place in the pool, an exception would
     leave a process that nobody ends, or be lost."""
     noted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if ignored or threading.current_thread() is not threading.main_thread():
         yield noted
         return
     before = signal.signal(signal.SIGINT, lambda number, frame: noted.set())
@@ -123,7 +124,8 @@ def _begin(space: Space, asked: Asked) -> None:
     """Ctrl-C ends a worker without a word, and the end of its parent ends it too."""
     global _SPACE, _ASKED
     _SPACE, _ASKED = space, asked
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
