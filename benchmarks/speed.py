@@ -23,6 +23,10 @@ BUDGETS_S = {
     "cold: formula deepseek_v3 --show memory": 3.0,
     "warm: eval llama3_70b -s tp8_pp4 -y h100_sxm": 0.4,
     "warm process: one evaluation, memory and time": 0.002,
+    "symsim.evaluate(plan), warm": 0.0005,
+    "compiled.evaluate(tp=8), warm": 0.0005,
+    "a million rows, llama3_70b": 1.0,
+    "a million rows of 4 structures": 1.0,
 }
 """Seconds that each may take."""
 
@@ -31,7 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     as_json = parser.parse_args().json
-    measured = dict(zip(BUDGETS_S, (importing(), cold_formula(), warm_eval(), scalar()), strict=True))
+    measured = dict(zip(BUDGETS_S, (importing(), cold_formula(), warm_eval(), scalar(), *of_python()), strict=True))
     if as_json:
         print(
             json.dumps({name: {"budget_s": BUDGETS_S[name], "measured_s": s} for name, s in measured.items()}, indent=1)
@@ -64,15 +68,37 @@ def warm_eval() -> float:
 
 
 def scalar() -> float:
-    from symsim.analysis.evaluate import answer, evaluator
+    from symsim.analysis.evaluate import answer, machine_of
     from symsim.analysis.load import question
-    from symsim.machine.bind import bind
 
     asked = question("llama3_70b", "tp8_pp4", "h100_sxm")
-    assert asked.system is not None
-    machine = bind(asked.system, evaluator(asked.model, asked.plan.structure).program.inputs)
+    machine = machine_of(asked)
     answer(asked.model, asked.plan, machine)
     return _median(lambda: answer(asked.model, asked.plan, machine), 500)
+
+
+ROWS = 1_000_000
+
+
+def of_python() -> tuple[float, float, float, float]:
+    """The API on one core: one plan, one plan of compiled formulas, many plans of one structure and of several."""
+    import numpy as np
+
+    import symsim
+
+    plan = symsim.load("llama3_70b", "tp8_pp4", "h100_sxm")
+    compiled = symsim.compile(plan)
+    draw = np.random.default_rng(0)
+    values = {"tp": [1, 2, 4, 8], "pp": [1, 2, 4, 8], "cp": [1, 2], "mbs": [1, 2, 4], "seq": [2048, 4096, 8192]}
+    values |= {"world": [128, 256, 512, 1024], "gbs": [512, 1024, 2048]}
+    rows = {name: draw.choice(several, ROWS) for name, several in values.items()}
+    more = {**rows, "vp": draw.choice([1, 2], ROWS), "recompute": draw.choice(["none", "full"], ROWS)}
+    return (
+        _median(lambda: symsim.evaluate(plan), 500),
+        _median(lambda: compiled.evaluate(tp=8), 500),
+        _median(lambda: compiled.evaluate(rows), 5),
+        _median(lambda: symsim.evaluate(plan, more), 5),
+    )
 
 
 def _command(arguments: list[str], cache: str) -> None:
@@ -80,7 +106,7 @@ def _command(arguments: list[str], cache: str) -> None:
     subprocess.run([sys.executable, "-m", "symsim", *arguments], env=environment, stdout=subprocess.DEVNULL, check=True)
 
 
-def _median(step: Callable[[], None], runs: int) -> float:
+def _median(step: Callable[[], object], runs: int) -> float:
     spent = []
     for _ in range(runs):
         start = time.perf_counter()

@@ -74,12 +74,15 @@ MAX_SHOWN = 20
 
 
 class InputError(Exception):
-    """The input is wrong. The command line prints every diagnostic and exits with status 2."""
+    """The input is wrong. The command line prints every diagnostic, which is also ``str``, and exits with status 2."""
 
     def __init__(self, diagnostics: Diagnostic | Iterable[Diagnostic]) -> None:
         several = [diagnostics] if isinstance(diagnostics, Diagnostic) else dict.fromkeys(diagnostics)
         self.diagnostics: tuple[Diagnostic, ...] = tuple(several)
         super().__init__("\n".join(d.message for d in self.diagnostics))
+
+    def __str__(self) -> str:
+        return self.render()
 
     def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Diagnostic, ...]]]:
         return InputError, (self.diagnostics,)

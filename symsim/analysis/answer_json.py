@@ -9,6 +9,7 @@ from symsim.analysis.error_bar import error_bar
 from symsim.analysis.evaluate import Answer
 from symsim.analysis.load import Question
 from symsim.analysis.peak_moment import in_words, peak_moment
+from symsim.analysis.requirements import unmet
 from symsim.elements import QUANTISED_PRECISIONS
 from symsim.machine.bind import Machine
 from symsim.units import bytes_text
@@ -45,6 +46,7 @@ def document(asked: Question, found: Answer, machine: Machine | None) -> dict[st
     capacity = asked.system.figures["memory.capacity"].value if asked.system else None
     peak = values["memory.peak"]
     fits = None if capacity is None else bool(peak <= capacity)
+    lacking = [f"the strategy's requirement is not met: {text}" for text in unmet(asked, found)]
     return {
         "schema": "symsim.eval/1",
         "model": model_of(asked, found),
@@ -70,7 +72,7 @@ def document(asked: Question, found: Answer, machine: Machine | None) -> dict[st
         "time": None if machine is None else _time(asked, found),
         "throughput": None if machine is None else _throughput(asked, found, machine),
         "assumptions": list(assumptions(asked, machine)),
-        "warnings": [*warnings(asked, fits, values.get("memory.device")), *slow_link(asked, found, machine)],
+        "warnings": [*warnings(asked, fits, values.get("memory.device")), *slow_link(asked, found, machine), *lacking],
     }
 
 

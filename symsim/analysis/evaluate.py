@@ -33,6 +33,7 @@ class Evaluator:
         self.program = program
         self._functions: dict[tuple[bool, bool], Compiled] = {}
         self._rules: dict[int, Compiled] = {}
+        self._all_rules: Compiled | None = None
         self._some: dict[tuple[str, ...], Compiled] = {}
 
     def names(self, timed_too: bool) -> tuple[str, ...]:
@@ -76,7 +77,13 @@ class Evaluator:
 
     def broken(self, sizes: Mapping[str, Any]) -> list[CheckedRule]:
         """The rules that these sizes break; only a plan that breaks none may be evaluated."""
-        return [rule for rule in self.program.rules if not self.rule_holds(rule, sizes)]
+        if self._all_rules is None:
+            self._all_rules = compile_scalar(self.program, [rule.register for rule in self.program.rules])
+        try:
+            amounts = self._all_rules.run(self._inputs(self._all_rules, sizes), _no_machine)
+        except ZeroDivisionError:
+            return [rule for rule in self.program.rules if not self.rule_holds(rule, sizes)]
+        return [r for r, amount in zip(self.program.rules, amounts, strict=True) if not holds(r.kind, amount)]
 
     def rule_holds(self, rule: CheckedRule, sizes: Mapping[str, Any]) -> bool:
         if rule.register not in self._rules:

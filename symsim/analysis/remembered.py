@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from symsim.compiler import cache
-from symsim.diagnostics import Place, Source
+from symsim.diagnostics import InputError, Place, Source
 from symsim.language.strategies import INLINE, Strategy, load_strategy, strategy_source
-from symsim.language.systems import load_system, system_source
+from symsim.language.systems import inside, load_system, system_source
 from symsim.records.strategy import CHOICES, Value
 from symsim.records.system import Figure, System, Table
 
@@ -57,7 +57,7 @@ def system(given: str, overrides: Mapping[str, Any], places: Mapping[str, Place]
     if overrides:
         return load_system(given, overrides, places)
     source, folder = system_source(given)
-    tables = [(name, _bytes(folder / name)) for name in sorted(set(_TABLE.findall(source.text)))]
+    tables = [(name, _bytes(folder, name, source)) for name in sorted(set(_TABLE.findall(source.text)))]
     key = cache.key_of("system", source.name, source.text, tables)
     known: System | None = _checked(_system_of, cache.read(key), source)
     if known is not None:
@@ -82,10 +82,11 @@ def system(given: str, overrides: Mapping[str, Any], places: Mapping[str, Place]
 _TABLE = re.compile(r'table\("([^"]*)"\)')
 
 
-def _bytes(path: Path) -> bytes:
+def _bytes(folder: Path, name: str, source: Source) -> bytes:
+    """A table's file, if it may be read; what is wrong with it is said by who loads it."""
     try:
-        return path.read_bytes()
-    except OSError:
+        return inside(folder, name, Place(source, 1, 1)).read_bytes()
+    except (InputError, OSError):
         return b""
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
-from functools import partial
 
 import click
 
@@ -13,19 +11,7 @@ from symsim.analysis.formulas import DEPTHS, SHOWN, formulas
 from symsim.analysis.load import Question, question
 from symsim.cli.options import model_argument, set_option, strategy_option, system_option
 from symsim.diagnostics import placed
-from symsim.machine.bind import measured
-from symsim.records.cost import Definition
-
-FORMATS = ("text", "latex", "markdown", "python", "json")
-TITLES = {
-    "memory": "memory of one GPU on pipeline stage i",
-    "params": "parameters",
-    "flops": "floating-point operations",
-    "communication": "messages of one GPU on pipeline stage i",
-    "time": "time of one step",
-    "all": "parameters, memory, FLOPs, messages and time",
-}
-_PIPE_WIDTH = 120
+from symsim.report.formulas import FORMATS, PIPE_WIDTH, WHOLE, printed
 
 
 @click.command("formula", short_help="Print a model's cost as formulas.")
@@ -70,37 +56,11 @@ def command(
     if "all" in keep_names:
         keep_names = frozenset({"all"})
     with placed(asked.plan.places):
-        found = formulas(asked, show, per, keep_names, _put(asked, settings), whole=form in ("python", "json"))
-    click.echo(_printed(asked, found, show, form, bool(keep_names)), nl=False)
+        found = formulas(asked, show, per, keep_names, _put(asked, settings), whole=form in WHOLE)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
+    click.echo(printed(asked, found, show, form, bool(keep_names), width), nl=False)
 
 
 def _put(asked: Question, settings: tuple[str, ...]) -> dict[str, int]:
     named = {s.partition("=")[0].strip() for s in settings}
     return {n: int(v) for n, v in asked.plan.sizes.items() if n in named and n in asked.plan.sizes and v == int(v)}
-
-
-def _printed(asked: Question, found: tuple[Definition, ...], show: str, form: str, kept: bool) -> str:
-    from symsim.emit import json as as_json
-    from symsim.emit import latex, markdown, python, text
-
-    title = f"{asked.model.name} · {TITLES[show]}"
-    match form:
-        case "latex":
-            out = latex.definitions(found, title)
-        case "markdown":
-            out = markdown.definitions(found, title)
-        case "python":
-            tables = partial(measured, asked.system) if asked.system is not None else None
-            out = python.module(found, title, f"{asked.model.name}_{show}", measured=tables)
-        case "json":
-            out = json.dumps(as_json.definitions(found, title), indent=1, ensure_ascii=False)
-        case _:
-            width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _PIPE_WIDTH
-            out = text.definitions(found, title, width=max(60, width), inputs=kept)
-            if show in ("time", "all") and any(
-                str(s).startswith("one.") for d in found for s in d.expression.free_symbols
-            ):
-                out = (
-                    out.rstrip() + "\n\none.… are times of one layer, embedding or head: --per layer, --per operator\n"
-                )
-    return out if out.endswith("\n") else out + "\n"

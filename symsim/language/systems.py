@@ -145,7 +145,7 @@ class _Walk:
         arguments = node.arguments
         if len(arguments) != 1 or not isinstance(arguments[0], tree.Text):
             raise error("E427", "a table takes one name of a file", node.place, 'write table("FILE.csv")')
-        path = _inside(self.folder, arguments[0].value, node.place)
+        path = inside(self.folder, arguments[0].value, node.place)
         for found, table in read_table(path, name).items():
             check_table(name, table, node.place)
             phase = found[len(name) + 1 :]
@@ -201,7 +201,7 @@ def _tables_of(tables: Mapping[str, Table], name: str) -> list[str]:
     return [t for t in tables if t == name or (t.startswith(f"{base}.") and t.endswith(f".{last}"))]
 
 
-def _inside(folder: Path, given: str, place: Place) -> Path:
+def inside(folder: Path, given: str, place: Place) -> Path:
     """The file beside the system file; nothing outside its folder is ever read."""
     relative = PurePosixPath(given)
     if relative.is_absolute() or ".." in relative.parts or "\\" in given:

@@ -171,6 +171,20 @@ CODES = {
     "E377": ("wrong Pareto front", "Name two or three different values, with commas between them."),
     "E378": ("no plan of this rank", "Save a plan that the answer lists."),
     "E379": ("workers without symsim", "Install symsim on the workers of the cluster, of the same version as here."),
+    "E380": (
+        "a name that Python may not give here",
+        "`symsim.compile(plan).inputs` are the sizes that may be given; other choices belong to `symsim.load`.",
+    ),
+    "E381": ("a value that Python may not give here", "Sizes are whole numbers of at least 1, alone or in arrays."),
+    "E382": (
+        "arrays that do not fit together",
+        "Give columns one length, or sizes that broadcast like arrays of numpy.",
+    ),
+    "E383": (
+        "a table of too many structures",
+        "Each combination of structural choices, dimensions and figures is compiled: give them fewer values.",
+    ),
+    "E384": ("no table", "Give `symsim.evaluate` a dictionary of arrays, a data frame or an Arrow table."),
     "E401": ("missing table", "Put the CSV file into the folder of the system file, or below it."),
     "E402": ("table too large", "Keep the rows that are used."),
     "E403": ("table that is no text", "Save the table as CSV in UTF-8."),

@@ -1,0 +1,1 @@
+"""What ``import symsim`` offers: each function of the command line, for Python (docs/python.md)."""

@@ -1,0 +1,136 @@
+"""The answer about one plan: every output by name, the figures most asked for, the document of ``eval``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from symsim.analysis import evaluate as analysis
+from symsim.analysis.answer_json import document
+from symsim.analysis.requirements import unmet
+from symsim.api.plans import Plan
+from symsim.diagnostics import placed
+from symsim.machine.bind import Machine
+
+Number = int | float
+Output = Number | tuple[Number, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Answer(Mapping[str, Output]):
+    """A mapping from the names of outputs (``symsim.compile(plan).names``) to numbers.
+
+    An output of pipeline stages is a tuple over the stages, from 0. Bytes, seconds, FLOPs and FLOP/s.
+
+    Attributes:
+        plan: what was evaluated.
+        stages: the number of pipeline stages.
+    """
+
+    plan: Plan
+    found: analysis.Answer = field(repr=False)
+    machine: Machine | None = field(repr=False)
+
+    def __getitem__(self, name: str) -> Output:
+        value = self.found.values[name]
+        return tuple(value) if isinstance(value, list) else value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.found.values)
+
+    def __len__(self) -> int:
+        return len(self.found.values)
+
+    @property
+    def stages(self) -> int:
+        return self.found.stages
+
+    @property
+    def iteration_s(self) -> float:
+        """Seconds of one step. KeyError without a machine."""
+        return float(self.found.values["time.iteration"])
+
+    @property
+    def tokens_per_s_per_gpu(self) -> float:
+        """KeyError without a machine."""
+        return float(self.found.values["throughput.tokens_per_s_per_gpu"])
+
+    @property
+    def mfu(self) -> float:
+        """Model FLOPs, full attention, over the peak of the machine; a share. KeyError without a machine."""
+        return float(self.found.values["throughput.mfu"])
+
+    @property
+    def peak_bytes(self) -> Number:
+        """Bytes of the fullest stage at its peak."""
+        return self.memory["peak_bytes"]  # type: ignore[no-any-return]
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether the peak is within the machine's memory; ``None`` without a machine."""
+        return self.memory["fits"]  # type: ignore[no-any-return]
+
+    @property
+    def unmet(self) -> tuple[str, ...]:
+        """What the strategy requires and the plan does not meet, as it is written."""
+        return tuple(unmet(self.plan.question, self.found))
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """``memory`` of the document: the peak, and what it is made of on each stage, in bytes."""
+        return self._document["memory"]  # type: ignore[no-any-return]
+
+    @property
+    def time(self) -> dict[str, Any] | None:
+        """``time`` of the document: the step, its breakdown and its stages, in seconds; ``None`` without a machine."""
+        return self._document["time"]  # type: ignore[no-any-return]
+
+    @property
+    def throughput(self) -> dict[str, Any] | None:
+        """``throughput`` of the document; ``None`` without a machine."""
+        return self._document["throughput"]  # type: ignore[no-any-return]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return tuple(self._document["warnings"])
+
+    @cached_property
+    def _document(self) -> dict[str, Any]:
+        return document(self.plan.question, self.found, self.machine)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document ``symsim.eval/1`` that ``symsim eval --json`` prints (docs/eval.md)."""
+        return document(self.plan.question, self.found, self.machine)
+
+    def __str__(self) -> str:
+        from symsim.api.printing import captured
+        from symsim.report.tables import print_answer
+
+        return captured(print_answer, self._document)
+
+    def __repr__(self) -> str:
+        from symsim.units import bytes_text, seconds_text
+
+        step = "" if self.machine is None else f"{seconds_text(self.iteration_s)} a step, MFU {self.mfu:.1%}, "
+        fits = {None: "", True: ", fits", False: ", does not fit"}[self.fits]
+        return f"<Answer {self.plan.model} · {self.plan.strategy}: {step}peak {bytes_text(self.peak_bytes)}{fits}>"
+
+    def _repr_html_(self) -> str:
+        from symsim.report.html import table
+        from symsim.units import bytes_text, seconds_text
+
+        rows = [["peak of memory", bytes_text(self.peak_bytes)]]
+        if self.time is not None:
+            rows.append(["tokens/s per GPU", f"{self.tokens_per_s_per_gpu:,.0f}"])
+            rows += [["MFU", f"{self.mfu:.1%}"], ["time of a step", seconds_text(self.iteration_s)]]
+            rows += [[n.replace("_", " "), seconds_text(s)] for n, s in self.time["breakdown"].items() if s > 0]
+        return table(["", ""], rows, str(self.plan))
+
+
+def answer_of(plan: Plan) -> Answer:
+    machine = plan.compiled.machine
+    with placed(plan.question.plan.places):
+        found = analysis.answer(plan.question.model, plan.question.plan, machine)
+    return Answer(plan, found, machine)

@@ -1,0 +1,55 @@
+"""Formulas as text, LaTeX, Markdown, Python or JSON."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+
+from symsim.analysis.load import Question
+from symsim.machine.bind import measured
+from symsim.records.cost import Definition
+
+FORMATS = ("text", "latex", "markdown", "python", "json")
+WHOLE = ("python", "json")
+"""Formats that say all that an answer is made of, however much it is."""
+
+TITLES = {
+    "memory": "memory of one GPU on pipeline stage i",
+    "params": "parameters",
+    "flops": "floating-point operations",
+    "communication": "messages of one GPU on pipeline stage i",
+    "time": "time of one step",
+    "all": "parameters, memory, FLOPs, messages and time",
+}
+
+PIPE_WIDTH = 120
+"""Characters of a line where there is no terminal."""
+
+
+def printed(
+    asked: Question, found: tuple[Definition, ...], show: str, form: str, kept: bool, width: int = PIPE_WIDTH
+) -> str:
+    """Formulas in a format. ``kept``: dimensions of the model stay symbols, so text says what each name is."""
+    from symsim.emit import json as as_json
+    from symsim.emit import latex, markdown, python, text
+
+    title = f"{asked.model.name} · {TITLES[show]}"
+    match form:
+        case "latex":
+            out = latex.definitions(found, title)
+        case "markdown":
+            out = markdown.definitions(found, title)
+        case "python":
+            tables = partial(measured, asked.system) if asked.system is not None else None
+            out = python.module(found, title, f"{asked.model.name}_{show}", measured=tables)
+        case "json":
+            out = json.dumps(as_json.definitions(found, title), indent=1, ensure_ascii=False)
+        case _:
+            out = text.definitions(found, title, width=max(60, width), inputs=kept)
+            if show in ("time", "all") and any(
+                str(s).startswith("one.") for d in found for s in d.expression.free_symbols
+            ):
+                out = (
+                    out.rstrip() + "\n\none.… are times of one layer, embedding or head: --per layer, --per operator\n"
+                )
+    return out if out.endswith("\n") else out + "\n"
