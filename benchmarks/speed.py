@@ -21,7 +21,7 @@ from collections.abc import Callable
 BUDGETS_S = {
     "import symsim": 0.1,
     "cold: formula deepseek_v3 --show memory": 3.0,
-    "warm: eval llama3_70b -s tp8_pp4 -y h100_sxm": 0.4,
+    "warm: eval llama3_70b -s tp8_pp4 -y h100_sxm": 0.35,
     "warm process: one evaluation, memory and time": 0.002,
     "symsim.evaluate(plan), warm": 0.0005,
     "compiled.evaluate(tp=8), warm": 0.0005,
