@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,8 @@ class Ranking:
     size: int
     outcomes: Array
     points: Array
+    shared: Any = None
+    """A number that other processes see and lower too: the best limit of all of them. ``None`` for one process."""
 
     @staticmethod
     def empty(size: int, values: int) -> Ranking:
@@ -38,10 +41,11 @@ class Ranking:
     @property
     def limit(self) -> float:
         """What a point must not exceed to be among the best."""
+        most = float(np.finfo(float).max) if self.shared is None else self.shared.value
         if len(self.points) < self.size:
-            return float(np.finfo(float).max)
+            return float(most)
         worst = float(self.outcomes[0, -1])
-        return worst + abs(worst) * 10.0 ** (1 - DIGITS)
+        return float(min(most, worst + abs(worst) * 10.0 ** (1 - DIGITS)))
 
     def ties(self, count: int) -> int:
         """How many points there are up to the ``count`` best, and those that are as good as the last of them but
@@ -64,6 +68,9 @@ class Ranking:
         fresh = np.ones(len(numbers), dtype=bool)
         fresh[1:] = (together[:, 1:] != together[:, :-1]).any(0)
         self.outcomes, self.points = together[:, fresh][:, : self.size], numbers[fresh][: self.size]
+        if self.shared is not None:
+            with self.shared.get_lock():
+                self.shared.value = min(self.shared.value, self.limit)
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ from symsim.analysis.machine_needed import check_needs_none, needed_by
 from symsim.analysis.plan import plan
 from symsim.analysis.quantities import asked_for, machine_for, parsed
 from symsim.analysis.ranking import rounded
-from symsim.analysis.space import Refused, Space, Variant, figures_among, objective_of, variants
+from symsim.analysis.space import Refused, Space, Variant, figures_among, kinship, objective_of, variants
 from symsim.analysis.sweep import Swept, sweep
 from symsim.diagnostics import InputError, error
 from symsim.language import tree
@@ -105,7 +105,7 @@ def search(
     if space.points >= 2**62:
         raise error("E372", f"the space has {space.points:.1e} points", None, "give some sets fewer values")
     objective = objective_of(space)
-    parts = list(variants(space))
+    parts = sorted(variants(space), key=kinship)
     fronts = tuple(front_value(text) for text in pareto)
     for node in (objective.value, *(node for node, _ in fronts)):
         check_needs_none(node, space, parts)

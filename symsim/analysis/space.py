@@ -236,6 +236,20 @@ def figures_among(choices: Mapping[str, Value | None]) -> dict[str, Value]:
     return {canonical(n): v for n, v in choices.items() if n not in CHOICES and v is not None}
 
 
+SHALLOW = frozenset(
+    {"zero", "optimizer", "cuda_graph", "overlap_grad_reduce", "overlap_param_gather", "overlap_p2p", "offload"}
+)
+"""Structural choices that few formulas of a step depend on."""
+
+
+def kinship(part: Variant | Refused) -> tuple[bool, str, str]:
+    """Sorts variants so that those stand together whose formulas, and then whose axes, are most alike."""
+    if isinstance(part, Refused):
+        return (True, "", "")
+    deep = [(n, sorted(v) if isinstance(v, frozenset) else v) for n, v in part.plan.structure.words if n not in SHALLOW]
+    return (False, repr(deep), repr([axis.name for axis in part.axes]))
+
+
 def without_number(structure: Structure, name: str) -> Structure:
     """The structure in which a size is a symbol and its number is not known."""
     return replace(structure, fixed=tuple((n, v) for n, v in structure.fixed if n != name))

@@ -58,14 +58,15 @@ OUTCOMES = 3
 """The objective, the peak of memory and the time of a step: plans that agree in them are one plan in other words."""
 
 
-def sweep(space: Space, unit: Sequence[Variant | Refused], asked: Asked) -> Swept:
-    """All legal points of some variants.
+def sweep(space: Space, unit: Sequence[Variant | Refused], asked: Asked, limit: Any = None) -> Swept:
+    """All legal points of some variants. ``limit`` is what processes that sweep beside this one found, if there are.
 
     Raises:
         InputError: an expression that means nothing here; more points than one search evaluates.
     """
     swept = Swept.nothing(asked)
     swept.variants = len(unit)
+    swept.ranking.shared = limit
     whole: list[Variant] = []
     for part in unit:
         if isinstance(part, Refused):
@@ -74,6 +75,7 @@ def sweep(space: Space, unit: Sequence[Variant | Refused], asked: Asked) -> Swep
             whole.append(part)
     for variants in _sharing_axes(whole):
         _sweep_together(space, variants, asked, swept)
+    swept.ranking.shared = None
     return swept
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
+from itertools import accumulate
 
 from symsim.analysis.space import Axis, Refused, Variant
 
 Unit = Sequence[Variant | Refused]
 
-EACH = 4
+EACH = 2
 """Portions for each worker: so many that all end at about the same time."""
 
 FORMULAS = 20_000
@@ -62,19 +63,31 @@ def portions(units: Sequence[Unit], workers: int) -> list[Portion]:
 
 
 def _halves(portion: Portion) -> list[Portion]:
-    """Two portions of about the same weight, or none where nothing can be parted."""
-    if len(portion.unit) > 1:
-        middle = len(portion.unit) // 2
-        return [Portion(portion.unit[:middle], middle), Portion(portion.unit[middle:], portion.variants - middle)]
-    (part,) = portion.unit
-    if isinstance(part, Refused) or part.points < FORMULAS:
+    """Two portions of about the same weight, or none where nothing can be parted.
+
+    Variants of many points that share their axes stay together, and their numbers of stages are parted: what
+    they share of a point is computed once for all of them.
+    """
+    live = [part for part in portion.unit if isinstance(part, Variant)]
+    together = len({part.axes for part in live}) == 1 and len(live) == len(portion.unit)
+    by_stages = _stages_parted(live) if together and all(part.points >= FORMULAS for part in live) else None
+    if by_stages is not None:
+        return [Portion(by_stages[0], portion.variants), Portion(by_stages[1], 0)]
+    if len(portion.unit) < 2:
         return []
-    at = next((k for k, axis in enumerate(part.axes) if axis.name == "pp" and len(axis.values) > 1), None)
+    weights = list(accumulate(_weight(part) for part in portion.unit))
+    middle = min(range(1, len(weights)), key=lambda k: abs(2 * weights[k - 1] - weights[-1]))
+    return [Portion(portion.unit[:middle], middle), Portion(portion.unit[middle:], portion.variants - middle)]
+
+
+def _stages_parted(parts: Sequence[Variant]) -> tuple[list[Variant], list[Variant]] | None:
+    axes = parts[0].axes
+    at = next((k for k, axis in enumerate(axes) if axis.name == "pp" and len(axis.values) > 1), None)
     if at is None:
-        return []
-    middle = len(part.axes[at].values) // 2
-    first, second = _with_places(part, at, slice(middle)), _with_places(part, at, slice(middle, None))
-    return [Portion([first], portion.variants), Portion([second], 0)]
+        return None
+    # Every second number: short pipelines have more legal plans than long ones.
+    even, odd = slice(None, None, 2), slice(1, None, 2)
+    return [_with_places(part, at, even) for part in parts], [_with_places(part, at, odd) for part in parts]
 
 
 def _with_places(variant: Variant, at: int, kept: slice) -> Variant:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor
@@ -12,6 +13,7 @@ from concurrent.futures import wait as wait_for
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait
+from typing import Any
 
 from symsim.analysis.columns import Asked
 from symsim.analysis.engines.portions import Portion, Unit, portions
@@ -54,7 +56,9 @@ def _begun(
 ) -> list[Portion]:
     """Run portions; those that were lost with a process are returned."""
     others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(min(workers, len(left)), _context(), _begin, (space, asked))
+    context = _context()
+    limit = context.Value("d", sys.float_info.max)
+    pool = ProcessPoolExecutor(min(workers, len(left)), context, _begin, (space, asked, limit))
     finished = False
     lost: list[Portion] = []
     try:
@@ -118,12 +122,13 @@ def _context() -> multiprocessing.context.BaseContext:
 
 _SPACE: Space | None = None
 _ASKED: Asked | None = None
+_LIMIT: Any = None
 
 
-def _begin(space: Space, asked: Asked) -> None:
+def _begin(space: Space, asked: Asked, limit: Any) -> None:
     """Ctrl-C ends a worker without a word, and the end of its parent ends it too."""
-    global _SPACE, _ASKED
-    _SPACE, _ASKED = space, asked
+    global _SPACE, _ASKED, _LIMIT
+    _SPACE, _ASKED, _LIMIT = space, asked, limit
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -138,4 +143,4 @@ def _end_with_parent() -> None:
 
 def _swept(unit: Unit) -> Swept:
     assert _SPACE is not None and _ASKED is not None
-    return sweep(_SPACE, unit, _ASKED)
+    return sweep(_SPACE, unit, _ASKED, _LIMIT)
