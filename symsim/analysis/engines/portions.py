@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
-from itertools import accumulate
+from itertools import accumulate, groupby
 
-from symsim.analysis.space import Axis, Refused, Variant
+from symsim.analysis.space import Axis, Refused, Variant, kinship
 
 Unit = Sequence[Variant | Refused]
 
@@ -65,19 +65,24 @@ def portions(units: Sequence[Unit], workers: int) -> list[Portion]:
 def _halves(portion: Portion) -> list[Portion]:
     """Two portions of about the same weight, or none where nothing can be parted.
 
-    Variants of many points that share their axes stay together, and their numbers of stages are parted: what
-    they share of a point is computed once for all of them.
+    Variants that are alike stay together as long as there are others, and then their numbers of stages are parted:
+    what they share of a point is computed once for all of them.
     """
+    families = [list(family) for _, family in groupby(portion.unit, kinship)]
     live = [part for part in portion.unit if isinstance(part, Variant)]
-    together = len({part.axes for part in live}) == 1 and len(live) == len(portion.unit)
-    by_stages = _stages_parted(live) if together and all(part.points >= FORMULAS for part in live) else None
-    if by_stages is not None:
-        return [Portion(by_stages[0], portion.variants), Portion(by_stages[1], 0)]
-    if len(portion.unit) < 2:
+    if len(families) == 1 and live and len({part.axes for part in live}) == 1 and live[0].points >= FORMULAS:
+        halves = _stages_parted(live)
+        if halves is not None:
+            return [Portion(halves[0], portion.variants), Portion(halves[1], 0)]
+    if len(families) == 1:
+        families = [[part] for part in portion.unit]
+    if len(families) < 2:
         return []
-    weights = list(accumulate(_weight(part) for part in portion.unit))
+    weights = list(accumulate(sum(map(_weight, family)) for family in families))
     middle = min(range(1, len(weights)), key=lambda k: abs(2 * weights[k - 1] - weights[-1]))
-    return [Portion(portion.unit[:middle], middle), Portion(portion.unit[middle:], portion.variants - middle)]
+    first = [part for family in families[:middle] for part in family]
+    second = [part for family in families[middle:] for part in family]
+    return [Portion(first, len(first)), Portion(second, portion.variants - len(first))]
 
 
 def _stages_parted(parts: Sequence[Variant]) -> tuple[list[Variant], list[Variant]] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -57,6 +58,9 @@ def _begun(
     """Run portions; those that were lost with a process are returned."""
     others = set(multiprocessing.active_children())
     context = _context()
+    # What is there now stays as it is: a forked process that collects garbage would copy all of it.
+    gc.collect()
+    gc.freeze()
     limit = context.Value("d", sys.float_info.max)
     pool = ProcessPoolExecutor(min(workers, len(left)), context, _begin, (space, asked, limit))
     finished = False
@@ -85,6 +89,7 @@ def _begun(
             for process in mine:
                 process.terminate()
         pool.shutdown(wait=True)
+        gc.unfreeze()
     return lost
 
 
