@@ -19,7 +19,7 @@ from symsim.emit.program import CheckedRule
 from symsim.emit.samples import Array
 from symsim.emit.sheet import Group, Sheet
 
-BLOCK = 1 << 14
+BLOCK = 1 << 15
 """Most points of one block."""
 
 MAX_POINTS = 2_000_000_000
