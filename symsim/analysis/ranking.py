@@ -69,8 +69,8 @@ class Ranking:
         fresh[1:] = (together[:, 1:] != together[:, :-1]).any(0)
         self.outcomes, self.points = together[:, fresh][:, : self.size], numbers[fresh][: self.size]
         if self.shared is not None:
-            with self.shared.get_lock():
-                self.shared.value = min(self.shared.value, self.limit)
+            # No lock, which a process that is killed would keep: of two at once the looser may stay, and is true too.
+            self.shared.value = self.limit
 
 
 @dataclass(slots=True)

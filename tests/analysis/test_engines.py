@@ -106,12 +106,12 @@ def dying(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """Workers that die as soon as they begin, until there are as many files as ``deaths`` says."""
     (tmp_path / "deaths").write_text("1")
 
-    def sweep_or_die(space: Space, unit: Unit, asked: Asked) -> Swept:
+    def sweep_or_die(space: Space, unit: Unit, asked: Asked, limit: Any) -> Swept:
         died = len(list(tmp_path.glob("died*")))
         if died < int((tmp_path / "deaths").read_text()):
             (tmp_path / f"died{os.getpid()}").touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return sweep(space, unit, asked)
+        return sweep(space, unit, asked, limit)
 
     monkeypatch.setattr(processes, "sweep", sweep_or_die)
     yield tmp_path

@@ -14,6 +14,7 @@ from concurrent.futures import wait as wait_for
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait
+from multiprocessing.sharedctypes import RawValue
 from typing import Any
 
 from symsim.analysis.columns import Asked
@@ -61,7 +62,7 @@ def _begun(
     # What is there now stays as it is: a forked process that collects garbage would copy all of it.
     gc.collect()
     gc.freeze()
-    limit = context.Value("d", sys.float_info.max)
+    limit = RawValue("d", sys.float_info.max)
     pool = ProcessPoolExecutor(min(workers, len(left)), context, _begin, (space, asked, limit))
     finished = False
     lost: list[Portion] = []
