@@ -84,6 +84,12 @@ class Form:
         found = self._arrays.run([values[n] for n in self._arrays.inputs], _no_table)
         return np.broadcast_to(found[0], (PROFILES,))
 
+    def bubble(self, profiles: Profiles, m: int) -> Any:
+        """What the schedule takes beyond the passes of its longest rank, by the code for arrays."""
+        values = self._values(profiles, m)
+        found = self._arrays.run([values[n] for n in self._arrays.inputs], _no_table)
+        return np.broadcast_to(found[1], (PROFILES,))
+
     def number(self, profiles: Profiles, m: int, one: int) -> float:
         """The time of one profile, by the code for plain numbers."""
         values = {

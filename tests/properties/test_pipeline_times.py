@@ -173,3 +173,17 @@ def test_arrays_and_numbers_give_the_same_time(schedule: str, blocking: bool) ->
         times = form.time(profiles, m)
         for one in range(0, 2000, 400):
             assert form.number(profiles, m, one) == pytest.approx(times[one], rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "vp"),
+    [("1f1b", 1), ("gpipe", 1), ("interleaved", 2), ("zb_h1", 1), ("zb_h2", 1), ("zb_v", 2), ("dualpipe", 1)],
+)
+@pytest.mark.parametrize("blocking", [False, True])
+def test_a_bubble_is_never_negative(schedule: str, vp: int, blocking: bool) -> None:
+    """A search leaves it out of its bounds."""
+    form = Form(schedule, blocking, vp)
+    for p, m in SIZES:
+        for spread, hop in ((0.1, 0.0), (1.0, 0.3)):
+            profiles = drawn(p, 100 * p + m, spread, hop)
+            assert (form.bubble(profiles, m) / form.time(profiles, m)).min() > -EXACT, (p, m)

@@ -118,6 +118,10 @@ def test_search_is_every_point_evaluated(seed: int) -> None:
         best.setdefault(key(entry), entry[0])
     order = sorted((k[0], n) for k, n in best.items())[:7]
     assert [p.point for p in result.plans] == [n for _, n in order]
+    # Without a front, points are dropped whose bound is behind.
+    bounded = search(found_space, top=7)
+    assert [p.point for p in bounded.plans] == [n for _, n in order]
+    assert (bounded.legal, bounded.feasible, bounded.removed) == (result.legal, result.feasible, result.removed)
     pairs = {tuple(float(v) for v in rounded(np.array(e[2]))) for e in expected}
     front = {p for p in pairs if not any(q != p and q[0] <= p[0] and q[1] <= p[1] for q in pairs)}
     assert result.front is not None
@@ -130,3 +134,16 @@ def _text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return "none" if value is None else str(value)
+
+
+def test_bounds_drop_most_plans_and_none_of_the_best() -> None:
+    choices = (
+        "world=64,gbs=256,seq=4096,tp in {1,2,4,8},cp in {1,2},pp in {1,2,4,8},mbs in {1,2,4,8},zero in {1,2},"
+        "overlap_grad_reduce in {true,false},overlap_p2p in {true,false},recompute in {none,full}"
+    )
+    found_space = load_space("llama3_8b", choices, "h100_sxm")
+    whole = search(found_space, top=5, pareto=("time.iteration", "memory.peak"))
+    bounded = search(found_space, top=5)
+    assert [p.point for p in bounded.plans] == [p.point for p in whole.plans]
+    assert whole.bounded == 0
+    assert bounded.bounded > bounded.feasible / 2
