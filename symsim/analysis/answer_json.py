@@ -46,7 +46,7 @@ def document(asked: Question, found: Answer, machine: Machine | None) -> dict[st
     capacity = asked.system.figures["memory.capacity"].value if asked.system else None
     peak = values["memory.peak"]
     fits = None if capacity is None else bool(peak <= capacity)
-    lacking = [f"the strategy's requirement is not met: {text}" for text in unmet(asked, found)]
+    lacking = [f"the strategy's requirement is not met: {text}" for text in unmet(asked)]
     return {
         "schema": "symsim.eval/1",
         "model": model_of(asked, found),

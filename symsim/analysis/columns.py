@@ -13,14 +13,14 @@ from typing import Any
 
 from symsim.analysis.answer_json import BREAKDOWN
 from symsim.analysis.evaluate import MACHINE_PARTS
-from symsim.analysis.quantities import names_for
+from symsim.analysis.quantities import check_kind, names_for
 from symsim.analysis.space import Space, Variant, without_number
 from symsim.compiler.pipeline import compile_cost
 from symsim.compiler.reuse import passes_of
-from symsim.diagnostics import InputError, error
+from symsim.diagnostics import InputError
 from symsim.emit.fold import Folder, Operand
 from symsim.emit.program import CheckedRule, Output, Program
-from symsim.emit.quantity import Names, in_formulas, is_condition, with_quantities
+from symsim.emit.quantity import Names, in_formulas, with_quantities
 from symsim.language import tree
 from symsim.language.expressions import names_in
 from symsim.machine.bind import bind, constant_of_table
@@ -110,7 +110,8 @@ class Writer:
         timed = self._system is not None
         outcomes = ("memory.peak", "time.iteration" if timed else "memory.peak")
         stub = with_quantities(self._stub(cost, outcomes), self._quantities, self._names(variant))
-        _check_kinds(stub, self._quantities)
+        for name, node in self._quantities.items():
+            check_kind(stub, name, node, condition=name.startswith("constraint."))
         if self._system is not None:
             undefined = (n for n in stub.inputs if n not in stub.outputs)
             self.folder.know(bind(self._system, (*cost.inputs, *undefined), (), cost.figures).values)
@@ -168,13 +169,3 @@ class Writer:
             if n in definitions
         }
         return Program(cost.title, inputs, (), outputs, ())
-
-
-def _check_kinds(lowered: Program, quantities: Mapping[str, tree.Expression]) -> None:
-    """Raises InputError for an objective that is a condition, and for a constraint that is none."""
-    for name, node in quantities.items():
-        condition = is_condition(lowered, name)
-        if condition is not name.startswith("constraint."):
-            wanted, other = ("number", "condition") if condition else ("condition", "number")
-            hint = "memory.peak" if condition else "memory.peak <= 60 GiB"
-            raise error("E207", f"expected a {wanted}, not a {other}", node.place, f"for example {hint}")

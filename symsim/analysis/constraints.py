@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 
 from symsim.analysis.evaluate import Answer, evaluator
 from symsim.analysis.load import Question
-from symsim.analysis.requirements import known_names, unmet, written
+from symsim.analysis.quantities import values_of
+from symsim.analysis.requirements import asked_of, unmet
+from symsim.diagnostics import InputError
 from symsim.language import tree
-from symsim.language.expressions import Plain, evaluate, names_in
+from symsim.language.written import written
 
 OF_MACHINES = (
     ("memory.peak", "memory.capacity", "bytes"),
@@ -49,15 +50,15 @@ def constraints(asked: Question, found: Answer) -> list[Constraint]:
     Raises:
         InputError: a requirement names what nothing has.
     """
-    unmet(asked, found)
-    every = [*_of_machine(asked, found), *_required(asked, found)]
+    unmet(asked)
+    every = [*_of_machine(asked, found), *_required(asked)]
     return sorted(every, key=lambda c: (c.holds, c.slack is None, c.slack or 0.0))
 
 
 def broken(asked: Question, found: Answer) -> list[str]:
     """What keeps the plan from being taken: the peak above the machine's memory, requirements that are not met."""
     too_much = [c.text for c in _of_machine(asked, found) if c.text.partition(" ")[0] in MUST and not c.holds]
-    return [*too_much, *unmet(asked, found)]
+    return [*too_much, *unmet(asked)]
 
 
 def _of_machine(asked: Question, found: Answer) -> Iterator[Constraint]:
@@ -74,13 +75,10 @@ def _stages(found: Answer, name: str) -> list[float]:
     return [float(v) for v in found.of_stage(name)]
 
 
-def _required(asked: Question, found: Answer) -> Iterator[Constraint]:
-    known = known_names(asked, found)
-    for require in asked.requires:
-        if not names_in(require.condition) <= known.keys():
-            continue
+def _required(asked: Question) -> Iterator[Constraint]:
+    for require in asked_of(asked):
         for condition in _conjuncts(require.condition):
-            yield _measured(condition, asked, Plain(known))
+            yield _measured(condition, asked)
 
 
 def _conjuncts(condition: tree.Expression) -> Iterator[tree.Expression]:
@@ -91,17 +89,25 @@ def _conjuncts(condition: tree.Expression) -> Iterator[tree.Expression]:
         yield condition
 
 
-def _measured(condition: tree.Expression, asked: Question, known: Plain) -> Constraint:
-    holds = bool(evaluate(condition, known))
-    text = written(condition)
+def _measured(condition: tree.Expression, asked: Question) -> Constraint:
+    text, holds = written(condition), bool(values_of(asked, {"holds": condition})["holds"])
     if isinstance(condition, tree.Binary) and condition.operator in ("<=", "<", ">=", ">"):
-        left, right = (evaluate(side, known) for side in (condition.left, condition.right))
-        if isinstance(left, int | float | Fraction) and isinstance(right, int | float | Fraction):
-            value, bound = float(left), float(right)
-            room = bound - value if condition.operator in ("<=", "<") else value - bound
-            slack = room / abs(bound) if bound else None
+        upper = condition.operator in ("<=", "<")
+        sides = _sides(condition, asked)
+        if sides is not None:
+            value, bound = sides
+            slack = (bound - value if upper else value - bound) / abs(bound) if bound else None
             return Constraint(text, "strategy", value, bound, _unit(condition.left, asked), slack, holds)
     return Constraint(text, "strategy", None, None, "", None, holds)
+
+
+def _sides(comparison: tree.Binary, asked: Question) -> tuple[float, float] | None:
+    """Both numbers of a comparison; ``None`` where stages have one each."""
+    try:
+        found = values_of(asked, {"value": comparison.left, "bound": comparison.right})
+    except InputError:
+        return None
+    return float(found["value"]), float(found["bound"])
 
 
 def _unit(expression: tree.Expression, asked: Question) -> str:

@@ -6,35 +6,25 @@ for the plan whose largest ratio is smallest; single changes of that plan are th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from symsim.analysis.evaluate import Evaluator, evaluator
+from symsim.analysis.evaluate import evaluator
 from symsim.analysis.load import Question
-from symsim.analysis.neighbours import LOWER
-from symsim.analysis.plan import plan
-from symsim.analysis.quantities import asked_for, machine_for, names_for, parsed
+from symsim.analysis.neighbours import Change, changed, lowering
+from symsim.analysis.quantities import names_for, parsed, values_of
 from symsim.analysis.search import Engine, Found, Result, constraints, search
 from symsim.analysis.space import Space, Variant, objective_of, variants
 from symsim.diagnostics import InputError
-from symsim.emit.program import Program
 from symsim.emit.quantity import with_quantities
 from symsim.language import tree
-from symsim.language.strategies import Strategy
-from symsim.records.strategy import Structure, Value
 
 CAPACITY = "memory.capacity"
 SLACK = 1 + 1e-9
 """A figure is raised by so much more than its ratio: sides that are equal but for rounding meet a comparison."""
 
-DOUBLED = ("tp", "pp", "cp", "ep")
-"""Sizes of which twice as many are tried."""
-
 DOUBLINGS = 6
 """How often the GPUs are doubled, until they are enough."""
-
-REGIONS = frozenset({"core_attn"})
-"""The region that is recomputed first: its FLOPs are few, what it saves is large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +41,7 @@ class Broken:
 class Mended:
     """A change with which the plan meets all that is required: choices, or figures of the machine."""
 
-    change: Mapping[str, Value | None]
+    change: Change
     objective: float
     peak_bytes: float
 
@@ -125,44 +115,22 @@ def _ratio(node: tree.Expression) -> tree.Expression | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """Expressions about plans; formulas of one structure are put together once."""
-
-    quantities: Mapping[str, tree.Expression]
-    known: dict[Structure, Evaluator] = field(default_factory=dict)
-
-    def of(self, asked: Question) -> dict[str, float]:
-        """Their values for one plan.
-
-        Raises:
-            InputError: the plan breaks a rule, or has no formula.
-        """
-        structure = asked.plan.structure
-        base = evaluator(asked.model, structure)
-        if base.broken(asked.plan.sizes):
-            raise InputError(())
-        if structure not in self.known:
-            self.known[structure] = Evaluator(_wanted(asked_for(asked, base.program, self.quantities), self.quantities))
-        compiled = self.known[structure]
-        values = compiled.scalar(asked.plan.sizes, machine_for(asked.system, compiled.program))
-        return {name: float(values[name]) for name in self.quantities}
-
-
-def _wanted(program: Program, quantities: Iterable[str]) -> Program:
-    """The program with these outputs alone."""
-    return replace(program, outputs={name: program.outputs[name] for name in quantities})
+def _values(asked: Question, quantities: Mapping[str, tree.Expression]) -> dict[str, float]:
+    """Raises InputError: the plan breaks a rule, or has no formula."""
+    if evaluator(asked.model, asked.plan.structure).broken(asked.plan.sizes):
+        raise InputError(())
+    return values_of(asked, quantities)
 
 
 def _broken(asked: Question, must: Sequence[tuple[str, tree.Expression]]) -> tuple[Broken, ...]:
     out = []
     for text, node in must:
-        if _Asked({"held": node}).of(asked)["held"]:
+        if _values(asked, {"held": node})["held"]:
             continue
         value = bound = excess = None
         if isinstance(node, tree.Binary) and node.operator in ("<=", "<", ">=", ">"):
             try:
-                sides = _Asked({"value": node.left, "bound": node.right}).of(asked)
+                sides = _values(asked, {"value": node.left, "bound": node.right})
                 value, bound = sides["value"], sides["bound"]
                 excess = abs(value - bound) / abs(bound) if bound else None
             except InputError:
@@ -175,9 +143,9 @@ def _mended(space: Space, found: Found, must: Sequence[tuple[str, tree.Expressio
     objective = objective_of(space)
     quantities = {f"held.{k}": node for k, (_, node) in enumerate(must)}
     quantities |= {"objective": objective.value, "peak": parsed("memory.peak")}
-    wanted = _Asked(quantities)
+    wanted = quantities
     out = []
-    for change in _changes(found.question):
+    for change in lowering(found.question):
         mended = _tried(found.question, change, wanted)
         if mended is not None:
             out.append(mended)
@@ -190,56 +158,28 @@ def _mended(space: Space, found: Found, must: Sequence[tuple[str, tree.Expressio
     return (*needed, *((first,) if first is not None else ()), *ranked)
 
 
-def _tried(asked: Question, change: Mapping[str, Value | None], wanted: _Asked) -> Mended | None:
+def _tried(asked: Question, change: Change, wanted: Mapping[str, tree.Expression]) -> Mended | None:
+    other = changed(asked, change)
+    if other is None:
+        return None
     try:
-        values = wanted.of(_changed(asked, change))
+        values = _values(other, wanted)
     except (InputError, ArithmeticError):
         return None
     met = all(values[name] for name in values if name.startswith("held."))
     return Mended(change, values["objective"], values["peak"]) if met else None
 
 
-def _capacity(asked: Question, must: Sequence[tuple[str, tree.Expression]], wanted: _Asked) -> tuple[Mended, ...]:
+def _capacity(
+    asked: Question, must: Sequence[tuple[str, tree.Expression]], wanted: Mapping[str, tree.Expression]
+) -> tuple[Mended, ...]:
     """More memory for each GPU, where that alone is what lacks."""
     if asked.system is None:
         return ()
     worst = max((b.excess or 0.0 for b in _broken(asked, must)), default=0.0)
     more = asked.system.figures[CAPACITY].value * (1 + worst) * SLACK
     other = replace(asked, system=asked.system.with_figures({CAPACITY: more}))
-    values = wanted.of(other)
+    values = _values(other, wanted)
     if not all(values[name] for name in values if name.startswith("held.")):
         return ()
     return (Mended({CAPACITY: round(more)}, values["objective"], values["peak"]),)
-
-
-def _changes(asked: Question) -> Iterator[Mapping[str, Value | None]]:
-    """Changes of one choice that may lower memory; those of experts where the model has some."""
-    values = asked.plan.values
-    experts = "experts" in asked.model.dimensions
-    for name in DOUBLED if experts else DOUBLED[:-1]:
-        size = values[name]
-        assert isinstance(size, int)
-        yield {name: 2 * size}
-    mbs, zero = values["mbs"], values["zero"]
-    if isinstance(mbs, int) and mbs % 2 == 0:
-        yield {"mbs": mbs // 2}
-    if isinstance(zero, int):
-        yield from ({"zero": stage} for stage in range(zero + 1, 4))
-    if values["recompute"] == "none":
-        yield {"recompute": REGIONS}
-    if values["recompute"] != "full":
-        yield {"recompute": "full"}
-    elif values["recompute_layers"] is not None:
-        yield {"recompute_layers": None, "recompute_method": "block"}
-    yield from (
-        {name: after}
-        for name, (before, after) in LOWER.items()
-        if values[name] == before and (experts or not name.startswith("moe_"))
-    )
-
-
-def _changed(asked: Question, change: Mapping[str, Value | None]) -> Question:
-    """The plan with a change; its global batch stays."""
-    settled = {n: v for n, v in {**asked.plan.values, **change}.items() if v is not None and n != "microbatches"}
-    other = plan(Strategy(asked.strategy_name, "", settled, {}, {}, (), None, asked.plan.places))
-    return replace(asked, plan=other)

@@ -23,7 +23,7 @@ BLOCK = 1 << 15
 """Most points of one block."""
 
 MAX_POINTS = 2_000_000_000
-"""Most legal points that one search evaluates: some minutes of work."""
+"""Most legal points that one search evaluates: a quarter of an hour of work."""
 
 
 @dataclass(slots=True)

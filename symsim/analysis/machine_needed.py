@@ -22,9 +22,13 @@ def needed_by(node: tree.Expression, space: Space, parts: Sequence[Variant | Ref
     """
     if space.system is not None:
         return None
-    names = sorted(names_in(node))
-    program = _some_program(space, parts) if any(n not in CHOICES for n in names) else None
-    return next((n for n in names if program is not None and _of_machine(n, program)), None)
+    program = _some_program(space, parts) if any(n not in CHOICES for n in names_in(node)) else None
+    return first_of_machine(node, program) if program is not None else None
+
+
+def first_of_machine(node: tree.Expression, program: Program) -> str | None:
+    """The first name of an expression that only a machine gives a value to; the formulas say what a name is."""
+    return next((n for n in sorted(names_in(node)) if _of_machine(n, program)), None)
 
 
 def check_needs_none(node: tree.Expression, space: Space, parts: Sequence[Variant | Refused]) -> None:

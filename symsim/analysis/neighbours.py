@@ -63,7 +63,7 @@ def neighbour(asked: Question, change: Change) -> Neighbour | None:
         return None
     try:
         there = answer(other.model, other.plan, machine_of(other))
-        return Neighbour(change, there, other, tuple(unmet(other, there)))
+        return Neighbour(change, there, other, tuple(unmet(other)))
     except InputError:
         return None
 

@@ -263,10 +263,8 @@ def objective_of(space: Space) -> tree.Objective:
 
     if space.system is None:
         return _objective("minimize", parsed("memory.peak"))
-    varying = {axis.name for axis in space.axes}
-    if varying & {"world", "seq", "gbs", "microbatches", "mbs"} - (
-        {"mbs"} if "gbs" in space.strategy.values else set()
-    ):
+    if not {"world", "seq", "gbs"} <= space.strategy.values.keys():
+        # The GPUs or the tokens of a step are not the same for all plans.
         return _objective("maximize", parsed("throughput.tokens_per_s_per_gpu"))
     return _objective("minimize", parsed("time.iteration"))
 

@@ -75,7 +75,7 @@ class Answer(Mapping[str, Output]):
     @property
     def unmet(self) -> tuple[str, ...]:
         """What the strategy requires and the plan does not meet, as it is written."""
-        return tuple(unmet(self.plan.question, self.found))
+        return tuple(unmet(self.plan.question))
 
     @property
     def memory(self) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def command(
     with telling("looking for a plan that fits") as tell:
         mended = repairs(asked, found, tell)
     result = explanation(asked, found, stage, lower(asked, found) if look_lower else None, machine, of, mended)
-    lacking = unmet(asked, found)
+    lacking = unmet(asked)
     result["warnings"] += [f"the strategy's requirement is not met: {text}" for text in lacking]
     if as_json:
         click.echo(json.dumps(result, indent=1))

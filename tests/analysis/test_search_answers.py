@@ -92,7 +92,7 @@ def test_a_saved_plan_is_the_plan_to_eval(results: dict[str, Result], name: str,
         asked = question(model, str(path), system)
         machine = machine_of(asked)
         found = answer(asked.model, asked.plan, machine)
-        assert not unmet(asked, found)
+        assert not unmet(asked)
         evaluated = eval_document(asked, found, machine)
         expected = plans[rank - 1]
         assert evaluated["strategy"] == expected["strategy"]
