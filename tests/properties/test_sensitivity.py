@@ -21,9 +21,12 @@ from symsim.emit.program import Program
 from symsim.records.system import System
 from tests.properties.points import CASES, legal_sizes, load
 
-POINTS = 66
+POINTS = 72
 NAMES = 3
 """Of each case; names at each of its plans."""
+SMOOTH = 63
+"""Of each case's points at least, so that the cases together compare a thousand: each case counts its own, since they
+may run in different processes."""
 JUMP = 20
 """An elasticity beyond this is a step of the answer itself."""
 SYSTEMS = ("h100_sxm", "b200")
@@ -35,17 +38,14 @@ def with_figure(system: System, name: str, value: float) -> System:
     return replace(system, figures={**system.figures, name: replace(system.figures[name], value=value)})
 
 
-@pytest.fixture(scope="module")
-def tally() -> dict[str, int]:
-    return {"smooth": 0, "kink": 0, "jump": 0}
-
-
 @pytest.mark.parametrize("position", range(len(CASES)), ids=lambda k: f"{k}-{CASES[k].model}")
-def test_agrees_with_finite_differences(position: int, tally: dict[str, int]) -> None:
+def test_agrees_with_finite_differences(position: int) -> None:
     """On either side. Machines are bound anew and sizes put in as they are, by the formulas that ``eval`` evaluates.
 
-    Sizes are moved by less than what rounding up forgives, so that steps stay flat as they are in the derivative.
+    Sizes are moved by less than what rounding up forgives, so that steps stay flat as they are in the derivative. A
+    group that just fits into an island jumps where it would be larger: on that side nothing is compared.
     """
+    smooth = 0
     asked, compiled, _ = load(CASES[position], SYSTEMS[position % 2])
     assert asked.system is not None
     system = asked.system
@@ -77,7 +77,8 @@ def test_agrees_with_finite_differences(position: int, tally: dict[str, int]) ->
         for side in finite:
             if side not in jumps:
                 assert math.isclose(exact[side], finite[side], rel_tol=1e-4, abs_tol=loose), (name, side, sizes)
-        tally["jump" if jumps else "smooth" if exact[-1] == exact[1] else "kink"] += 1
+        smooth += not jumps and exact[-1] == exact[1]
+    assert smooth >= SMOOTH
 
 
 def points(
@@ -93,13 +94,6 @@ def points(
 def movable(name: Varied) -> bool:
     """Stages are as many as ``pp`` says, and at 1 a size switches a way of working on: neither moves by a little."""
     return name.value > 1 and name.name != "pp" if name.kind == "size" else name.kind != "framework" and name.value > 0
-
-
-def test_nearly_all_points_were_smooth(tally: dict[str, int]) -> None:
-    """A group that just fits into an island jumps where it would be larger: on that side nothing is compared."""
-    assert tally["smooth"] >= 1000
-    assert tally["jump"] <= 0.03 * POINTS * len(CASES)
-    assert tally["kink"] > 0
 
 
 @pytest.mark.parametrize("model, plan", [
