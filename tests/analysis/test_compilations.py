@@ -13,9 +13,14 @@ from symsim.compiler.pipeline import COMPILATIONS
 from symsim.diagnostics import InputError
 
 
-def test_one_compilation_serves_a_grid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True)
+def nothing_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither on disk nor in this process, whatever other tests compiled."""
     monkeypatch.setenv("SYMSIM_CACHE", str(tmp_path))
     evaluate._EVALUATORS.clear()
+
+
+def test_one_compilation_serves_a_grid() -> None:
     before, evaluated = len(COMPILATIONS), 0
     for tp, pp, cp, ep, dp, mbs, seq in itertools.product(
         (1, 2), (1, 2, 4), (1, 2), (1, 2), (2, 4), (1, 3), (2048, 8192)
@@ -31,9 +36,8 @@ def test_one_compilation_serves_a_grid(tmp_path: Path, monkeypatch: pytest.Monke
     assert len(COMPILATIONS) - before == 1
 
 
-def test_a_second_process_compiles_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_process_compiles_nothing() -> None:
     """What one process compiled another reads from disk; here the memory of the first is emptied."""
-    monkeypatch.setenv("SYMSIM_CACHE", str(tmp_path))
     asked = question("llama32_1b", "world=1,gbs=1,seq=1024", None)
     first = evaluate.answer(asked.model, asked.plan, None).values
     evaluate._EVALUATORS.clear()
@@ -43,7 +47,6 @@ def test_a_second_process_compiles_nothing(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_another_structure_is_another_compilation() -> None:
-    evaluate._EVALUATORS.clear()
     keys = set()
     for choices in ("", ",recompute=full", ",zero=3", ",attention=unfused", ",sequence_parallel=false"):
         asked = question("llama32_1b", f"world=4,tp=2,gbs=2,seq=1024{choices}", None)
