@@ -6,13 +6,14 @@ order of units, so one machine and a cluster give the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from symsim.analysis.behind import Waiting, offer_unless_behind
 from symsim.analysis.columns import Asked, Columns, RefusedError, Writer
 from symsim.analysis.legal import Tally, legal_blocks
 from symsim.analysis.plan import structure_of
@@ -73,7 +74,8 @@ def sweep(space: Space, unit: Sequence[Variant | Refused], asked: Asked, limit: 
             _refuse(swept, part)
         else:
             whole.append(part)
-    for variants in _sharing_axes(whole):
+    # Small ones first: what they find is a limit for the others.
+    for variants in sorted(_sharing_axes(whole), key=lambda together: together[0].points):
         _sweep_together(space, variants, asked, swept)
     swept.ranking.shared = None
     return swept
@@ -152,6 +154,10 @@ def _each_value(variant: Variant, name: str) -> Iterator[Variant]:
         )
 
 
+GATHERED = 1 << 18
+"""Points that wait to be evaluated together: what bounds do not tell apart stands side by side then."""
+
+
 def _sweep_sheet(sheet: Sheet, columns: Sequence[Columns], asked: Asked, swept: Swept) -> None:
     alike: dict[tuple[CheckedRule, ...], list[Columns]] = {}
     for column in columns:
@@ -160,15 +166,33 @@ def _sweep_sheet(sheet: Sheet, columns: Sequence[Columns], asked: Asked, swept: 
         for group in sheet.groups:
             for rules, same in alike.items():
                 tally = Tally()
-                for codes in legal_blocks(sheet, group, rules, tally):
-                    _sweep_block(sheet, group, codes, same, asked, swept)
+                blocks = legal_blocks(sheet, group, rules, tally)
+                found = (_feasible_of(group, codes, same, asked, swept) for codes in blocks)
+                if swept.front is None and all(column.bounds for column in same):
+                    for waiting in _gathered(points for _, points in found):
+                        _offer_unless_behind(group, waiting, same, asked, swept)
+                else:
+                    for rows, points in found:
+                        for column in same:
+                            _offer(rows, points.codes, sheet, column, points.feasible[column.constraints], asked, swept)
                 swept.tally.add(tally.times(len(same)))
 
 
-def _sweep_block(
-    sheet: Sheet, group: Group, codes: Array, columns: Sequence[Columns], asked: Asked, swept: Swept
-) -> None:
-    """One block of points under each variant: what variants share is computed once, for all of them."""
+def _gathered(blocks: Iterable[Waiting]) -> Iterator[Waiting]:
+    waiting: list[Waiting] = []
+    for block in blocks:
+        waiting.append(block)
+        if sum(map(len, waiting)) >= GATHERED:
+            yield Waiting.together(waiting)
+            waiting = []
+    if sum(map(len, waiting)):
+        yield Waiting.together(waiting)
+
+
+def _feasible_of(
+    group: Group, codes: Array, columns: Sequence[Columns], asked: Asked, swept: Swept
+) -> tuple[Rows, Waiting]:
+    """Those of some legal points that meet what some variant asks; what variants share is computed once."""
     rows = group.rows(codes)
     texts = [text for text, _ in asked.constraints]
     feasible: dict[tuple[int, ...], Array] = {}
@@ -181,87 +205,21 @@ def _sweep_block(
                 swept.tally.removed[text] += count
         swept.tally.feasible += int(np.count_nonzero(feasible[column.constraints]))
     somewhere = np.logical_or.reduce(list(feasible.values()))
-    count = int(np.count_nonzero(somewhere))
-    if not count:
-        return
-    if count < len(rows):
+    if not somewhere.all():
         rows, codes = rows.kept(somewhere), codes[:, somewhere]
         feasible = {registers: mask[somewhere] for registers, mask in feasible.items()}
-    if swept.front is None and all(column.bounds for column in columns):
-        _offer_best(rows, codes, sheet, columns, feasible, asked, swept)
-        return
-    for column in columns:
-        _offer(rows, codes, sheet, column, feasible[column.constraints], asked, swept)
+    return rows, Waiting(codes, feasible)
 
 
-SEEDS = 4
-"""Points of each bound that are evaluated first, so that a limit is there for the others."""
+def _offer_unless_behind(group: Group, points: Waiting, columns: Sequence[Columns], asked: Asked, swept: Swept) -> None:
+    def limit() -> float:
+        return swept.ranking.limit
 
-TURN = 8192
-"""Points that are evaluated between two looks at the limit."""
+    def offer(rows: Rows, codes: Array, column: Columns, mask: Array) -> None:
+        _offer(rows, codes, group.sheet, column, mask, asked, swept)
 
-
-def _offer_best(
-    rows: Rows,
-    codes: Array,
-    sheet: Sheet,
-    columns: Sequence[Columns],
-    feasible: Mapping[tuple[int, ...], Array],
-    asked: Asked,
-    swept: Swept,
-) -> None:
-    """The points whose bounds are not behind what was found already, those with the best bounds first."""
-    hopes: dict[tuple[int, tuple[int, ...]], Array] = {}
-    for column in columns:
-        key = (column.bounds[0], column.constraints)
-        if key not in hopes:
-            (bound,) = rows.numbers(key[:1])
-            hopes[key] = np.where(feasible[key[1]], asked.sign * bound, np.inf)
-    lowest = np.minimum.reduce(list(hopes.values()))
-    seeds = {int(k) for hope in hopes.values() for k in np.argpartition(hope, min(SEEDS, len(hope) - 1))[:SEEDS]}
-    first = np.array(sorted(seeds))
-    later = np.ones(len(rows), dtype=bool)
-    later[first] = False
-    evaluated = _offer_turn(rows, codes, sheet, columns, hopes, first, asked, swept)
-    order = np.flatnonzero(later & (lowest <= swept.ranking.limit))
-    order = order[np.argsort(lowest[order], kind="stable")]
-    for start in range(0, len(order), TURN):
-        evaluated += _offer_turn(rows, codes, sheet, columns, hopes, order[start : start + TURN], asked, swept)
-    swept.tally.bounded += sum(int(np.count_nonzero(feasible[c.constraints])) for c in columns) - evaluated
-
-
-def _offer_turn(
-    rows: Rows,
-    codes: Array,
-    sheet: Sheet,
-    columns: Sequence[Columns],
-    hopes: Mapping[tuple[int, tuple[int, ...]], Array],
-    asked_of: Array,
-    asked: Asked,
-    swept: Swept,
-) -> int:
-    """Ask the closer bounds of some points, then evaluate those that are left under some variant. Gives how many."""
-    limit = swept.ranking.limit
-    turn = asked_of
-    masks = [hopes[c.bounds[0], c.constraints][turn] <= limit for c in columns]
-    for level in range(1, max(len(c.bounds) for c in columns)):
-        some = np.logical_or.reduce(masks)
-        if not some.any():
-            return 0
-        turn, masks = turn[some], [mask[some] for mask in masks]
-        few = rows.kept(turn)
-        for k, column in enumerate(columns):
-            if level < len(column.bounds) and masks[k].any():
-                (bound,) = few.numbers(column.bounds[level : level + 1])
-                masks[k] = masks[k] & (asked.sign * bound <= limit)
-    some = np.logical_or.reduce(masks)
-    if not some.any():
-        return 0
-    few, own = rows.kept(turn[some]), codes[:, turn[some]]
-    for column, mask in zip(columns, masks, strict=True):
-        if mask.any():
-            _offer(few, own, sheet, column, mask[some], asked, swept)
-    return sum(int(np.count_nonzero(mask)) for mask in masks)
+    evaluated = offer_unless_behind(group, points, columns, asked.sign, limit, offer)
+    swept.tally.bounded += sum(int(np.count_nonzero(points.feasible[c.constraints])) for c in columns) - evaluated
 
 
 def _offer(rows: Rows, codes: Array, sheet: Sheet, column: Columns, mask: Array, asked: Asked, swept: Swept) -> None:

@@ -26,6 +26,9 @@ OPEN = 4096
 MANY = 256
 """From so many points on it is worth while to see which of them are the same to a register."""
 
+SPARSE = 64
+"""Most combinations for each point among which those that are there are marked, not sorted."""
+
 
 class Sheet:
     """``axes``: the values of each input of the program, in their order; ``pp`` is one of them."""
@@ -213,20 +216,10 @@ class Rows:
         shape = self._group.sheet.shape
         varying = [k for k, n in enumerate(shape) if n > 1]
         axes = [k for k in varying if mask >> k & 1]
-        total = prod(shape[k] for k in axes)
-        if len(axes) == len(varying) or len(self) < MANY or total > 64 * len(self):
+        if len(axes) == len(varying) or len(self) < MANY or prod(shape[k] for k in axes) > SPARSE * len(self):
             return None
-        code = np.zeros(len(self), dtype=np.intp)
-        for k in axes:
-            code = code * shape[k] + self._codes[k]
-        first = np.full(total, -1, dtype=np.intp)
-        first[code] = np.arange(len(self))
-        there = np.flatnonzero(first >= 0)
-        if len(there) > len(self) // 2:
-            return None
-        place = np.empty(total, dtype=np.intp)
-        place[there] = np.arange(len(there))
-        return self.kept(first[there]), place[code]
+        first, place = told_apart(shape, self._codes, mask)
+        return (self.kept(first), place) if len(first) <= len(self) // 2 else None
 
     def kept(self, which: Array) -> Rows:
         """Those of the points that ``which`` names."""
@@ -286,6 +279,25 @@ class Rows:
                 index = index * shape[k] + own
             self._indices[axes] = index
         return array.reshape(*kept, -1).take(self._indices[axes], axis=leading)
+
+
+def told_apart(shape: Sequence[int], codes: Array, mask: int) -> tuple[Array, Array]:
+    """Which points differ in the axes of a mask: the numbers of some that are all different, and for each point
+    the place of its like among them."""
+    axes = [k for k, n in enumerate(shape) if n > 1 and mask >> k & 1]
+    total, count = prod(shape[k] for k in axes), codes.shape[1]
+    code = np.zeros(count, dtype=np.intp)
+    for k in axes:
+        code = code * shape[k] + codes[k]
+    if total > SPARSE * count:
+        _, first, place = np.unique(code, return_index=True, return_inverse=True)
+        return first, place
+    marked = np.full(total, -1, dtype=np.intp)
+    marked[code] = np.arange(count)
+    there = np.flatnonzero(marked >= 0)
+    place_of = np.empty(total, dtype=np.intp)
+    place_of[there] = np.arange(len(there))
+    return marked[there], place_of[code]
 
 
 def _spread(value: Value, place: Array) -> Value:
