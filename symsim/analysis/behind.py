@@ -8,126 +8,112 @@ promising first; only the points of heads that no bound drops are evaluated.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from symsim.analysis.columns import Columns
+from symsim.emit.rows import SLICE, Rows, told_apart
 from symsim.emit.samples import Array
-from symsim.emit.sheet import Group, Rows, told_apart
 
-FIRST = 16
-"""Heads of the first turn: a few good points lower the limit for all others. Each turn has so many times more."""
+FIRST = 64
+"""Promises of the first turn: a few good points lower the limit for all others. Each turn has :data:`GROWTH` times
+as many."""
 
-TURN = 8192
-"""Heads, or points, whose arrays stay in the cache of a core."""
+GROWTH = 16
 
 Masks = Mapping[tuple[int, ...], Array]
 """By the registers of constraints, which of the points meet them all."""
 
 
-@dataclass(slots=True)
-class Waiting:
-    """Places on the axes of points, each of which meets the constraints of some column at least."""
-
-    codes: Array
-    feasible: Masks
-
-    def __len__(self) -> int:
-        return int(self.codes.shape[1])
-
-    @staticmethod
-    def together(parts: Sequence[Waiting]) -> Waiting:
-        feasible = {key: np.concatenate([part.feasible[key] for part in parts]) for key in parts[0].feasible}
-        return Waiting(np.concatenate([part.codes for part in parts], axis=1), feasible)
-
-
-Offer = Callable[[Rows, Array, Columns, Array], None]
-"""``offer(rows, codes, column, mask)``: evaluate those of the rows that ``mask`` names, under a column."""
+Offer = Callable[[Rows, Columns, Array], None]
+"""``offer(points, column, mask)``: evaluate those of the points that ``mask`` names, under a column."""
 
 
 def offer_unless_behind(
-    group: Group, points: Waiting, columns: Sequence[Columns], sign: int, limit: Callable[[], float], offer: Offer
+    points: Rows, feasible: Masks, columns: Sequence[Columns], sign: int, limit: Callable[[], float], offer: Offer
 ) -> int:
     """Evaluate what no bound shows to be behind ``limit()``, which falls meanwhile.
 
     Gives how many were evaluated; a point counts for each column that it is evaluated under.
     """
-    heads, head_of = _heads(group, points.codes, columns)
-    hopes = _hopes(group, points, columns, heads, head_of, sign)
-    lowest = np.minimum.reduce(list(hopes.values()))
-    order = np.flatnonzero(lowest <= limit())
-    order = order[np.argsort(lowest[order], kind="stable")]
-    place = np.full(heads.shape[1], -1, dtype=np.intp)
-    evaluated = 0
-    for some in _turns(order):
+    heads, head_of = _heads(points, columns)
+    promises = _promises(heads, head_of, feasible, columns, sign)
+    row = {key: k for k, key in enumerate(promises)}
+    table = np.array(list(promises.values()))
+    place = np.full(len(heads), -1, dtype=np.intp)
+    evaluated, done = 0, -np.inf
+    for worst in _turns(table, limit()):
         most = limit()
-        hopeful = [hopes[column.bounds[0], column.constraints][some] <= most for column in columns]
-        turn, masks = _by_closer_bounds(group, heads, some, hopeful, columns, sign, most)
-        if not len(turn):
-            continue
-        place[turn] = np.arange(len(turn))
-        of_turn = np.flatnonzero(place[head_of] >= 0)
-        for begin in range(0, len(of_turn), TURN):
-            few = of_turn[begin : begin + TURN]
-            at = place[head_of[few]]
-            asked = [m[at] & points.feasible[c.constraints][few] for m, c in zip(masks, columns, strict=True)]
-            evaluated += _offered(group, points.codes[:, few], columns, asked, offer)
-        place[turn] = -1
+        asked = (table > done) & (table <= min(worst, most))
+        done = worst
+        promising = np.flatnonzero(asked.any(0))
+        for begin in range(0, len(promising), SLICE):
+            some = promising[begin : begin + SLICE]
+            masks = [asked[row[column.bounds[0], column.constraints]][some] for column in columns]
+            turn, masks = _by_closer_bounds(heads, some, masks, columns, sign, most)
+            if not len(turn):
+                continue
+            place[turn] = np.arange(len(turn))
+            of_turn = np.flatnonzero(place[head_of] >= 0)
+            for first in range(0, len(of_turn), SLICE):
+                few = of_turn[first : first + SLICE]
+                at = place[head_of[few]]
+                wanted = [m[at] & feasible[c.constraints][few] for m, c in zip(masks, columns, strict=True)]
+                evaluated += _offered(points, few, columns, wanted, offer)
+            place[turn] = -1
     return evaluated
 
 
-def _offered(group: Group, codes: Array, columns: Sequence[Columns], masks: Sequence[Array], offer: Offer) -> int:
+def _turns(promises: Array, limit: float) -> Iterator[float]:
+    """The worst promise of each turn; the last has all that are left."""
+    open_ones = promises[promises <= limit]
+    counts = []
+    size = FIRST
+    while size < len(open_ones):
+        counts.append(size)
+        size *= GROWTH
+    if counts:
+        yield from np.partition(open_ones, counts)[counts]
+    yield np.inf
+
+
+def _offered(points: Rows, few: Array, columns: Sequence[Columns], masks: Sequence[Array], offer: Offer) -> int:
     anywhere = np.logical_or.reduce(masks)
     if not anywhere.any():
         return 0
-    codes = codes[:, anywhere]
-    rows = group.rows(codes)
+    rows = points.kept(few[anywhere])
     for column, mask in zip(columns, masks, strict=True):
         if mask.any():
-            offer(rows, codes, column, mask[anywhere])
+            offer(rows, column, mask[anywhere])
     return sum(int(np.count_nonzero(mask)) for mask in masks)
 
 
-def _heads(group: Group, codes: Array, columns: Sequence[Columns]) -> tuple[Array, Array]:
+def _heads(points: Rows, columns: Sequence[Columns]) -> tuple[Rows, Array]:
     """The points as far as bounds tell them apart, and where each point is among them."""
-    mask = 0
+    group = points.group
+    mask = 1 << group.sheet.pp
     for register in {register for column in columns for register in column.bounds}:
         mask |= group.masks[register]
-    first, head_of = told_apart(group.sheet.shape, codes, mask | 1 << group.sheet.pp)
-    return codes[:, first], head_of
+    first, head_of = told_apart(group.sheet.shape, points.codes, mask)
+    return points.kept(first), head_of
 
 
-def _hopes(
-    group: Group, points: Waiting, columns: Sequence[Columns], heads: Array, head_of: Array, sign: int
+def _promises(
+    heads: Rows, head_of: Array, feasible: Masks, columns: Sequence[Columns], sign: int
 ) -> dict[tuple[int, tuple[int, ...]], Array]:
-    """The cheapest bound of each head, infinite where none of its points is feasible."""
-    keys = list(dict.fromkeys((column.bounds[0], column.constraints) for column in columns))
-    count = heads.shape[1]
-    hopes = {key: np.full(count, np.inf) for key in keys}
+    """The cheapest bound of each head, as it may be asked for: infinite where none of its points is feasible."""
+    bounds = tuple(dict.fromkeys(column.bounds[0] for column in columns))
+    value = dict(zip(bounds, heads.numbers(bounds), strict=True))
     there = {}
-    for constraints, mask in points.feasible.items():
-        there[constraints] = np.zeros(count, dtype=bool)
+    for constraints, mask in feasible.items():
+        there[constraints] = np.zeros(len(heads), dtype=bool)
         there[constraints][head_of[mask]] = True
-    for begin in range(0, count, TURN):
-        part = slice(begin, begin + TURN)
-        rows = group.rows(heads[:, part])
-        for bound, constraints in keys:
-            (found,) = rows.numbers((bound,))
-            hopes[bound, constraints][part] = np.where(there[constraints][part], sign * found, np.inf)
-    return hopes
-
-
-def _turns(order: Array) -> Iterator[Array]:
-    begin, size = 0, FIRST
-    while begin < len(order):
-        yield order[begin : begin + size]
-        begin, size = begin + size, min(FIRST * size, TURN)
+    keys = dict.fromkeys((column.bounds[0], column.constraints) for column in columns)
+    return {(b, c): np.where(there[c], sign * value[b], np.inf) for b, c in keys}
 
 
 def _by_closer_bounds(
-    group: Group,
-    heads: Array,
+    heads: Rows,
     turn: Array,
     masks: list[Array],
     columns: Sequence[Columns],
@@ -141,7 +127,7 @@ def _by_closer_bounds(
             turn, masks = turn[some], [mask[some] for mask in masks]
         if level == 0 or not len(turn):
             continue
-        rows = group.rows(heads[:, turn])
+        rows = heads.kept(turn)
         for k, column in enumerate(columns):
             if level < len(column.bounds) and masks[k].any():
                 (bound,) = rows.numbers(column.bounds[level : level + 1])

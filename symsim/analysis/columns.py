@@ -7,8 +7,8 @@ asks: the objective, the constraints, the values of a front, and bounds of the o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from symsim.analysis.answer_json import BREAKDOWN
@@ -56,6 +56,19 @@ class Columns:
     outcomes: tuple[int, ...]
     pareto: tuple[int, ...]
     rules: tuple[CheckedRule, ...]
+
+    def registers(self) -> Iterator[int]:
+        yield from (*self.bounds, *self.constraints, *self.outcomes, *self.pareto)
+        yield from (rule.register for rule in self.rules)
+
+    def moved(self, place: Mapping[int, int]) -> Columns:
+        """The same in a program that has its registers elsewhere."""
+        bounds, constraints, outcomes, pareto = (
+            tuple(place[r] for r in registers)
+            for registers in (self.bounds, self.constraints, self.outcomes, self.pareto)
+        )
+        rules = tuple(replace(rule, register=place[rule.register]) for rule in self.rules)
+        return Columns(self.variant, bounds, constraints, outcomes, pareto, rules)
 
 
 DEAR = (("bubble", "data_parallel", "optimizer"), ("data_parallel", "optimizer"))

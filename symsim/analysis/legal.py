@@ -20,7 +20,10 @@ from symsim.emit.samples import Array
 from symsim.emit.sheet import Group, Sheet
 
 BLOCK = 1 << 15
-"""Most points of one block."""
+"""Most points whose rules are asked together."""
+
+TOGETHER = 1 << 18
+"""Most points of one block: what few combinations of their sizes decide is computed once for all of them."""
 
 MAX_POINTS = 2_000_000_000
 """Most legal points that one search evaluates: a quarter of an hour of work."""
@@ -49,7 +52,7 @@ class Tally:
 
 
 def legal_blocks(sheet: Sheet, group: Group, rules: Sequence[CheckedRule], tally: Tally) -> Iterator[Array]:
-    """Places on every axis of the legal points of a group, at most :data:`BLOCK` at a time.
+    """Places on every axis of the legal points of a group, at most :data:`TOGETHER` at a time.
 
     Raises:
         InputError: more legal points than one search evaluates.
@@ -68,7 +71,7 @@ def _filled(blocks: Iterator[Array]) -> Iterator[Array]:
     """Small blocks put together."""
     waiting: list[Array] = []
     for block in blocks:
-        if waiting and sum(b.shape[1] for b in waiting) + block.shape[1] > BLOCK:
+        if waiting and sum(b.shape[1] for b in waiting) + block.shape[1] > TOGETHER:
             yield np.concatenate(waiting, axis=1)
             waiting = []
         waiting.append(block)

@@ -17,7 +17,8 @@ from symsim.analysis.evaluate import holds
 from symsim.emit.code import Compiled, compile_array, compile_scalar
 from symsim.emit.fold import Folder
 from symsim.emit.program import Output, Program
-from symsim.emit.sheet import Rows, Sheet
+from symsim.emit.rows import Rows
+from symsim.emit.sheet import Sheet
 from symsim.machine.bind import Machine, constant_of_table
 from symsim.records.system import System
 

@@ -6,14 +6,14 @@ order of units, so one machine and a cluster give the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from symsim.analysis.behind import Waiting, offer_unless_behind
+from symsim.analysis.behind import offer_unless_behind
 from symsim.analysis.columns import Asked, Columns, RefusedError, Writer
 from symsim.analysis.legal import Tally, legal_blocks
 from symsim.analysis.plan import structure_of
@@ -24,8 +24,10 @@ from symsim.compiler.reuse import passes_of
 from symsim.compiler.stages import NumberNeededError
 from symsim.diagnostics import InputError
 from symsim.emit.program import CheckedRule
+from symsim.emit.regroup import regrouped
+from symsim.emit.rows import Rows, Slice
 from symsim.emit.samples import Array
-from symsim.emit.sheet import Group, Rows, Sheet
+from symsim.emit.sheet import Sheet
 from symsim.machine.bind import lookup_of
 from symsim.records.strategy import Value
 
@@ -124,12 +126,14 @@ def _sweep_together(space: Space, variants: Sequence[Variant], asked: Asked, swe
         except RefusedError as refused:
             _refuse(swept, Refused(variant.points, refused.problem))
     if columns:
+        whole = writer.folder.program()
+        program, place = regrouped(whole, {register for column in columns for register in column.registers()})
         sheet = Sheet(
-            writer.folder.program(),
+            program,
             {name: [v for v in values if v is not None] for name, values in axes.items()},
             lookup_of(system) if system is not None else _no_machine,
         )
-        _sweep_sheet(sheet, columns, asked, swept)
+        _sweep_sheet(sheet, [column.moved(place) for column in columns], asked, swept)
     for variants_of_value in _sharing_axes(split):
         _sweep_together(space, variants_of_value, asked, swept)
 
@@ -154,10 +158,6 @@ def _each_value(variant: Variant, name: str) -> Iterator[Variant]:
         )
 
 
-GATHERED = 1 << 18
-"""Points that wait to be evaluated together: what bounds do not tell apart stands side by side then."""
-
-
 def _sweep_sheet(sheet: Sheet, columns: Sequence[Columns], asked: Asked, swept: Swept) -> None:
     alike: dict[tuple[CheckedRule, ...], list[Columns]] = {}
     for column in columns:
@@ -165,64 +165,63 @@ def _sweep_sheet(sheet: Sheet, columns: Sequence[Columns], asked: Asked, swept: 
     with np.errstate(all="ignore"):
         for group in sheet.groups:
             for rules, same in alike.items():
+                bounded = swept.front is None and all(column.bounds for column in same)
                 tally = Tally()
-                blocks = legal_blocks(sheet, group, rules, tally)
-                found = (_feasible_of(group, codes, same, asked, swept) for codes in blocks)
-                if swept.front is None and all(column.bounds for column in same):
-                    for waiting in _gathered(points for _, points in found):
-                        _offer_unless_behind(group, waiting, same, asked, swept)
-                else:
-                    for rows, points in found:
-                        for column in same:
-                            _offer(rows, points.codes, sheet, column, points.feasible[column.constraints], asked, swept)
+                for codes in legal_blocks(sheet, group, rules, tally):
+                    rows = group.rows(codes)
+                    if bounded:
+                        _offer_unless_behind(rows, same, asked, swept)
+                    else:
+                        _offer_all(rows, same, asked, swept)
                 swept.tally.add(tally.times(len(same)))
 
 
-def _gathered(blocks: Iterable[Waiting]) -> Iterator[Waiting]:
-    waiting: list[Waiting] = []
-    for block in blocks:
-        waiting.append(block)
-        if sum(map(len, waiting)) >= GATHERED:
-            yield Waiting.together(waiting)
-            waiting = []
-    if sum(map(len, waiting)):
-        yield Waiting.together(waiting)
+def _offer_all(rows: Rows, columns: Sequence[Columns], asked: Asked, swept: Swept) -> None:
+    for part in rows.slices():
+        feasible = _feasible_of(part, columns, asked, swept)
+        somewhere = np.logical_or.reduce(list(feasible.values()))
+        if not somewhere.any():
+            continue
+        few = part.kept(somewhere)
+        for column in columns:
+            _offer(few, column, feasible[column.constraints][somewhere], asked, swept)
 
 
-def _feasible_of(
-    group: Group, codes: Array, columns: Sequence[Columns], asked: Asked, swept: Swept
-) -> tuple[Rows, Waiting]:
-    """Those of some legal points that meet what some variant asks; what variants share is computed once."""
-    rows = group.rows(codes)
+def _offer_unless_behind(rows: Rows, columns: Sequence[Columns], asked: Asked, swept: Swept) -> None:
+    parts = [_feasible_of(part, columns, asked, swept) for part in rows.slices()]
+    whole = {registers: np.concatenate([part[registers] for part in parts]) for registers in parts[0]}
+    somewhere = np.logical_or.reduce(list(whole.values()))
+    if not somewhere.any():
+        return
+    feasible = {registers: mask[somewhere] for registers, mask in whole.items()}
+
+    def limit() -> float:
+        return swept.ranking.limit
+
+    def offer(points: Rows, column: Columns, mask: Array) -> None:
+        _offer(points, column, mask, asked, swept)
+
+    few = rows.kept(somewhere)
+    evaluated = offer_unless_behind(few, feasible, columns, asked.sign, limit, offer)
+    swept.tally.bounded += sum(int(np.count_nonzero(feasible[c.constraints])) for c in columns) - evaluated
+
+
+def _feasible_of(part: Slice, columns: Sequence[Columns], asked: Asked, swept: Swept) -> dict[tuple[int, ...], Array]:
+    """By the registers of constraints: which points meet them. What they removed is counted."""
     texts = [text for text, _ in asked.constraints]
     feasible: dict[tuple[int, ...], Array] = {}
     removed: dict[tuple[int, ...], list[int]] = {}
     for registers in dict.fromkeys(column.constraints for column in columns):
-        feasible[registers], removed[registers] = _feasible(rows, registers)
+        feasible[registers], removed[registers] = _feasible(part, registers)
     for column in columns:
         for text, count in zip(texts, removed[column.constraints], strict=True):
             if count:
                 swept.tally.removed[text] += count
         swept.tally.feasible += int(np.count_nonzero(feasible[column.constraints]))
-    somewhere = np.logical_or.reduce(list(feasible.values()))
-    if not somewhere.all():
-        rows, codes = rows.kept(somewhere), codes[:, somewhere]
-        feasible = {registers: mask[somewhere] for registers, mask in feasible.items()}
-    return rows, Waiting(codes, feasible)
+    return feasible
 
 
-def _offer_unless_behind(group: Group, points: Waiting, columns: Sequence[Columns], asked: Asked, swept: Swept) -> None:
-    def limit() -> float:
-        return swept.ranking.limit
-
-    def offer(rows: Rows, codes: Array, column: Columns, mask: Array) -> None:
-        _offer(rows, codes, group.sheet, column, mask, asked, swept)
-
-    evaluated = offer_unless_behind(group, points, columns, asked.sign, limit, offer)
-    swept.tally.bounded += sum(int(np.count_nonzero(points.feasible[c.constraints])) for c in columns) - evaluated
-
-
-def _offer(rows: Rows, codes: Array, sheet: Sheet, column: Columns, mask: Array, asked: Asked, swept: Swept) -> None:
+def _offer(rows: Rows, column: Columns, mask: Array, asked: Asked, swept: Swept) -> None:
     """Points of one variant, those of ``mask``, for the ranking and the front."""
     count = len(rows)
     (objective,) = rows.numbers(column.outcomes[:1])
@@ -231,20 +230,20 @@ def _offer(rows: Rows, codes: Array, sheet: Sheet, column: Columns, mask: Array,
     if len(close):
         outcomes = _table(rows.numbers(column.outcomes), count)[:, close]
         outcomes[0] = good[close]
-        swept.ranking.offer(outcomes, _points(column.variant, sheet, codes[:, close]))
+        swept.ranking.offer(outcomes, _points(column.variant, rows, close))
     if swept.front is not None:
         values = _table(rows.numbers(column.pareto), count)[:, mask]
         values *= np.array([sign for _, sign in asked.pareto])[:, None]
-        swept.front.offer(values, _points(column.variant, sheet, codes[:, mask]))
+        swept.front.offer(values, _points(column.variant, rows, mask))
 
 
-def _feasible(rows: Rows, registers: Sequence[int]) -> tuple[Array, list[int]]:
+def _feasible(part: Slice, registers: Sequence[int]) -> tuple[Array, list[int]]:
     """Which points meet all conditions, and how many the first broken condition of each removed."""
-    left = np.ones(len(rows), dtype=bool)
+    left = np.ones(len(part), dtype=bool)
     removed = []
     for register in registers:
-        (held,) = rows.numbers([register])
-        broken = left & np.broadcast_to(held != 1, len(rows))
+        (held,) = part.numbers((register,))
+        broken = left & np.broadcast_to(held != 1, len(part))
         removed.append(int(np.count_nonzero(broken)))
         left &= ~broken
     return left, removed
@@ -254,9 +253,10 @@ def _table(values: Sequence[object], count: int) -> Array:
     return np.array([np.broadcast_to(np.asarray(v, dtype=float), count) for v in values])
 
 
-def _points(variant: Variant, sheet: Sheet, codes: Array) -> Array:
-    """The numbers of points in the space."""
+def _points(variant: Variant, rows: Rows, which: Array) -> Array:
+    """The numbers of some points in the space."""
+    codes = rows.codes[:, which]
     numbers = np.full(codes.shape[1], variant.base, dtype=np.int64)
     for axis, places, stride in zip(variant.axes, variant.places, variant.strides, strict=True):
-        numbers += np.array(places, dtype=np.int64)[codes[sheet.program.inputs.index(axis.name)]] * stride
+        numbers += np.array(places, dtype=np.int64)[codes[rows.group.sheet.program.inputs.index(axis.name)]] * stride
     return numbers
