@@ -7,12 +7,13 @@ promising first; only the points of heads that no bound drops are evaluated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from symsim.analysis.columns import Columns
-from symsim.emit.rows import SLICE, Rows, told_apart
+from symsim.analysis.feasible import Masks
+from symsim.emit.rows import SLICE, Rows, Slice, told_apart
 from symsim.emit.samples import Array
 
 FIRST = 64
@@ -21,11 +22,7 @@ as many."""
 
 GROWTH = 16
 
-Masks = Mapping[tuple[int, ...], Array]
-"""By the registers of constraints, which of the points meet them all."""
-
-
-Offer = Callable[[Rows, Columns, Array], None]
+Offer = Callable[[Slice, Columns, Array], None]
 """``offer(points, column, mask)``: evaluate those of the points that ``mask`` names, under a column."""
 
 
@@ -81,10 +78,10 @@ def _offered(points: Rows, few: Array, columns: Sequence[Columns], masks: Sequen
     anywhere = np.logical_or.reduce(masks)
     if not anywhere.any():
         return 0
-    rows = points.kept(few[anywhere])
-    for column, mask in zip(columns, masks, strict=True):
-        if mask.any():
-            offer(rows, column, mask[anywhere])
+    for part in points.kept(few[anywhere]).slices():
+        for column, mask in zip(columns, masks, strict=True):
+            if mask.any():
+                offer(part, column, mask[anywhere])
     return sum(int(np.count_nonzero(mask)) for mask in masks)
 
 

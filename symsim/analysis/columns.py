@@ -48,11 +48,14 @@ class Columns:
     """One variant in a folded program: registers of its constraints, of its outcomes, of its front; its rules.
 
     ``bounds`` are never above what is made small: the cheapest first, the closest last. There may be none.
+    ``boxes``, one for each constraint or none at all, decide these for many points at once: where the first register
+    does not hold, no point of the box meets the constraint, where the second does, all of them do.
     """
 
     variant: Variant
     bounds: tuple[int, ...]
     constraints: tuple[int, ...]
+    boxes: tuple[tuple[int, int], ...]
     outcomes: tuple[int, ...]
     pareto: tuple[int, ...]
     rules: tuple[CheckedRule, ...]
@@ -60,6 +63,7 @@ class Columns:
     def registers(self) -> Iterator[int]:
         yield from (*self.bounds, *self.constraints, *self.outcomes, *self.pareto)
         yield from (rule.register for rule in self.rules)
+        yield from (register for box in self.boxes for register in box)
 
     def moved(self, place: Mapping[int, int]) -> Columns:
         """The same in a program that has its registers elsewhere."""
@@ -68,12 +72,17 @@ class Columns:
             for registers in (self.bounds, self.constraints, self.outcomes, self.pareto)
         )
         rules = tuple(replace(rule, register=place[rule.register]) for rule in self.rules)
-        return Columns(self.variant, bounds, constraints, outcomes, pareto, rules)
+        boxes = tuple((place[possible], place[certain]) for possible, certain in self.boxes)
+        return Columns(self.variant, bounds, constraints, boxes, outcomes, pareto, rules)
 
 
 DEAR = (("bubble", "data_parallel", "optimizer"), ("data_parallel", "optimizer"))
 """Items of a step's time that take most to compute, or that most variants have their own of: without them the time
 of a step is a bound of it. Like every item of the breakdown they are not negative."""
+
+
+LONG = 3
+"""Values that an axis has at least for boxes along it to be worth while."""
 
 
 class RefusedError(Exception):
@@ -88,16 +97,24 @@ class Writer:
     """Writes the variants that share their axes into one program."""
 
     def __init__(
-        self, space: Space, system: System | None, asked: Asked, axes: list[str], sizes: Mapping[str, Any]
+        self,
+        space: Space,
+        system: System | None,
+        asked: Asked,
+        axes: Mapping[str, Sequence[Any]],
+        sizes: Mapping[str, Any],
     ) -> None:
         self._space = space
         self._system = system
         self._asked = asked
-        self._axes = axes
+        self._axes = list(axes)
+        # Along pp the formulas themselves change, with the stages.
+        long = {n: values for n, values in axes.items() if len(values) >= LONG and n != "pp"}
+        self._long = {n: [v for v in values if v is not None] for n, values in long.items()}
         self._model, self._passes = passes_of(space.model)
         constant = (lambda name: constant_of_table(system, name)) if system is not None else (lambda name: None)
         without = MACHINE_PARTS if system is None else frozenset[str]()
-        self.folder = Folder(space.model.name, axes, sizes, constant, without)
+        self.folder = Folder(space.model.name, self._axes, sizes, constant, without)
         if "gbs" not in sizes and "gbs" not in axes:
             self.folder.name("gbs", self._step_size())
         nodes = {"objective": asked.objective}
@@ -132,10 +149,14 @@ class Writer:
         made = self.folder.define(cost.segments)
         names = [*self._quantities, *outcomes]
         register = dict(zip(names, self.folder.add(stub, made, names), strict=True))
+        constraints = tuple(register[f"constraint.{k}"] for k in range(len(self._asked.constraints)))
+        counts = {made[d.name] for d in cost.definitions if d.unit == "elements" and d.name in made}
+        boxes = self.folder.boxes(constraints, [r for r in counts if isinstance(r, int)], self._long)
         return Columns(
             variant,
             self._bounds(register["objective"], made),
-            tuple(register[f"constraint.{k}"] for k in range(len(self._asked.constraints))),
+            constraints,
+            tuple(boxes),
             tuple(register[n] for n in ("objective", *outcomes)),
             tuple(register[f"pareto.{k}"] for k in range(len(self._asked.pareto))),
             rules,

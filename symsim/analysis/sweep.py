@@ -15,6 +15,7 @@ import numpy as np
 
 from symsim.analysis.behind import offer_unless_behind
 from symsim.analysis.columns import Asked, Columns, RefusedError, Writer
+from symsim.analysis.feasible import Feasible
 from symsim.analysis.legal import Tally, legal_blocks
 from symsim.analysis.plan import structure_of
 from symsim.analysis.ranking import Front, Ranking
@@ -115,7 +116,7 @@ def _sweep_together(space: Space, variants: Sequence[Variant], asked: Asked, swe
     axes: dict[str, tuple[Value | None, ...]] = {axis.name: axis.values for axis in first.axes}
     axes.setdefault("pp", (first.plan.sizes["pp"],))
     system = space.system.with_figures(first.figures) if space.system is not None else None
-    writer = Writer(space, system, asked, list(axes), first.plan.sizes)
+    writer = Writer(space, system, asked, axes, first.plan.sizes)
     columns: list[Columns] = []
     split: list[Variant] = []
     for variant in variants:
@@ -165,98 +166,67 @@ def _sweep_sheet(sheet: Sheet, columns: Sequence[Columns], asked: Asked, swept: 
     with np.errstate(all="ignore"):
         for group in sheet.groups:
             for rules, same in alike.items():
-                bounded = swept.front is None and all(column.bounds for column in same)
-                tally = Tally()
+                tally, feasible = Tally(), Feasible(same)
                 for codes in legal_blocks(sheet, group, rules, tally):
-                    rows = group.rows(codes)
-                    if bounded:
-                        _offer_unless_behind(rows, same, asked, swept)
-                    else:
-                        _offer_all(rows, same, asked, swept)
+                    _sweep_block(group.rows(codes), feasible, same, asked, swept)
                 swept.tally.add(tally.times(len(same)))
 
 
-def _offer_all(rows: Rows, columns: Sequence[Columns], asked: Asked, swept: Swept) -> None:
-    for part in rows.slices():
-        feasible = _feasible_of(part, columns, asked, swept)
-        somewhere = np.logical_or.reduce(list(feasible.values()))
-        if not somewhere.any():
-            continue
-        few = part.kept(somewhere)
-        for column in columns:
-            _offer(few, column, feasible[column.constraints][somewhere], asked, swept)
-
-
-def _offer_unless_behind(rows: Rows, columns: Sequence[Columns], asked: Asked, swept: Swept) -> None:
-    parts = [_feasible_of(part, columns, asked, swept) for part in rows.slices()]
-    whole = {registers: np.concatenate([part[registers] for part in parts]) for registers in parts[0]}
-    somewhere = np.logical_or.reduce(list(whole.values()))
-    if not somewhere.any():
-        return
-    feasible = {registers: mask[somewhere] for registers, mask in whole.items()}
-
-    def limit() -> float:
-        return swept.ranking.limit
-
-    def offer(points: Rows, column: Columns, mask: Array) -> None:
-        _offer(points, column, mask, asked, swept)
-
-    few = rows.kept(somewhere)
-    evaluated = offer_unless_behind(few, feasible, columns, asked.sign, limit, offer)
-    swept.tally.bounded += sum(int(np.count_nonzero(feasible[c.constraints])) for c in columns) - evaluated
-
-
-def _feasible_of(part: Slice, columns: Sequence[Columns], asked: Asked, swept: Swept) -> dict[tuple[int, ...], Array]:
-    """By the registers of constraints: which points meet them. What they removed is counted."""
-    texts = [text for text, _ in asked.constraints]
-    feasible: dict[tuple[int, ...], Array] = {}
-    removed: dict[tuple[int, ...], list[int]] = {}
-    for registers in dict.fromkeys(column.constraints for column in columns):
-        feasible[registers], removed[registers] = _feasible(part, registers)
+def _sweep_block(rows: Rows, which: Feasible, columns: Sequence[Columns], asked: Asked, swept: Swept) -> None:
+    """One block of legal points under each variant: what variants share is computed once, for all of them."""
+    masks, removed = which.points(rows)
     for column in columns:
-        for text, count in zip(texts, removed[column.constraints], strict=True):
+        for (text, _), count in zip(asked.constraints, removed[column.constraints], strict=True):
             if count:
                 swept.tally.removed[text] += count
-        swept.tally.feasible += int(np.count_nonzero(feasible[column.constraints]))
-    return feasible
+    somewhere = np.logical_or.reduce(list(masks.values()))
+    if not somewhere.any():
+        return
+    few = rows.kept(somewhere)
+    feasible = {constraints: mask[somewhere] for constraints, mask in masks.items()}
+    count = sum(int(np.count_nonzero(feasible[column.constraints])) for column in columns)
+    swept.tally.feasible += count
+    if swept.front is None and all(column.bounds for column in columns):
+
+        def limit() -> float:
+            return swept.ranking.limit
+
+        def offer(part: Slice, column: Columns, mask: Array) -> None:
+            _offer(part, column, mask, asked, swept)
+
+        swept.tally.bounded += count - offer_unless_behind(few, feasible, columns, asked.sign, limit, offer)
+        return
+    done = 0
+    for part in few.slices():
+        for column in columns:
+            _offer(part, column, feasible[column.constraints][done : done + len(part)], asked, swept)
+        done += len(part)
 
 
-def _offer(rows: Rows, column: Columns, mask: Array, asked: Asked, swept: Swept) -> None:
+def _offer(part: Slice, column: Columns, mask: Array, asked: Asked, swept: Swept) -> None:
     """Points of one variant, those of ``mask``, for the ranking and the front."""
-    count = len(rows)
-    (objective,) = rows.numbers(column.outcomes[:1])
+    count = len(part)
+    (objective,) = part.numbers(column.outcomes[:1])
     good = np.where(mask, np.broadcast_to(asked.sign * objective, count), np.inf)
     close = np.flatnonzero(good <= swept.ranking.limit)
     if len(close):
-        outcomes = _table(rows.numbers(column.outcomes), count)[:, close]
+        outcomes = _table(part.numbers(column.outcomes), count)[:, close]
         outcomes[0] = good[close]
-        swept.ranking.offer(outcomes, _points(column.variant, rows, close))
+        swept.ranking.offer(outcomes, _points(column.variant, part, close))
     if swept.front is not None:
-        values = _table(rows.numbers(column.pareto), count)[:, mask]
+        values = _table(part.numbers(column.pareto), count)[:, mask]
         values *= np.array([sign for _, sign in asked.pareto])[:, None]
-        swept.front.offer(values, _points(column.variant, rows, mask))
-
-
-def _feasible(part: Slice, registers: Sequence[int]) -> tuple[Array, list[int]]:
-    """Which points meet all conditions, and how many the first broken condition of each removed."""
-    left = np.ones(len(part), dtype=bool)
-    removed = []
-    for register in registers:
-        (held,) = part.numbers((register,))
-        broken = left & np.broadcast_to(held != 1, len(part))
-        removed.append(int(np.count_nonzero(broken)))
-        left &= ~broken
-    return left, removed
+        swept.front.offer(values, _points(column.variant, part, mask))
 
 
 def _table(values: Sequence[object], count: int) -> Array:
     return np.array([np.broadcast_to(np.asarray(v, dtype=float), count) for v in values])
 
 
-def _points(variant: Variant, rows: Rows, which: Array) -> Array:
+def _points(variant: Variant, part: Slice, which: Array) -> Array:
     """The numbers of some points in the space."""
-    codes = rows.codes[:, which]
+    codes = part.codes[:, which]
     numbers = np.full(codes.shape[1], variant.base, dtype=np.int64)
     for axis, places, stride in zip(variant.axes, variant.places, variant.strides, strict=True):
-        numbers += np.array(places, dtype=np.int64)[codes[rows.group.sheet.program.inputs.index(axis.name)]] * stride
+        numbers += np.array(places, dtype=np.int64)[codes[part.group.sheet.program.inputs.index(axis.name)]] * stride
     return numbers

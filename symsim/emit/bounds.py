@@ -24,7 +24,7 @@ class Signs:
 
     def __init__(self, instructions: Sequence[Instruction], inputs: int) -> None:
         self._instructions = instructions
-        self._inputs = inputs
+        self.inputs = inputs
         self._known: dict[int, bool] = {}
 
     def declare(self, registers: Collection[int]) -> None:
@@ -37,10 +37,10 @@ class Signs:
             asked = pending[-1]
             if asked in self._known:
                 pending.pop()
-            elif asked <= self._inputs:
+            elif asked <= self.inputs:
                 self._known[asked] = True
             else:
-                operation, *arguments = instruction = self._instructions[asked - self._inputs - 1]
+                operation, *arguments = instruction = self._instructions[asked - self.inputs - 1]
                 read = operands(instruction)
                 missing = [r for r in read if r not in self._known]
                 if missing:
@@ -51,7 +51,7 @@ class Signs:
 
     def above(self, target: int, parts: Collection[int]) -> list[int]:
         """The registers that lead from ``parts`` to the target, in order; a part is not one of them."""
-        lowest = min(parts)
+        lowest = max(min(parts), self.inputs)
         cone: set[int] = set()
         pending = [target]
         while pending:
@@ -59,10 +59,10 @@ class Signs:
             # What was written before the first part does not know of it.
             if register > lowest and register not in cone and register not in parts:
                 cone.add(register)
-                pending += operands(self._instructions[register - self._inputs - 1])
+                pending += operands(self._instructions[register - self.inputs - 1])
         reached = set(parts)
         for register in sorted(cone):
-            if any(r in reached for r in operands(self._instructions[register - self._inputs - 1])):
+            if any(r in reached for r in operands(self._instructions[register - self.inputs - 1])):
                 reached.add(register)
         return sorted(reached - set(parts))
 
@@ -73,7 +73,7 @@ class Signs:
         """
         ways: dict[int, int | None] = dict.fromkeys(parts, 1)
         for register in self.above(target, parts):
-            operation, *_ = instruction = self._instructions[register - self._inputs - 1]
+            operation, *_ = instruction = self._instructions[register - self.inputs - 1]
             read = operands(instruction)
             found = [ways.get(r, 0) for r in read]
             ways[register] = _way(operation, found, [r in parts or self.not_negative(r) for r in read])

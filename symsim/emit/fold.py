@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from symsim.emit.bounds import Signs
 from symsim.emit.code import rounded_down, rounded_up
+from symsim.emit.ends import Ends
 from symsim.emit.program import Instruction, Lowering, Program, operands
 from symsim.records.cost import Segment
 
@@ -66,6 +67,7 @@ class Folder:
         self._seen: dict[tuple[Any, ...], int] = {}
         self._segments: dict[tuple[Any, ...], dict[str, Operand]] = {}
         self._amounts: dict[sympy.Expr, Operand] = {}
+        self._no_box: set[str] = set()
 
     def know(self, numbers: Mapping[str, Any]) -> None:
         """More names that are numbers."""
@@ -135,6 +137,32 @@ class Folder:
             own = arguments[:1] if operation == "table" else []
             place[register] = self.emit(operation, *own, *(place.get(r, r) for r in operands(instruction)))
         return self.register(place.get(target, target))
+
+    def boxes(
+        self, conditions: Sequence[int], counts: Sequence[int], axes: Mapping[str, Sequence[Any]]
+    ) -> list[tuple[int, int]]:
+        """Of each condition one that holds nowhere in a box unless it does, and one that holds everywhere if it does.
+
+        A box has all values of those axes along which this can be told, of all conditions so far. ``counts`` are
+        registers that are not negative since they count something. Empty where there is no such axis.
+        """
+        self._signs.declare(counts)
+        along = {}
+        for name in [name for name in axes if name not in self._no_box]:
+            place = self._inputs.index(name)
+            ends = Ends(self._instructions, self._signs, self._emitted, {place: axes[name]})
+            # At the ends of an axis there may be no plan: what counts something elsewhere may be negative there.
+            if any(ends.of(count) != (count, count) for count in counts) or None in map(ends.of, conditions):
+                self._no_box.add(name)
+            else:
+                along[place] = axes[name]
+        if not along:
+            return []
+        ends = Ends(self._instructions, self._signs, self._emitted, along)
+        return [(high, low) for low, high in filter(None, map(ends.of, conditions))]
+
+    def _emitted(self, operation: str, *arguments: Any) -> int:
+        return self.register(self.emit(operation, *arguments))
 
     def program(self) -> Program:
         return Program(self._title, self._inputs, tuple(self._instructions), {}, ())

@@ -106,18 +106,14 @@ class Slice:
     def __init__(self, rows: Rows, part: slice) -> None:
         self._rows = rows
         self._part = part
+        self.group = rows.group
+        self.codes = rows.codes[:, part]
         self._known: dict[int, Value] = {}
         self._walked: dict[bytes, Rows] = {}
         self._own_samples: Samples | None = None
 
     def __len__(self) -> int:
         return int(self._part.stop - self._part.start)
-
-    def kept(self, which: Array) -> Rows:
-        """Those of the points that ``which`` names."""
-        if self._rows._only is self and which.all():
-            return self._rows
-        return Rows(self._rows.group, self._rows.codes[:, self._part][:, which])
 
     def numbers(self, asked: tuple[int, ...]) -> list[Any]:
         """As :meth:`Rows.numbers`."""
@@ -129,13 +125,12 @@ class Slice:
         for doubt in doubts:
             unsure |= np.broadcast_to(doubt, len(self))
         out = [np.broadcast_to(np.asarray(plain(v), dtype=float), len(self)).copy() for v in found]
-        group, codes = self._rows.group, self._rows.codes[:, self._part]
-        pp = codes[group.sheet.pp]
+        pp = self.codes[self.group.sheet.pp]
         for position in np.unique(pp[unsure]):
             which = np.flatnonzero(unsure & (pp == position))
             key = which.tobytes()
             if key not in self._walked:
-                self._walked[key] = group.walking(int(position)).rows(codes[:, which])
+                self._walked[key] = self.group.walking(int(position)).rows(self.codes[:, which])
             for whole, register in zip(out, asked, strict=True):
                 whole[which] = plain(self._walked[key].value(register))
         return out
