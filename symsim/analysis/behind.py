@@ -78,10 +78,13 @@ def _offered(points: Rows, few: Array, columns: Sequence[Columns], masks: Sequen
     anywhere = np.logical_or.reduce(masks)
     if not anywhere.any():
         return 0
+    done, left = 0, [mask[anywhere] for mask in masks]
     for part in points.kept(few[anywhere]).slices():
-        for column, mask in zip(columns, masks, strict=True):
-            if mask.any():
-                offer(part, column, mask[anywhere])
+        for column, mask in zip(columns, left, strict=True):
+            of_part = mask[done : done + len(part)]
+            if of_part.any():
+                offer(part, column, of_part)
+        done += len(part)
     return sum(int(np.count_nonzero(mask)) for mask in masks)
 
 

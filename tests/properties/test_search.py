@@ -6,13 +6,17 @@ import random
 
 import pytest
 
+from symsim.analysis import behind, feasible
 from symsim.analysis.evaluate import Evaluator, evaluator
 from symsim.analysis.load import question
 from symsim.analysis.quantities import asked_for, machine_for, parsed
 from symsim.analysis.ranking import rounded
-from symsim.analysis.search import search
+from symsim.analysis.search import Result, search
 from symsim.analysis.space import load_space
 from symsim.diagnostics import InputError
+from symsim.emit import rows
+from symsim.emit.fold import Folder
+from tests.properties.points import CASES, Case, legal_sizes, load
 
 MODELS = ("llama3_8b", "llama3_70b", "mixtral_8x7b", "qwen3_30b_a3b", "gemma3_27b", "gpt3_175b", "deepseek_v3")
 SIZES = {
@@ -147,3 +151,58 @@ def test_bounds_drop_most_plans_and_none_of_the_best() -> None:
     assert [p.point for p in bounded.plans] == [p.point for p in whole.plans]
     assert whole.bounded == 0
     assert bounded.bounded > bounded.feasible / 2
+
+
+BOXED = (
+    "world=256,gbs=512,seq=4096,tp in {1,2,4,8},cp in {1,2},pp in {1,2,4,8},mbs in {1,2,4,8},zero in {1,2,3},"
+    "zero_shard in {none,2,4,8,16},recompute in {none,full}"
+)
+
+
+def test_boxes_decide_what_points_decide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where memory changes one way along an axis, its ends tell of all plans between: counts and answers stay."""
+    found_space = load_space("llama3_70b", BOXED, "h100_sxm")
+    asked_one_by_one: list[int] = []
+    original = feasible._one_by_one
+    monkeypatch.setattr(
+        feasible, "_one_by_one", lambda rows, removed: [asked_one_by_one.append(len(rows)), original(rows, removed)][1]
+    )
+    boxed = search(found_space, top=9)
+    in_boxes = sum(asked_one_by_one)
+    asked_one_by_one.clear()
+    monkeypatch.setattr(Folder, "boxes", lambda *_: [])
+    plain = search(found_space, top=9)
+    assert 0 < boxed.feasible < boxed.legal
+    assert in_boxes < 0.8 * sum(asked_one_by_one)
+    assert _summary(boxed) == _summary(plain)
+
+
+def test_slices_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Points are computed a few thousand at a time; here a handful, with what they share told apart at once."""
+    found_space = load_space("llama3_70b", BOXED, "h100_sxm")
+    whole, front = search(found_space, top=9), search(found_space, top=9, pareto=("time.iteration", "memory.peak"))
+    monkeypatch.setattr(rows, "SLICE", 37)
+    monkeypatch.setattr(rows, "MANY", 4)
+    monkeypatch.setattr(behind, "SLICE", 53)
+    assert _summary(search(found_space, top=9)) == _summary(whole)
+    again = search(found_space, top=9, pareto=("time.iteration", "memory.peak"))
+    assert _summary(again) == _summary(front)
+    assert front.front is not None and again.front is not None
+    assert [f.point for f in again.front] == [f.point for f in front.front]
+
+
+def _summary(result: Result) -> tuple[object, ...]:
+    return result.legal, result.feasible, dict(result.removed), [(p.point, p.objective) for p in result.plans]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.model)
+def test_what_counts_elements_is_never_negative(case: Case) -> None:
+    """Boxes rest on it."""
+    asked, compiled, _ = load(case, None)
+    counts = [n for n, output in compiled.program.outputs.items() if output.unit == "elements"]
+    assert counts
+    for sizes in legal_sizes(compiled, dict(asked.plan.sizes), 20, seed=5):
+        values = compiled.scalar(sizes, None)
+        for name in counts:
+            value = values[name]
+            assert min(value if isinstance(value, list) else [value]) >= 0, name
