@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from symsim.analysis import sweep as sweeping
-from symsim.analysis.columns import Asked
-from symsim.analysis.engines.portions import Unit, portions
-from symsim.analysis.engines.processes import cores
-from symsim.analysis.search import Result, search
-from symsim.analysis.space import Space, load_space
+from symsim.analysis.searching import sweep as sweeping
+from symsim.analysis.searching.columns import Asked
+from symsim.analysis.searching.engines.portions import Unit, portions
+from symsim.analysis.searching.engines.processes import cores
+from symsim.analysis.searching.search import Result, search
+from symsim.analysis.searching.space import Space, load_space
 from symsim.report.tables import print_table
 
 HERE = Path(__file__).parent

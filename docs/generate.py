@@ -26,12 +26,12 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from symsim.analysis.accuracy import Accuracy, accuracy
 from symsim.analysis.collectives import collective_time
-from symsim.analysis.error_bar import shipped
+from symsim.analysis.fitting.accuracy import Accuracy, accuracy
+from symsim.analysis.fitting.error_bar import shipped
+from symsim.analysis.fitting.validate import load_cases
 from symsim.analysis.formulas import formulas
 from symsim.analysis.load import question
-from symsim.analysis.validate import load_cases
 from symsim.cli.main import main as symsim
 from symsim.diagnostics import Source
 from symsim.emit import markdown

@@ -5,10 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from symsim.analysis.error_bar import error_bar
 from symsim.analysis.evaluate import Answer
+from symsim.analysis.explaining.peak_moment import in_words, peak_moment
+from symsim.analysis.fitting.error_bar import error_bar
 from symsim.analysis.load import Question
-from symsim.analysis.peak_moment import in_words, peak_moment
 from symsim.analysis.requirements import unmet
 from symsim.elements import QUANTISED_PRECISIONS
 from symsim.machine.bind import Machine

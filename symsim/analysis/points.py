@@ -1,6 +1,6 @@
 """Many points of one structure at once: each row is a plan, every answer an array over the rows.
 
-The formulas are those of one plan, put on a sheet (:mod:`symsim.emit.sheet`): each size is an axis of its distinct
+The formulas are those of one plan, put on a sheet (:mod:`symsim.emit.grid.sheet`): each size is an axis of its distinct
 values, and a row is its places on the axes. What depends on few sizes is computed once for their combinations.
 """
 
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from symsim.analysis.evaluate import holds
 from symsim.emit.code import Compiled, compile_array, compile_scalar
-from symsim.emit.fold import Folder
+from symsim.emit.grid.fold import Folder
+from symsim.emit.grid.rows import Rows
+from symsim.emit.grid.sheet import Sheet
 from symsim.emit.program import Output, Program
-from symsim.emit.rows import Rows
-from symsim.emit.sheet import Sheet
 from symsim.machine.bind import Machine, constant_of_table
 from symsim.records.system import System
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from symsim.analysis.evaluate import evaluator
 from symsim.analysis.load import Question
-from symsim.analysis.machine_needed import first_of_machine
 from symsim.analysis.quantities import asked_for, check_kind, values_of
+from symsim.analysis.searching.machine_needed import first_of_machine
 from symsim.language import tree
 from symsim.language.written import written
 

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from symsim.analysis import compare as comparing
-from symsim.analysis import compare_json, sensitivity_json
-from symsim.analysis import sensitivity as slopes
-from symsim.analysis.compare import Difference
+from symsim.analysis.comparing import compare as comparing
+from symsim.analysis.comparing import compare_json
+from symsim.analysis.comparing.compare import Difference
 from symsim.analysis.quantities import parsed
-from symsim.analysis.sensitivity import Partial
+from symsim.analysis.sensitivities import sensitivity as slopes
+from symsim.analysis.sensitivities import sensitivity_json
+from symsim.analysis.sensitivities.sensitivity import Partial
 from symsim.api.plans import Plan
 from symsim.api.printing import captured
 from symsim.diagnostics import placed

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, overload
 
-from symsim.analysis import search as searching
-from symsim.analysis.engines.named import engine_of
-from symsim.analysis.space import load_space, with_goals
+from symsim.analysis.searching import search as searching
+from symsim.analysis.searching.engines.named import engine_of
+from symsim.analysis.searching.space import load_space, with_goals
 from symsim.api.answers import Answer
 from symsim.api.plans import Given, Plan, given
 from symsim.api.settings import Name, Setting, StrategyName, settings_of
@@ -112,10 +112,10 @@ class Search(Sequence[Found]):
 
         Where nothing is feasible it has the plan that misses by least, and what would mend it.
         """
-        from symsim.analysis.contradictions import notes
-        from symsim.analysis.infeasible import closest
-        from symsim.analysis.no_legal import advice
-        from symsim.analysis.search_json import document
+        from symsim.analysis.searching.contradictions import notes
+        from symsim.analysis.searching.infeasible import closest
+        from symsim.analysis.searching.no_legal import advice
+        from symsim.analysis.searching.search_json import document
 
         result = self.result
         told = (*notes(result.space), *advice(result)) if result.removed else ()

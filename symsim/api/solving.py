@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from symsim.analysis import solve as solving
 from symsim.analysis.quantities import parsed
-from symsim.analysis.solution_json import document
+from symsim.analysis.solving import solve as solving
+from symsim.analysis.solving.solution_json import document
 from symsim.api.plans import Plan
 from symsim.api.printing import captured
 from symsim.diagnostics import error, placed

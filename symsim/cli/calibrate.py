@@ -12,11 +12,11 @@ from typing import Any
 
 import click
 
-from symsim.analysis.calibrate import calibrate, document
-from symsim.analysis.constants import constants, fact_of
-from symsim.analysis.recorded_fits import RecordedFit, fitted_values, record
-from symsim.analysis.timed_cases import timed_cases
-from symsim.analysis.validate import load_cases
+from symsim.analysis.fitting.calibrate import calibrate, document
+from symsim.analysis.fitting.constants import constants, fact_of
+from symsim.analysis.fitting.recorded_fits import RecordedFit, fitted_values, record
+from symsim.analysis.fitting.timed_cases import timed_cases
+from symsim.analysis.fitting.validate import load_cases
 from symsim.cli.options import SYSTEM, json_option
 from symsim.diagnostics import error, nearest
 from symsim.language import tree

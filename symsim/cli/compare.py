@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from symsim.analysis.compare import compare
-from symsim.analysis.compare_json import document
+from symsim.analysis.comparing.compare import compare
+from symsim.analysis.comparing.compare_json import document
 from symsim.analysis.load import Question, question
 from symsim.analysis.quantities import parsed
 from symsim.cli.options import STRATEGY, SYSTEM, json_option, model_argument, set_option, strategy_help

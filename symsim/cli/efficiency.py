@@ -23,8 +23,8 @@ def command(system: str, fit: bool, plot: Path | None, as_json: bool) -> None:
     machine. Errors are form/entry - 1: with the stated coefficients, and for each entry with those fitted to all
     others.
     """
-    from symsim.analysis.efficiency import fits
-    from symsim.analysis.efficiency_json import document
+    from symsim.analysis.fitting.efficiency import fits
+    from symsim.analysis.fitting.efficiency_json import document
     from symsim.language.systems import load_system
     from symsim.report.efficiency import plot as draw
     from symsim.report.efficiency import print_efficiency, system_lines

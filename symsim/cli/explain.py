@@ -8,10 +8,10 @@ from typing import get_args
 import click
 
 from symsim.analysis.evaluate import answer, machine_of
-from symsim.analysis.explain import Subject, explanation
+from symsim.analysis.explaining.explain import Subject, explanation
+from symsim.analysis.explaining.neighbours import lower
+from symsim.analysis.explaining.repair import repairs
 from symsim.analysis.load import question
-from symsim.analysis.neighbours import lower
-from symsim.analysis.repair import repairs
 from symsim.analysis.requirements import unmet
 from symsim.cli.options import json_option, model_argument, set_option, strategy_option, system_option
 from symsim.cli.waiting import telling

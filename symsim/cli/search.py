@@ -12,14 +12,14 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from symsim.analysis.contradictions import notes
-from symsim.analysis.engines.named import NAMES, engine_of
-from symsim.analysis.infeasible import closest
-from symsim.analysis.no_legal import advice
-from symsim.analysis.saved_plan import strategy_text
-from symsim.analysis.search import Result, search
-from symsim.analysis.search_json import document
-from symsim.analysis.space import load_space, with_goals
+from symsim.analysis.searching.contradictions import notes
+from symsim.analysis.searching.engines.named import NAMES, engine_of
+from symsim.analysis.searching.infeasible import closest
+from symsim.analysis.searching.no_legal import advice
+from symsim.analysis.searching.saved_plan import strategy_text
+from symsim.analysis.searching.search import Result, search
+from symsim.analysis.searching.search_json import document
+from symsim.analysis.searching.space import load_space, with_goals
 from symsim.cli.options import json_option, model_argument, set_option, strategy_option, system_option
 from symsim.cli.search_progress import progress
 from symsim.diagnostics import error
@@ -164,11 +164,11 @@ def _writers(csv: Path | None, parquet: Path | None, plot: Path | None) -> list[
     """What is written of the answer; what that needs is looked for first."""
     out: list[Writer] = []
     if csv is not None:
-        from symsim.analysis.search_table import as_csv
+        from symsim.analysis.searching.search_table import as_csv
 
         out.append((csv, "--csv", as_csv))
     if parquet is not None:
-        from symsim.analysis.search_table import as_parquet, check_parquet
+        from symsim.analysis.searching.search_table import as_parquet, check_parquet
 
         check_parquet()
         out.append((parquet, "--parquet", as_parquet))

@@ -9,8 +9,8 @@ import click
 
 from symsim.analysis.load import question
 from symsim.analysis.quantities import parsed
-from symsim.analysis.sensitivity import sensitivity
-from symsim.analysis.sensitivity_json import document
+from symsim.analysis.sensitivities.sensitivity import sensitivity
+from symsim.analysis.sensitivities.sensitivity_json import document
 from symsim.cli.options import json_option, model_argument, set_option, strategy_option, system_option
 from symsim.diagnostics import error, placed
 

@@ -7,11 +7,11 @@ from fractions import Fraction
 
 import click
 
-from symsim.analysis.break_even import break_even
 from symsim.analysis.load import question
 from symsim.analysis.quantities import parsed
-from symsim.analysis.solution_json import break_even_document, document
-from symsim.analysis.solve import solve
+from symsim.analysis.solving.break_even import break_even
+from symsim.analysis.solving.solution_json import break_even_document, document
+from symsim.analysis.solving.solve import solve
 from symsim.analysis.varying import Sought
 from symsim.cli.options import STRATEGY, json_option, model_argument, set_option, strategy_help, system_option
 from symsim.diagnostics import error, placed

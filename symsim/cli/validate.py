@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from symsim.analysis.validate import PREDICTIONS, load_cases, validate
+from symsim.analysis.fitting.validate import PREDICTIONS, load_cases, validate
 from symsim.cli.options import json_option
 from symsim.units import bytes_text, seconds_text
 

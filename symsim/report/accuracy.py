@@ -6,9 +6,9 @@ import csv
 import io
 from collections.abc import Sequence
 
-from symsim.analysis.accuracy import Accuracy, Judged, covered, known, summary_of
-from symsim.analysis.agreement import summary
-from symsim.analysis.error_bar import COLUMNS, SIZES, WORDS
+from symsim.analysis.fitting.accuracy import Accuracy, Judged, covered, known, summary_of
+from symsim.analysis.fitting.agreement import summary
+from symsim.analysis.fitting.error_bar import COLUMNS, SIZES, WORDS
 from symsim.report.scatter import scatter
 
 WORST = 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from symsim.analysis.compare_json import LETTERS, amount, quantity_text
+from symsim.analysis.comparing.compare_json import LETTERS, amount, quantity_text
 from symsim.report.lines import print_with_bars, say
 from symsim.report.tables import print_notes, print_table
 from symsim.units import bytes_text, decimal_text, seconds_text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from symsim.analysis.search import FITS
+from symsim.analysis.searching.search import FITS
 from symsim.report.lines import say
 from symsim.report.tables import print_table
 from symsim.units import bytes_text, decimal_text, seconds_text

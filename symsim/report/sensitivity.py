@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from symsim.analysis.steps import LESS, MORE
+from symsim.analysis.sensitivities.steps import LESS, MORE
 from symsim.language.figures import is_whole
 from symsim.report.lines import print_with_bars, say
 from symsim.report.tables import print_notes, print_question, print_table

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from symsim.analysis.compare_json import LETTERS, amount, quantity_text
+from symsim.analysis.comparing.compare_json import LETTERS, amount, quantity_text
 from symsim.report.compare import TITLES, named_choices
 from symsim.report.picture import new_figure
 

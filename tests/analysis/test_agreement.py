@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from symsim.analysis.agreement import spearman, spearman_within, summary
+from symsim.analysis.fitting.agreement import spearman, spearman_within, summary
 
 
 def test_summary() -> None:

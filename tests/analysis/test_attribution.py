@@ -9,7 +9,7 @@ from itertools import permutations
 
 import pytest
 
-from symsim.analysis.attribution import Attribution, Changed, Value, over_all_orders, over_two_orders
+from symsim.analysis.comparing.attribution import Attribution, Changed, Value, over_all_orders, over_two_orders
 
 Method = Callable[[tuple[str, ...], Value], Attribution]
 both = pytest.mark.parametrize("attribute", [over_all_orders, over_two_orders])

@@ -7,10 +7,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from symsim.analysis.break_even import BreakEven, break_even
 from symsim.analysis.evaluate import evaluator, machine_of
 from symsim.analysis.load import question
 from symsim.analysis.quantities import parsed
+from symsim.analysis.solving.break_even import BreakEven, break_even
 from symsim.diagnostics import InputError
 
 MODEL = "llama3_70b"

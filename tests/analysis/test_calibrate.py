@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symsim.analysis.calibrate import calibrate, document
-from symsim.analysis.constants import Constant, constants
-from symsim.analysis.recorded_fits import RecordedFit, recorded_fits
-from symsim.analysis.timed_cases import Predictions, TimedCase, timed_cases
-from symsim.analysis.validate import asked_of, validate
+from symsim.analysis.fitting.calibrate import calibrate, document
+from symsim.analysis.fitting.constants import Constant, constants
+from symsim.analysis.fitting.recorded_fits import RecordedFit, recorded_fits
+from symsim.analysis.fitting.timed_cases import Predictions, TimedCase, timed_cases
+from symsim.analysis.fitting.validate import asked_of, validate
 from symsim.diagnostics import InputError, Source
 from symsim.language.expressions import Plain, evaluate
 from symsim.language.parser import parse_model

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from symsim.analysis.changed_plan import both_count_microbatches, stated, with_values
-from symsim.analysis.compare import Comparison, compare
-from symsim.analysis.compare_json import document
+from symsim.analysis.comparing.compare import Comparison, compare
+from symsim.analysis.comparing.compare_json import document
 from symsim.analysis.evaluate import evaluator
 from symsim.analysis.load import Question, question
 from symsim.analysis.quantities import parsed

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from symsim.analysis.constraints import Constraint, broken, constraints
 from symsim.analysis.evaluate import answer, machine_of
+from symsim.analysis.explaining.constraints import Constraint, broken, constraints
 from symsim.analysis.load import question
 from symsim.records.system import Figure
 

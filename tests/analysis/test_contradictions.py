@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from symsim.analysis.contradictions import notes
-from symsim.analysis.no_legal import advice
-from symsim.analysis.search import search
-from symsim.analysis.space import load_space
+from symsim.analysis.searching.contradictions import notes
+from symsim.analysis.searching.no_legal import advice
+from symsim.analysis.searching.search import search
+from symsim.analysis.searching.space import load_space
 from symsim.diagnostics import InputError
 
 PLAN = "world=8,gbs=64,seq=8192,"

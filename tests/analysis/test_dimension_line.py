@@ -7,11 +7,11 @@ from functools import partial
 import numpy as np
 import pytest
 
-from symsim.analysis.condition import conditions, with_conditions
 from symsim.analysis.evaluate import evaluator, machine_of
-from symsim.analysis.line import line
 from symsim.analysis.load import question
 from symsim.analysis.quantities import parsed
+from symsim.analysis.solving.condition import conditions, with_conditions
+from symsim.analysis.solving.line import line
 from symsim.analysis.varying import changed, varied
 from symsim.diagnostics import InputError
 

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from symsim.analysis.columns import Asked
-from symsim.analysis.engines import cluster, processes
-from symsim.analysis.engines.named import engine_of, where_it_pays
-from symsim.analysis.engines.portions import Unit, portions
-from symsim.analysis.engines.processes import in_processes
-from symsim.analysis.search import Engine, Result, in_this_process, search
-from symsim.analysis.space import Refused, Space, Variant, load_space, variants
-from symsim.analysis.sweep import Swept, sweep
+from symsim.analysis.searching.columns import Asked
+from symsim.analysis.searching.engines import cluster, processes
+from symsim.analysis.searching.engines.named import engine_of, where_it_pays
+from symsim.analysis.searching.engines.portions import Unit, portions
+from symsim.analysis.searching.engines.processes import in_processes
+from symsim.analysis.searching.search import Engine, Result, in_this_process, search
+from symsim.analysis.searching.space import Refused, Space, Variant, load_space, variants
+from symsim.analysis.searching.sweep import Swept, sweep
 from symsim.diagnostics import InputError
 
 SPACE = (
@@ -146,8 +146,8 @@ def test_small_spaces_stay_in_this_process(monkeypatch: pytest.MonkeyPatch) -> N
         begun.append(workers)
         return in_this_process
 
-    monkeypatch.setattr("symsim.analysis.engines.named.in_processes", never)
-    monkeypatch.setattr("symsim.analysis.engines.named.cores", lambda: 4)
+    monkeypatch.setattr("symsim.analysis.searching.engines.named.in_processes", never)
+    monkeypatch.setattr("symsim.analysis.searching.engines.named.cores", lambda: 4)
     search(load_space("llama3_8b", "world=8,gbs=8,seq=512,tp in {1,2}", "h100_sxm"), engine=where_it_pays)
     assert begun == []
     search(space(), engine=where_it_pays)
@@ -182,7 +182,7 @@ def test_a_cluster_that_loses_a_worker_finds_the_same(alone: tuple[Any, ...]) ->
 
 def test_a_scheduler_that_does_not_answer_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr("symsim.analysis.engines.cluster.CONNECT_S", 0.2)
+    monkeypatch.setattr("symsim.analysis.searching.engines.cluster.CONNECT_S", 0.2)
     with pytest.raises(InputError, match=r"no Dask scheduler answers at 127\.0\.0\.1:9") as raised:
         search(space(), engine=engine_of("dask://127.0.0.1:9", None))
     assert raised.value.diagnostics[0].code == "E375"

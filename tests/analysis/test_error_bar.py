@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from symsim.analysis.error_bar import SIZES, SMALLEST_PCT, Known, bar_of, distance, read, shipped, traits_of
+from symsim.analysis.fitting.error_bar import SIZES, SMALLEST_PCT, Known, bar_of, distance, read, shipped, traits_of
 from symsim.analysis.load import question
 from tests.errors.case import run
 

@@ -11,9 +11,9 @@ import pytest
 from symsim import resources
 from symsim.analysis.answer_json import document
 from symsim.analysis.evaluate import Answer, answer, evaluator, machine_of
-from symsim.analysis.explain import explanation
+from symsim.analysis.explaining.explain import explanation
+from symsim.analysis.explaining.peak_moment import peak_moment
 from symsim.analysis.load import Question, question
-from symsim.analysis.peak_moment import peak_moment
 from symsim.diagnostics import InputError
 from tests.properties.points import CASES, Case, legal_sizes, load
 

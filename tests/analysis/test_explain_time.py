@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from symsim.analysis.buying import FASTER
 from symsim.analysis.evaluate import Answer, answer, evaluator, machine_of
-from symsim.analysis.explain import explanation
-from symsim.analysis.explain_time import Sides, explained_time
+from symsim.analysis.explaining.explain import explanation
+from symsim.analysis.explaining.explain_time import Sides, explained_time
 from symsim.analysis.load import Question, question
+from symsim.analysis.sensitivities.buying import FASTER
 from symsim.machine.bind import Machine
 from tests.properties.points import CASES, Case, legal_sizes, load
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symsim.analysis.gauss_newton import fit
+from symsim.analysis.fitting.gauss_newton import fit
 
 DRAW = np.random.default_rng(4)
 SLOPES, GIVEN = DRAW.normal(size=(12, 3)), DRAW.normal(size=12)

@@ -6,9 +6,9 @@ from functools import cache
 
 import pytest
 
-from symsim.analysis.infeasible import Closest, closest
-from symsim.analysis.search import FITS, search
-from symsim.analysis.space import load_space
+from symsim.analysis.searching.infeasible import Closest, closest
+from symsim.analysis.searching.search import FITS, search
+from symsim.analysis.searching.space import load_space
 
 
 @cache

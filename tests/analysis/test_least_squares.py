@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from symsim.analysis.least_squares import fitted
+from symsim.analysis.fitting.least_squares import fitted
 
 X = np.linspace(1, 50, 40)
 NO_BOUND = np.array([np.inf, np.inf])

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from symsim.analysis.evaluate import answer, machine_of
+from symsim.analysis.explaining.neighbours import Neighbour, lower
 from symsim.analysis.load import Question, question
-from symsim.analysis.neighbours import Neighbour, lower
 
 PLAN = "world=64,tp=4,pp=2,vp=2,mbs=2,gbs=64,seq=4096,attention=unfused,zero=0"
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from symsim.analysis.constraints import broken
 from symsim.analysis.evaluate import answer, machine_of
+from symsim.analysis.explaining.constraints import broken
+from symsim.analysis.explaining.neighbours import Change, neighbour
+from symsim.analysis.explaining.repair import Repair, Repairs, _singles, repairs
 from symsim.analysis.load import Question, question
-from symsim.analysis.neighbours import Change, neighbour
-from symsim.analysis.repair import Repair, Repairs, _singles, repairs
 
 TOO_MUCH = "world=8,gbs=64,seq=7168"
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from symsim.analysis.constraints import constraints
 from symsim.analysis.evaluate import answer, machine_of
+from symsim.analysis.explaining.constraints import constraints
 from symsim.analysis.load import question
 from symsim.analysis.requirements import unmet
-from symsim.analysis.search import search
-from symsim.analysis.space import load_space
+from symsim.analysis.searching.search import search
+from symsim.analysis.searching.space import load_space
 from symsim.diagnostics import InputError
 
 PLAN = "world=32,tp=8,pp=4,mbs=1,gbs=128,seq=8192"

@@ -14,11 +14,11 @@ from symsim.analysis.answer_json import document as eval_document
 from symsim.analysis.evaluate import answer, machine_of
 from symsim.analysis.load import question
 from symsim.analysis.requirements import unmet
-from symsim.analysis.saved_plan import strategy_text
-from symsim.analysis.search import Result, search
-from symsim.analysis.search_json import document
-from symsim.analysis.search_table import as_csv, as_parquet
-from symsim.analysis.space import load_space, with_goals
+from symsim.analysis.searching.saved_plan import strategy_text
+from symsim.analysis.searching.search import Result, search
+from symsim.analysis.searching.search_json import document
+from symsim.analysis.searching.search_table import as_csv, as_parquet
+from symsim.analysis.searching.space import load_space, with_goals
 from symsim.diagnostics import InputError
 
 CONTRACT = {"schema", "points", "legal", "feasible", "removed", "elapsed_s", "plans", "pareto"}

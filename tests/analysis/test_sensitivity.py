@@ -9,12 +9,12 @@ from functools import cache
 import pytest
 
 from symsim.analysis.evaluate import answer, machine_of
-from symsim.analysis.explain_time import explained_time
+from symsim.analysis.explaining.explain_time import explained_time
 from symsim.analysis.load import Question, question
 from symsim.analysis.quantities import parsed
-from symsim.analysis.sensitivity import Partial, Sensitivity, sensitivity
-from symsim.analysis.sensitivity_json import document
-from symsim.analysis.switches import Switch
+from symsim.analysis.sensitivities.sensitivity import Partial, Sensitivity, sensitivity
+from symsim.analysis.sensitivities.sensitivity_json import document
+from symsim.analysis.sensitivities.switches import Switch
 from symsim.diagnostics import InputError
 from tests.properties.test_sensitivity import with_figure
 

@@ -12,7 +12,7 @@ import pytest
 from symsim.analysis.evaluate import answer, evaluator, machine_of
 from symsim.analysis.load import Question, question
 from symsim.analysis.quantities import parsed
-from symsim.analysis.solve import Solution, solve
+from symsim.analysis.solving.solve import Solution, solve
 from symsim.diagnostics import InputError
 from symsim.language import tree
 from symsim.language.expressions import Plain, evaluate

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from symsim.analysis import solve as module
-from symsim.analysis.at_value import plan_at
-from symsim.analysis.condition import conditions
 from symsim.analysis.evaluate import answer, machine_of
 from symsim.analysis.load import Question, question
 from symsim.analysis.quantities import parsed
-from symsim.analysis.solve import Solution, solve
+from symsim.analysis.solving import solve as module
+from symsim.analysis.solving.at_value import plan_at
+from symsim.analysis.solving.condition import conditions
+from symsim.analysis.solving.solve import Solution, solve
 from symsim.diagnostics import InputError
 from symsim.language.figures import canonical
 

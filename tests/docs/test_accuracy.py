@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from symsim.analysis.accuracy import accuracy, covered, known
-from symsim.analysis.validate import load_cases
+from symsim.analysis.fitting.accuracy import accuracy, covered, known
+from symsim.analysis.fitting.validate import load_cases
 from tests.docs.test_docs import ROOT, generate
 
 CASES = ROOT / "accuracy" / "cases.json"

@@ -10,8 +10,8 @@ from symsim import resources
 from symsim.analysis.checking import check_file
 from symsim.analysis.evaluate import answer, machine_of
 from symsim.analysis.load import question
-from symsim.analysis.search import search
-from symsim.analysis.space import load_space
+from symsim.analysis.searching.search import search
+from symsim.analysis.searching.space import load_space
 from symsim.diagnostics import InputError
 from symsim.language.strategies import load_strategy
 from symsim.records.strategy import CHOICES

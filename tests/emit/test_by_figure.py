@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from symsim.analysis.evaluate import machine_of
-from symsim.analysis.varied import behind
+from symsim.analysis.sensitivities.varied import behind
 from symsim.emit.by_figure import by_figure
 from symsim.emit.code import compile_scalar
 from symsim.emit.program import from_json, to_json

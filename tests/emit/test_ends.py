@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from symsim.emit.code import compile_scalar
-from symsim.emit.fold import Folder
+from symsim.emit.grid.fold import Folder
 
 AXES = {"pp": (1,), "a": (1, 2, 5), "b": (2, 3, 7)}
 PP, A, B = range(3)

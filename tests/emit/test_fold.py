@@ -8,7 +8,7 @@ import pytest
 import sympy
 
 from symsim.emit.code import compile_scalar
-from symsim.emit.fold import Folder, Known
+from symsim.emit.grid.fold import Folder, Known
 from symsim.functions import less, maximum, minimum, table, where
 from symsim.records.cost import Definition, Segment
 from symsim.symbols import symbol

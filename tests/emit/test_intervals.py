@@ -7,11 +7,11 @@ import random
 import numpy as np
 import pytest
 
-from symsim.analysis.break_even import QUANTITY, _with_quantity
-from symsim.analysis.line import Line, line
 from symsim.analysis.load import question
 from symsim.analysis.quantities import parsed
-from symsim.analysis.stretch import Array
+from symsim.analysis.solving.break_even import QUANTITY, _with_quantity
+from symsim.analysis.solving.line import Line, line
+from symsim.analysis.solving.stretch import Array
 from symsim.analysis.varying import varied
 
 PLANS = (

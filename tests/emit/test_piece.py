@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from symsim.analysis.break_even import QUANTITY
-from symsim.analysis.inversion import value_of
+from symsim.analysis.solving.break_even import QUANTITY
+from symsim.analysis.solving.inversion import value_of
 from symsim.emit.piece import NotRationalError, Rational, constant, roots, variable
 from tests.emit.test_intervals import line_of
 

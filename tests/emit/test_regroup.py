@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from symsim.emit.code import compile_scalar
+from symsim.emit.grid.regroup import regrouped
 from symsim.emit.program import Instruction, Program
-from symsim.emit.regroup import regrouped
 
 
 def program(*instructions: Instruction) -> Program:

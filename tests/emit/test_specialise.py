@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from symsim.analysis.constants import behind
+from symsim.analysis.fitting.constants import behind
 from symsim.emit.code import compile_scalar
 from symsim.emit.specialise import specialise
 from symsim.machine.bind import bind

@@ -6,16 +6,16 @@ import random
 
 import pytest
 
-from symsim.analysis import behind, feasible
 from symsim.analysis.evaluate import Evaluator, evaluator
 from symsim.analysis.load import question
 from symsim.analysis.quantities import asked_for, machine_for, parsed
-from symsim.analysis.ranking import rounded
-from symsim.analysis.search import Result, search
-from symsim.analysis.space import load_space
+from symsim.analysis.searching import behind, feasible
+from symsim.analysis.searching.ranking import rounded
+from symsim.analysis.searching.search import Result, search
+from symsim.analysis.searching.space import load_space
 from symsim.diagnostics import InputError
-from symsim.emit import rows
-from symsim.emit.fold import Folder
+from symsim.emit.grid import rows
+from symsim.emit.grid.fold import Folder
 from tests.properties.points import CASES, Case, legal_sizes, load
 
 MODELS = ("llama3_8b", "llama3_70b", "mixtral_8x7b", "qwen3_30b_a3b", "gemma3_27b", "gpt3_175b", "deepseek_v3")

@@ -12,9 +12,9 @@ import pytest
 from symsim.analysis.evaluate import Evaluator
 from symsim.analysis.load import Question, question
 from symsim.analysis.quantities import asked_for, machine_for, parsed
-from symsim.analysis.sensitivity import sensitivity
-from symsim.analysis.slopes import Slopes
-from symsim.analysis.varied import Varied, behind, varied
+from symsim.analysis.sensitivities.sensitivity import sensitivity
+from symsim.analysis.sensitivities.slopes import Slopes
+from symsim.analysis.sensitivities.varied import Varied, behind, varied
 from symsim.emit.by_figure import by_figure
 from symsim.emit.code import compile_scalar
 from symsim.emit.program import Program

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from symsim.compiler.pipeline import compile_cost
-from symsim.emit.fold import Folder
-from symsim.emit.sheet import Sheet
+from symsim.emit.grid.fold import Folder
+from symsim.emit.grid.sheet import Sheet
 from symsim.machine.bind import constant_of_table
 from tests.properties.points import CASES, Case, load
 

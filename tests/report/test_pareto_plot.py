@@ -8,9 +8,9 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-from symsim.analysis.search import search
-from symsim.analysis.search_json import document
-from symsim.analysis.space import load_space
+from symsim.analysis.searching.search import search
+from symsim.analysis.searching.search_json import document
+from symsim.analysis.searching.space import load_space
 from symsim.report.pareto_plot import picture
 
 SPACE = "world=16,gbs=64,seq=2048,tp in {1,2,4,8},pp in {1,2},sequence_parallel in {true,false}"

@@ -10,8 +10,8 @@ import pytest
 
 from symsim.analysis.load import question
 from symsim.analysis.quantities import parsed
-from symsim.analysis.sensitivity import sensitivity
-from symsim.analysis.sensitivity_json import document
+from symsim.analysis.sensitivities.sensitivity import sensitivity
+from symsim.analysis.sensitivities.sensitivity_json import document
 from symsim.diagnostics import InputError
 from symsim.report.tornado import draw, reach
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from symsim.analysis.compare import compare
-from symsim.analysis.compare_json import document
+from symsim.analysis.comparing.compare import compare
+from symsim.analysis.comparing.compare_json import document
 from symsim.analysis.load import question
 from symsim.analysis.quantities import parsed
 from symsim.diagnostics import InputError

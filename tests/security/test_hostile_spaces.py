@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from symsim.analysis.search import search
-from symsim.analysis.space import load_space
+from symsim.analysis.searching.search import search
+from symsim.analysis.searching.space import load_space
 from symsim.diagnostics import InputError
 
 HANGS_AFTER_S = 60

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from symsim.analysis.validate import validate
+from symsim.analysis.fitting.validate import validate
 
 CASES = json.loads((Path(__file__).parent.parent / "data" / "memory_cases.json").read_text())
 

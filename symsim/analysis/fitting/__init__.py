@@ -1,0 +1,1 @@
+"""Constants fitted to measurements: cases, tables, errors held out, and the accuracy that is shown."""

@@ -1,0 +1,100 @@
+"""A Dask cluster: the processes of this machine under Dask, or the workers of a scheduler elsewhere.
+
+Workers need symsim and this Python; nothing else of this machine: a portion carries the space with it. What a lost
+worker had begun Dask begins elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from symsim.analysis.searching.columns import Asked
+from symsim.analysis.searching.engines.portions import Unit, portions
+from symsim.analysis.searching.search import Engine
+from symsim.analysis.searching.space import Space
+from symsim.analysis.searching.sweep import Swept, sweep
+from symsim.diagnostics import error
+
+CONNECT_S = 15
+"""How long a scheduler has to answer."""
+
+LOST = (asyncio.CancelledError, concurrent.futures.CancelledError, OSError)
+"""What is raised of a portion whose scheduler is gone."""
+
+
+def on_dask(address: str | None, workers: int) -> Engine:
+    """An engine of Dask: ``address`` is ``host:port`` of a scheduler; ``None`` starts so many workers here.
+
+    Raises:
+        InputError: Dask is not installed; no scheduler answers; a portion loses one worker after the other.
+    """
+    distributed = _distributed()
+    # What it logs of lost workers is told by the answer, or by an error.
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+    def run(space: Space, units: Sequence[Unit], asked: Asked, take: Callable[[Swept], None]) -> None:
+        with _client(distributed, address, workers) as client:
+            there = max(workers, len(client.scheduler_info()["workers"]))
+            futures = {
+                client.submit(sweep, space, portion.unit, asked, pure=False): portion.variants
+                for portion in portions(units, there)
+            }
+            try:
+                for future in distributed.as_completed(list(futures)):
+                    found: Swept = future.result()
+                    found.variants = futures[future]
+                    take(found)
+                    future.release()
+            except distributed.scheduler.KilledWorker as problem:
+                hint = "most likely their memory ran out: give workers more of it, or take fewer"
+                raise error("E374", f"workers of Dask died: {problem}", None, hint) from None
+            except ImportError as problem:
+                hint = "install there what is installed here, symsim of the same version"
+                raise error("E379", f"a worker of Dask cannot run a search: {problem}", None, hint) from None
+            except LOST as problem:
+                message = f"the Dask scheduler went away: {type(problem).__name__}"
+                raise error("E375", message, None, "start the search again; --engine dask needs none") from None
+            finally:
+                with suppress(*LOST):
+                    client.cancel(list(futures), force=True)
+
+    return run
+
+
+def _distributed() -> Any:
+    try:
+        import distributed
+    except ImportError:
+        hint = "pip install 'symsim[dask]'"
+        raise error("E006", "--engine dask needs distributed, which is not installed", hint=hint) from None
+    return distributed
+
+
+@contextmanager
+def _client(distributed: Any, address: str | None, workers: int) -> Iterator[Any]:
+    if address is None:
+        with (
+            distributed.LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address=None,
+                silence_logs=logging.ERROR,
+            ) as cluster,
+            distributed.Client(cluster) as client,
+        ):
+            yield client
+        return
+    try:
+        client = distributed.Client(f"tcp://{address}", timeout=CONNECT_S)
+    except (OSError, ValueError) as problem:
+        message = f"no Dask scheduler answers at {address}: {str(problem) or type(problem).__name__}"
+        raise error("E375", message, None, "start one with 'dask scheduler', or take --engine dask") from None
+    with client:
+        yield client

@@ -1,0 +1,91 @@
+"""The document of ``symsim search --json``: CONTRACT's ``symsim.search/1``, and what the tables are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from symsim.analysis.answer_json import plain, strategy_of
+from symsim.analysis.searching.infeasible import Closest, Mended
+from symsim.analysis.searching.search import FITS, Found, Result
+from symsim.language.written import written
+from symsim.records.strategy import CHOICES
+
+THROUGHPUT = ("tokens_per_s_per_gpu", "mfu", "mfu_causal", "hfu")
+RATE = "model_flops_per_gpu"
+
+
+def document(result: Result, closest: Closest | None = None, notes: Sequence[str] = ()) -> dict[str, Any]:
+    """The answer. ``closest`` and ``notes`` are there where nothing is feasible, or choices contradict each other."""
+    space = result.space
+    return {
+        "schema": "symsim.search/1",
+        "model": space.model.name,
+        "space": space.strategy.name,
+        "system": space.system.name if space.system is not None else None,
+        "objective": {"goal": result.objective.goal, "value": written(result.objective.value)},
+        "searched": {axis.name: len(axis.values) for axis in space.axes},
+        "points": result.points,
+        "legal": result.legal,
+        "feasible": result.feasible,
+        "bounded": result.bounded,
+        "variants": result.variants,
+        "removed": dict(result.removed),
+        "kinds": {text: kind_of(text, result) for text in result.removed},
+        "elapsed_s": result.elapsed_s,
+        "plans": [plan_of(found, result) for found in result.plans],
+        "pareto_of": list(result.pareto),
+        "pareto": None if result.front is None else [plan_of(found, result) for found in result.front],
+        "closest": None if closest is None else closest_of(closest, result),
+        "notes": list(notes),
+    }
+
+
+def kind_of(text: str, result: Result) -> str:
+    """What removed points: a rule of the formulas, a requirement, or choices that contradict each other."""
+    if text in result.contradictions:
+        return "contradiction"
+    required = {require.message or written(require.condition) for require in result.space.strategy.requires}
+    return "requirement" if text == FITS or text in required else "rule"
+
+
+def plan_of(found: Found, result: Result) -> dict[str, Any]:
+    values, asked = found.answer.values, found.question
+    system = asked.system
+    capacity = None if system is None else system.figures["memory.capacity"].value
+    timed = system is not None
+    out = {
+        "strategy": strategy_of(asked, found.answer),
+        "searched": {n: shown(v) for n, v in found.choices.items()},
+        "figures": {n: plain(v) for n, v in found.choices.items() if n not in CHOICES},
+        "objective": found.objective,
+        "iteration_s": float(values["time.iteration"]) if timed else None,
+        "peak_bytes": plain(values["memory.peak"]),
+        "capacity_bytes": plain(capacity),
+        "bubble_share": float(values["time.bubble_share"]) if timed else None,
+        **{n: float(values[f"throughput.{n}"]) if timed else None for n in THROUGHPUT},
+        "model_tflops_per_gpu": float(values[f"throughput.{RATE}"]) / 1e12 if timed else None,
+    }
+    if result.front is not None:
+        out["pareto"] = dict(zip(result.pareto, found.front, strict=True))
+    return out
+
+
+def shown(value: Any) -> Any:
+    """A choice as JSON has it: a set as a list, what is not chosen as null."""
+    return sorted(value) if isinstance(value, frozenset) else plain(value)
+
+
+def closest_of(closest: Closest, result: Result) -> dict[str, Any]:
+    return {
+        **plan_of(closest.found, result),
+        "broken": [
+            {"requirement": b.text, "value": b.value, "bound": b.bound, "excess": b.excess} for b in closest.broken
+        ],
+        "mended_by": [_mended(mended) for mended in closest.mended],
+    }
+
+
+def _mended(mended: Mended) -> dict[str, Any]:
+    change: Mapping[str, Any] = {n: shown(v) for n, v in mended.change.items()}
+    return {"change": dict(change), "objective": mended.objective, "peak_bytes": plain(mended.peak_bytes)}

@@ -1,0 +1,1 @@
+"""How an answer follows each name: slopes, steps, switches, and what a better machine is worth."""
