@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.errors.case import Case
-from tests.errors.texts import INLINE, SMALL_PLAN, family, layers_of
+from tests.errors.texts import INLINE, MODEL, SMALL_PLAN, family, layers_of
 from tests.errors.writing import check
 
 
@@ -101,6 +101,8 @@ CASES = [
           "unknown name 'rope'", "true, false", "1:14"),
     check("word that the library has not", "E240", layers_of("decoder").replace("swiglu", "swigluu"),
           "activation is swiglu, geglu", "", None),
+    check("heads that the key-value heads do not divide", "E240", MODEL.replace("heads = 4", "heads = 4, kv_heads = 3"),
+          "every key-value head serves equally many heads", "heads is 4, kv_heads is 3", None),
     operator("operator on a tensor of another shape", "E221", "operator op(x[a, b, c]) -> y[a, b, c] { saves x }",
              "'x' with 3 dimensions", "", "6:21"),
     check("tensors of sizes that differ", "E243",
