@@ -17,15 +17,18 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from multiprocessing.sharedctypes import RawValue
 from pathlib import Path
 from typing import Any
 
-from symsim.analysis.searching import sweep as sweeping
 from symsim.analysis.searching.columns import Asked
-from symsim.analysis.searching.engines.portions import Unit, portions
+from symsim.analysis.searching.engines.portions import EACH, Unit
 from symsim.analysis.searching.engines.processes import cores
 from symsim.analysis.searching.search import Result, search
 from symsim.analysis.searching.space import Space, load_space
+from symsim.analysis.searching.sweep import sweep
+from symsim.analysis.searching.swept import Swept
+from symsim.analysis.searching.written import Written, parted, together, write
 from symsim.report.tables import print_table
 
 HERE = Path(__file__).parent
@@ -132,50 +135,41 @@ class Compiled:
         space: Space,
         units: Sequence[Unit],
         asked: Asked,
-        take: Callable[[sweeping.Swept], None],
+        take: Callable[[Swept], None],
     ) -> None:
+        global _SPACE, _ASKED, _LIMIT
         start = time.perf_counter()
-        parts = portions(units, self.workers) if self.workers > 1 else None
-        for unit in [p.unit for p in parts] if parts else units:
-            take(_compiled(space, unit, asked))
+        for unit in units:
+            written, swept = write(space, unit, asked)
+            take(swept)
+            _PARTS.extend(together(written))
+        if self.workers > 1:
+            _PARTS[:] = parted(_PARTS, EACH * self.workers)
         self.compile_s = time.perf_counter() - start
+        _SPACE, _ASKED, _LIMIT = space, asked, RawValue("d", sys.float_info.max)
         context = multiprocessing.get_context("fork")
         with context.Pool(self.workers) as pool:
             pool.map(_awake, range(self.workers * 4), chunksize=1)
             start = time.perf_counter()
-            found = list(pool.imap_unordered(_swept, range(len(_SHEETS))))
+            found = list(pool.imap_unordered(_swept, range(len(_PARTS))))
             self.wall_s = time.perf_counter() - start
-        _SHEETS.clear()
+        _PARTS.clear()
         for swept in found:
             take(swept)
 
 
-_SHEETS: list[tuple[list[tuple[Any, Any]], Asked]] = []
-
-
-def _compiled(space: Space, unit: Unit, asked: Asked) -> sweeping.Swept:
-    """What a sweep of a unit finds before the first point; its sheets are kept for later."""
-    kept: list[tuple[Any, Any]] = []
-    original = sweeping._sweep_sheet
-    sweeping._sweep_sheet = lambda sheet, columns, *_: kept.append((sheet, columns))
-    try:
-        swept = sweeping.sweep(space, unit, asked)
-    finally:
-        sweeping._sweep_sheet = original
-    _SHEETS.append((kept, asked))
-    return swept
+_PARTS: list[Written] = []
+_SPACE: Any = None
+_ASKED: Any = None
+_LIMIT: Any = None
 
 
 def _awake(_: int) -> None:
     time.sleep(0.01)
 
 
-def _swept(at: int) -> sweeping.Swept:
-    sheets, asked = _SHEETS[at]
-    swept = sweeping.Swept.nothing(asked)
-    for sheet, columns in sheets:
-        sweeping._sweep_sheet(sheet, columns, asked, swept)
-    return swept
+def _swept(at: int) -> Swept:
+    return sweep(_SPACE, _PARTS[at], _ASKED, limit=_LIMIT)
 
 
 def sweep_alone(

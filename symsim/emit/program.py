@@ -8,7 +8,7 @@ and numbers, never source text, so that reading one can run nothing but arithmet
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -117,6 +117,28 @@ def operands(instruction: Instruction) -> tuple[int, ...]:
     if instruction[0] == "const":
         return ()
     return instruction[2:] if instruction[0] == "table" else instruction[1:]
+
+
+def joined(programs: Sequence[Program]) -> tuple[Program, list[dict[int, int]]]:
+    """Programs over the same inputs as one, what they share there once; and where it has the registers of each.
+
+    Outputs and rules are left out.
+    """
+    first = programs[0]
+    instructions: list[Instruction] = []
+    seen: dict[Instruction, int] = {}
+    places = []
+    for program in programs:
+        place = {k: k for k in range(first.stage_register + 1)}
+        for position, instruction in enumerate(program.instructions):
+            moved = renumbered(instruction, place.__getitem__)
+            known = seen.get(moved)
+            if known is None:
+                instructions.append(moved)
+                known = seen[moved] = first.stage_register + len(instructions)
+            place[program.register_of(position)] = known
+        places.append(place)
+    return Program(first.title, first.inputs, tuple(instructions), {}, ()), places
 
 
 def with_inputs(program: Program, fresh: tuple[str, ...]) -> Program:

@@ -16,11 +16,13 @@ import pytest
 from symsim.analysis.searching.columns import Asked
 from symsim.analysis.searching.engines import cluster, processes
 from symsim.analysis.searching.engines.named import engine_of, where_it_pays
-from symsim.analysis.searching.engines.portions import Unit, portions
+from symsim.analysis.searching.engines.portions import Unit, in_two_steps, portions, weight
 from symsim.analysis.searching.engines.processes import in_processes
 from symsim.analysis.searching.search import Engine, Result, in_this_process, search
-from symsim.analysis.searching.space import Refused, Space, Variant, load_space, variants
-from symsim.analysis.searching.sweep import Swept, sweep
+from symsim.analysis.searching.space import Refused, Space, load_space, variants
+from symsim.analysis.searching.sweep import sweep, sweep_unit
+from symsim.analysis.searching.swept import Swept
+from symsim.analysis.searching.written import Written, parted, together, write
 from symsim.diagnostics import InputError
 
 SPACE = (
@@ -51,12 +53,27 @@ def test_processes_find_the_same(alone: tuple[Any, ...]) -> None:
     assert outcome(search(space(), pareto=PARETO, engine=in_processes(2))) == alone
 
 
-def test_units_in_any_order_find_the_same(alone: tuple[Any, ...]) -> None:
+def test_portions_and_pieces_in_any_order_find_the_same(alone: tuple[Any, ...]) -> None:
     def backwards(space: Space, units: Sequence[Unit], asked: Asked, take: Any) -> None:
-        for portion in reversed(portions(units, 5)):
-            take(sweep(space, portion.unit, asked))
+        def write_all(portions: Sequence[Unit], done: Any) -> None:
+            for portion in reversed(portions):
+                done(write(space, portion, asked))
+
+        def sweep_all(parts: Sequence[Written], done: Any) -> None:
+            for part in reversed(parts):
+                done(sweep(space, part, asked))
+
+        in_two_steps(units, 5, write_all, sweep_all, take)
 
     assert outcome(search(space(), pareto=PARETO, engine=backwards)) == alone
+
+
+def test_units_by_themselves_find_the_same(alone: tuple[Any, ...]) -> None:
+    def one_by_one(space: Space, units: Sequence[Unit], asked: Asked, take: Any) -> None:
+        for portion in reversed(portions(units, 5)):
+            take(sweep_unit(space, portion, asked))
+
+    assert outcome(search(space(), pareto=PARETO, engine=one_by_one)) == alone
 
 
 def test_what_engines_pass_on_can_be_pickled() -> None:
@@ -69,7 +86,11 @@ def test_what_engines_pass_on_can_be_pickled() -> None:
 
     def keep(space: Space, units: Sequence[Unit], asked: Asked, take: Any) -> None:
         assert pickle.loads(pickle.dumps(asked)) == asked
-        found.append(sweep(space, units[0], asked))
+        written, refused = pickle.loads(pickle.dumps(write(space, units[0], asked)))
+        take(refused)
+        for part in pickle.loads(pickle.dumps(together(written))):
+            refused.add(sweep(space, part, asked))
+        found.append(refused)
         take(found[0])
 
     search(whole, pareto=PARETO, engine=keep)
@@ -80,25 +101,39 @@ def test_what_engines_pass_on_can_be_pickled() -> None:
 
 def test_portions_are_the_whole() -> None:
     parts = list(variants(space()))
-    parted = portions([parts], 4)
-    assert len(parted) >= 8
-    assert sum(p.variants for p in parted) == len(parts)
-    pieces = [part for portion in parted for part in portion.unit]
-    assert sum(p.points for p in pieces) == sum(p.points for p in parts)
-
-
-def test_a_large_variant_is_parted_by_stages() -> None:
-    large = load_space("llama3_8b", "world=64,gbs=128,seq in 1..9000,tp in 1..8,pp in 1..9", "h100_sxm")
-    (variant,) = variants(large)
-    parted = portions([[variant]], 2)
-    stages = [a.values for p in parted for v in p.unit if isinstance(v, Variant) for a in v.axes if a.name == "pp"]
-    assert sorted(pp for values in stages for pp in values if isinstance(pp, int)) == list(range(1, 10))
-    assert len(parted) > 1
-
-
-def test_the_largest_portion_is_first() -> None:
-    weights = [p.weight for p in portions([list(variants(space()))], 3)]
+    found = portions([parts], 4)
+    assert len(found) >= 8
+    assert sorted(id(part) for portion in found for part in portion) == sorted(map(id, parts))
+    weights = [weight(portion) for portion in found]
     assert weights == sorted(weights, reverse=True)
+
+
+def pieces_of(choices: str, pieces: int) -> list[Written]:
+    whole = load_space("llama3_8b", choices, "h100_sxm")
+    found: list[Written] = []
+
+    def keep(space: Space, units: Sequence[Unit], asked: Asked, take: Any) -> None:
+        written, swept = write(space, units[0], asked)
+        take(swept)
+        found.extend(together(written))
+
+    search(whole, engine=keep)
+    return parted(found, pieces)
+
+
+def test_points_are_parted_by_stages() -> None:
+    parts = pieces_of("world=64,gbs=128,seq in 1..90,tp in 1..8,pp in 1..9", 4)
+    stages = [value for part in parts for value in dict(part.axes)["pp"]]
+    assert sorted(pp for pp in stages if isinstance(pp, int)) == list(range(1, 10))
+    assert len(parts) >= 4
+    assert [p.points for p in parts] == sorted((p.points for p in parts), reverse=True)
+    assert sum(part.variants for part in parts) == 1
+
+
+def test_variants_are_parted_where_there_is_one_number_of_stages() -> None:
+    parts = pieces_of("world=64,pp=2,gbs=128,seq=4096,tp in 1..8,zero in {0,1,2},overlap_p2p in {true,false}", 3)
+    assert [len(part.columns) for part in parts] == [2, 2, 1, 1] or len(parts) >= 3
+    assert sum(len(part.columns) for part in parts) == sum(part.variants for part in parts) == 6
 
 
 @pytest.fixture
@@ -106,12 +141,12 @@ def dying(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """Workers that die as soon as they begin, until there are as many files as ``deaths`` says."""
     (tmp_path / "deaths").write_text("1")
 
-    def sweep_or_die(space: Space, unit: Unit, asked: Asked, limit: Any) -> Swept:
+    def sweep_or_die(space: Space, part: Written, asked: Asked, limit: Any) -> Swept:
         died = len(list(tmp_path.glob("died*")))
         if died < int((tmp_path / "deaths").read_text()):
             (tmp_path / f"died{os.getpid()}").touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return sweep(space, unit, asked, limit)
+        return sweep(space, part, asked, limit=limit)
 
     monkeypatch.setattr(processes, "sweep", sweep_or_die)
     yield tmp_path
@@ -156,7 +191,7 @@ def test_small_spaces_stay_in_this_process(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_refused_choices_are_no_work() -> None:
     refused = [part for part in variants(space()) if isinstance(part, Refused)]
-    assert refused and portions([refused], 2)[0].weight == 0
+    assert refused and weight(portions([refused], 2)[0]) == 0
 
 
 def test_a_cluster_that_loses_a_worker_finds_the_same(alone: tuple[Any, ...]) -> None:

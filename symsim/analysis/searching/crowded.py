@@ -14,7 +14,7 @@ from fractions import Fraction
 from symsim.analysis.searching.columns import Asked
 from symsim.analysis.searching.legal import MAX_POINTS
 from symsim.analysis.searching.space import Axis, Refused, Space, Variant
-from symsim.analysis.searching.sweep import sweep
+from symsim.analysis.searching.sweep import sweep_unit
 from symsim.diagnostics import error
 
 DRAWN = (6, 12, 24)
@@ -46,7 +46,7 @@ def check_not_crowded(space: Space, parts: Sequence[Variant | Refused], asked: A
 def _estimate(space: Space, variant: Variant, asked: Asked, draw: random.Random) -> Fraction:
     for count in DRAWN:
         part = _part(variant, count, draw)
-        legal = sweep(space, [part], replace(asked, best=1, pareto=())).tally.legal
+        legal = sweep_unit(space, [part], replace(asked, best=1, pareto=())).tally.legal
         if legal >= ENOUGH:
             return Fraction(legal) * variant.points / part.points
     return Fraction(0)

@@ -21,7 +21,8 @@ from symsim.analysis.searching.crowded import check_not_crowded
 from symsim.analysis.searching.machine_needed import check_needs_none, needed_by
 from symsim.analysis.searching.ranking import rounded
 from symsim.analysis.searching.space import Refused, Space, Variant, figures_among, kinship, objective_of, variants
-from symsim.analysis.searching.sweep import Swept, sweep
+from symsim.analysis.searching.sweep import sweep_unit
+from symsim.analysis.searching.swept import Swept
 from symsim.diagnostics import InputError, error
 from symsim.language import tree
 from symsim.language.written import written
@@ -170,7 +171,7 @@ def in_this_process(
 ) -> None:
     """The simplest engine."""
     for unit in units:
-        take(sweep(space, unit, asked))
+        take(sweep_unit(space, unit, asked))
 
 
 def constraints(space: Space, parts: Sequence[Variant | Refused]) -> list[tuple[str, tree.Expression]]:

@@ -1,162 +1,60 @@
-"""Evaluate part of a space: the variants of one unit, all their legal points, the best of them.
+"""Evaluate part of a space: all legal points of some variants, the best of them.
 
-A unit is the work of one process. What comes of it does not depend on which process that was, nor on the
-order of units, so one machine and a cluster give the same answer.
+What comes of a part does not depend on which process it was, nor on the order of parts, so one machine and a
+cluster give the same answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from symsim.analysis.plan import structure_of
 from symsim.analysis.searching.behind import offer_unless_behind
-from symsim.analysis.searching.columns import Asked, Columns, RefusedError, Writer
+from symsim.analysis.searching.columns import Asked, Columns
 from symsim.analysis.searching.feasible import Feasible
 from symsim.analysis.searching.legal import Tally, legal_blocks
-from symsim.analysis.searching.ranking import Front, Ranking
-from symsim.analysis.searching.space import Axis, Refused, Space, Variant
-from symsim.compiler.pipeline import compile_cost
-from symsim.compiler.reuse import passes_of
-from symsim.compiler.stages import NumberNeededError
-from symsim.diagnostics import InputError
-from symsim.emit.grid.regroup import regrouped
+from symsim.analysis.searching.space import Refused, Space, Variant
+from symsim.analysis.searching.swept import Swept
+from symsim.analysis.searching.written import Written, together, write
 from symsim.emit.grid.rows import Rows, Slice
 from symsim.emit.grid.samples import Array
 from symsim.emit.grid.sheet import Sheet
 from symsim.emit.program import CheckedRule
 from symsim.machine.bind import lookup_of
-from symsim.records.strategy import Value
 
 
-@dataclass(slots=True)
-class Swept:
-    """What came of a unit; :meth:`add` puts units together, in any order."""
-
-    tally: Tally
-    ranking: Ranking
-    front: Front | None
-    problems: dict[str, InputError] = field(default_factory=dict)
-    variants: int = 0
-
-    @staticmethod
-    def nothing(asked: Asked) -> Swept:
-        front = Front.empty(len(asked.pareto)) if asked.pareto else None
-        return Swept(Tally(), Ranking.empty(asked.best, OUTCOMES), front)
-
-    def add(self, other: Swept) -> None:
-        self.tally.add(other.tally)
-        self.ranking.offer(other.ranking.outcomes, other.ranking.points)
-        if self.front is not None and other.front is not None:
-            self.front.offer(other.front.outcomes, other.front.points)
-        for message, problem in other.problems.items():
-            self.problems[message] = min(problem, self.problems.get(message, problem), key=InputError.render)
-        self.variants += other.variants
-
-
-OUTCOMES = 3
-"""The objective, the peak of memory and the time of a step: plans that agree in them are one plan in other words."""
-
-
-def sweep(space: Space, unit: Sequence[Variant | Refused], asked: Asked, limit: Any = None) -> Swept:
-    """All legal points of some variants. ``limit`` is what processes that sweep beside this one found, if there are.
+def sweep_unit(space: Space, unit: Sequence[Variant | Refused], asked: Asked) -> Swept:
+    """Compile some variants and sweep them, by one hand.
 
     Raises:
         InputError: an expression that means nothing here; more points than one search evaluates.
     """
-    swept = Swept.nothing(asked)
-    swept.variants = len(unit)
-    swept.ranking.shared = limit
-    whole: list[Variant] = []
-    for part in unit:
-        if isinstance(part, Refused):
-            _refuse(swept, part)
-        else:
-            whole.append(part)
-    # Small ones first: what they find is a limit for the others.
-    for variants in sorted(_sharing_axes(whole), key=lambda together: together[0].points):
-        _sweep_together(space, variants, asked, swept)
-    swept.ranking.shared = None
+    written, swept = write(space, unit, asked)
+    for part in together(written):
+        sweep(space, part, asked, swept)
     return swept
 
 
-def prepare(space: Space, parts: Sequence[Variant | Refused]) -> None:
-    """Compile one variant, so that processes that are forked now have its passes."""
-    first = next((part for part in parts if isinstance(part, Variant)), None)
-    if first is not None:
-        model, passes = passes_of(space.model)
-        structure = first.plan.structure
-        with suppress(InputError):
-            compile_cost(model, structure, passes=passes)
+def sweep(space: Space, part: Written, asked: Asked, swept: Swept | None = None, limit: Any = None) -> Swept:
+    """All legal points of some variants, added to what was found. ``limit`` is what processes beside this one found.
 
-
-def _refuse(swept: Swept, refused: Refused) -> None:
-    message = refused.problem.diagnostics[0].message
-    swept.tally.removed[message] += refused.points
-    swept.problems.setdefault(message, refused.problem)
-
-
-def _sharing_axes(variants: Sequence[Variant]) -> list[list[Variant]]:
-    """Variants whose sizes vary alike: they can be one program."""
-    together: dict[tuple[tuple[Axis, ...], tuple[tuple[str, object], ...], str], list[Variant]] = {}
-    for variant in variants:
-        sizes = tuple(sorted(variant.plan.sizes.items()))
-        fixed = tuple((n, v) for n, v in sizes if n not in {a.name for a in variant.axes})
-        together.setdefault((variant.axes, fixed, repr(sorted(variant.figures.items()))), []).append(variant)
-    return list(together.values())
-
-
-def _sweep_together(space: Space, variants: Sequence[Variant], asked: Asked, swept: Swept) -> None:
-    """Variants with the same axes, in one program."""
-    first = variants[0]
-    axes: dict[str, tuple[Value | None, ...]] = {axis.name: axis.values for axis in first.axes}
-    axes.setdefault("pp", (first.plan.sizes["pp"],))
-    system = space.system.with_figures(first.figures) if space.system is not None else None
-    writer = Writer(space, system, asked, axes, first.plan.sizes)
-    columns: list[Columns] = []
-    split: list[Variant] = []
-    for variant in variants:
-        try:
-            columns.append(writer.columns(variant))
-        except NumberNeededError as needed:
-            split += _each_value(variant, str(needed))
-        except RefusedError as refused:
-            _refuse(swept, Refused(variant.points, refused.problem))
-    if columns:
-        whole = writer.folder.program()
-        program, place = regrouped(whole, {register for column in columns for register in column.registers()})
-        sheet = Sheet(
-            program,
-            {name: [v for v in values if v is not None] for name, values in axes.items()},
-            lookup_of(system) if system is not None else _no_machine,
-        )
-        _sweep_sheet(sheet, [column.moved(place) for column in columns], asked, swept)
-    for variants_of_value in _sharing_axes(split):
-        _sweep_together(space, variants_of_value, asked, swept)
+    Raises:
+        InputError: more points than one search evaluates.
+    """
+    swept = Swept.nothing(asked) if swept is None else swept
+    system = space.system.with_figures(part.figures) if space.system is not None else None
+    lookup = lookup_of(system) if system is not None else _no_machine
+    swept.ranking.shared = limit
+    _sweep_sheet(Sheet(part.program, dict(part.axes), lookup), part.columns, asked, swept)
+    swept.ranking.shared = None
+    swept.variants += part.variants
+    return swept
 
 
 def _no_machine(name: str, *dimensions: object) -> object:
     raise AssertionError(f"'{name}' needs a machine")
-
-
-def _each_value(variant: Variant, name: str) -> Iterator[Variant]:
-    """The variant once for each value of a size, as a number that its structure knows."""
-    at = next(k for k, axis in enumerate(variant.axes) if axis.name == name)
-    for value, place in zip(variant.axes[at].values, variant.places[at], strict=True):
-        values = {**variant.plan.values, name: value}
-        sizes: dict[str, Any] = {**variant.plan.sizes, name: value}
-        yield replace(
-            variant,
-            plan=replace(variant.plan, values=values, structure=structure_of(values), sizes=sizes),
-            axes=(*variant.axes[:at], *variant.axes[at + 1 :]),
-            places=(*variant.places[:at], *variant.places[at + 1 :]),
-            strides=(*variant.strides[:at], *variant.strides[at + 1 :]),
-            base=variant.base + place * variant.strides[at],
-        )
 
 
 def _sweep_sheet(sheet: Sheet, columns: Sequence[Columns], asked: Asked, swept: Swept) -> None:

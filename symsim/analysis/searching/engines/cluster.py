@@ -14,10 +14,12 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from symsim.analysis.searching.columns import Asked
-from symsim.analysis.searching.engines.portions import Unit, portions
+from symsim.analysis.searching.engines.portions import Unit, Writing, in_two_steps
 from symsim.analysis.searching.search import Engine
 from symsim.analysis.searching.space import Space
-from symsim.analysis.searching.sweep import Swept, sweep
+from symsim.analysis.searching.sweep import sweep
+from symsim.analysis.searching.swept import Swept
+from symsim.analysis.searching.written import Written, write
 from symsim.diagnostics import error
 
 CONNECT_S = 15
@@ -41,30 +43,36 @@ def on_dask(address: str | None, workers: int) -> Engine:
     def run(space: Space, units: Sequence[Unit], asked: Asked, take: Callable[[Swept], None]) -> None:
         with _client(distributed, address, workers) as client:
             there = max(workers, len(client.scheduler_info()["workers"]))
-            futures = {
-                client.submit(sweep, space, portion.unit, asked, pure=False): portion.variants
-                for portion in portions(units, there)
-            }
-            try:
-                for future in distributed.as_completed(list(futures)):
-                    found: Swept = future.result()
-                    found.variants = futures[future]
-                    take(found)
-                    future.release()
-            except distributed.scheduler.KilledWorker as problem:
-                hint = "most likely their memory ran out: give workers more of it, or take fewer"
-                raise error("E374", f"workers of Dask died: {problem}", None, hint) from None
-            except ImportError as problem:
-                hint = "install there what is installed here, symsim of the same version"
-                raise error("E379", f"a worker of Dask cannot run a search: {problem}", None, hint) from None
-            except LOST as problem:
-                message = f"the Dask scheduler went away: {type(problem).__name__}"
-                raise error("E375", message, None, "start the search again; --engine dask needs none") from None
-            finally:
-                with suppress(*LOST):
-                    client.cancel(list(futures), force=True)
+
+            def write_all(portions: Sequence[Unit], done: Callable[[Writing], None]) -> None:
+                _do(distributed, client, [(write, space, portion, asked) for portion in portions], done)
+
+            def sweep_all(parts: Sequence[Written], done: Callable[[Swept], None]) -> None:
+                _do(distributed, client, [(sweep, space, part, asked) for part in parts], done)
+
+            in_two_steps(units, there, write_all, sweep_all, take)
 
     return run
+
+
+def _do(distributed: Any, client: Any, calls: Sequence[tuple[Any, ...]], done: Callable[[Any], None]) -> None:
+    futures = [client.submit(*call, pure=False) for call in calls]
+    try:
+        for future in distributed.as_completed(futures):
+            done(future.result())
+            future.release()
+    except distributed.scheduler.KilledWorker as problem:
+        hint = "most likely their memory ran out: give workers more of it, or take fewer"
+        raise error("E374", f"workers of Dask died: {problem}", None, hint) from None
+    except ImportError as problem:
+        hint = "install there what is installed here, symsim of the same version"
+        raise error("E379", f"a worker of Dask cannot run a search: {problem}", None, hint) from None
+    except LOST as problem:
+        message = f"the Dask scheduler went away: {type(problem).__name__}"
+        raise error("E375", message, None, "start the search again; --engine dask needs none") from None
+    finally:
+        with suppress(*LOST):
+            client.cancel(futures, force=True)
 
 
 def _distributed() -> Any:

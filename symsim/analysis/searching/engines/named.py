@@ -10,7 +10,7 @@ from symsim.analysis.searching.engines.portions import Unit
 from symsim.analysis.searching.engines.processes import cores, in_processes
 from symsim.analysis.searching.search import Engine, in_this_process
 from symsim.analysis.searching.space import Refused, Space
-from symsim.analysis.searching.sweep import Swept
+from symsim.analysis.searching.swept import Swept
 from symsim.diagnostics import error, nearest
 
 NAMES = ("local", "processes", "dask")

@@ -12,17 +12,23 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor
 from concurrent.futures import wait as wait_for
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import wait
 from multiprocessing.sharedctypes import RawValue
-from typing import Any
+from typing import Any, TypeVar
 
 from symsim.analysis.searching.columns import Asked
-from symsim.analysis.searching.engines.portions import Portion, Unit, portions
+from symsim.analysis.searching.engines.portions import Unit, Writing, in_two_steps
 from symsim.analysis.searching.search import Engine
-from symsim.analysis.searching.space import Space
-from symsim.analysis.searching.sweep import Swept, prepare, sweep
-from symsim.diagnostics import error
+from symsim.analysis.searching.space import Refused, Space, Variant
+from symsim.analysis.searching.sweep import sweep
+from symsim.analysis.searching.swept import Swept
+from symsim.analysis.searching.written import Written, write
+from symsim.compiler.pipeline import compile_cost
+from symsim.compiler.reuse import passes_of
+from symsim.diagnostics import InputError, error
+
+Result = TypeVar("Result")
 
 ATTEMPTS = 2
 """How often a portion is begun: once more where its process died."""
@@ -41,57 +47,96 @@ def in_processes(workers: int) -> Engine:
     """
 
     def run(space: Space, units: Sequence[Unit], asked: Asked, take: Callable[[Swept], None]) -> None:
-        left = portions(units, workers)
-        prepare(space, [part for unit in units for part in unit])
-        for _ in range(ATTEMPTS):
-            left = _begun(space, left, asked, take, workers)
-            if not left:
-                return
-        message = f"processes of the search died twice, {len(left)} portions of it are left"
-        raise error("E374", message, None, "most likely the memory ran out: fewer with --workers, or --engine local")
+        _prepare(space, [part for unit in units for part in unit])
+        with _Crew(space, asked, workers) as crew:
+
+            def write_all(portions: Sequence[Unit], done: Callable[[Writing], None]) -> None:
+                crew.do(_write, portions, done)
+
+            def sweep_all(parts: Sequence[Written], done: Callable[[Swept], None]) -> None:
+                crew.do(_sweep, parts, done)
+
+            in_two_steps(units, workers, write_all, sweep_all, take)
 
     return run
 
 
-def _begun(
-    space: Space, left: Sequence[Portion], asked: Asked, take: Callable[[Swept], None], workers: int
-) -> list[Portion]:
-    """Run portions; those that were lost with a process are returned."""
-    others = set(multiprocessing.active_children())
-    context = _context()
-    # What is there now stays as it is: a forked process that collects garbage would copy all of it.
-    gc.collect()
-    gc.freeze()
-    limit = RawValue("d", sys.float_info.max)
-    pool = ProcessPoolExecutor(min(workers, len(left)), context, _begin, (space, asked, limit))
-    finished = False
-    lost: list[Portion] = []
-    try:
+def _prepare(space: Space, parts: Sequence[Variant | Refused]) -> None:
+    """Compile one variant, so that processes that are forked now have its passes."""
+    first = next((part for part in parts if isinstance(part, Variant)), None)
+    if first is not None:
+        model, passes = passes_of(space.model)
+        with suppress(InputError):
+            compile_cost(model, first.plan.structure, passes=passes)
+
+
+class _Crew:
+    """Processes that stay for a whole search; where one of them dies, all are replaced."""
+
+    def __init__(self, space: Space, asked: Asked, workers: int) -> None:
+        self._workers = workers
+        self._limit = RawValue("d", sys.float_info.max)
+        self._given = (space, asked, self._limit)
+        self._pool: ProcessPoolExecutor | None = None
+        self._mine: set[Any] = set()
+
+    def __enter__(self) -> _Crew:
+        # What is there now stays as it is: a forked process that collects garbage would copy all of it.
+        gc.collect()
+        gc.freeze()
+        return self
+
+    def __exit__(self, problem: type[BaseException] | None, *_: object) -> None:
+        self._end(finished=problem is None)
+        gc.unfreeze()
+
+    def do(self, task: Callable[[Any], Result], items: Sequence[Any], done: Callable[[Result], None]) -> None:
+        """A task on every item; what was lost with a process is begun once more."""
+        left = list(items)
+        for _ in range(ATTEMPTS):
+            left = self._begun(task, left, done)
+            if not left:
+                return
+            self._end(finished=False)
+        message = f"processes of the search died twice, {len(left)} portions of it are left"
+        raise error("E374", message, None, "most likely the memory ran out: fewer with --workers, or --engine local")
+
+    def _begun(self, task: Callable[[Any], Result], items: Sequence[Any], done: Callable[[Result], None]) -> list[Any]:
+        """Those of the items that were lost with a process are returned."""
+        if not items:
+            return []
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(self._workers, _context(), _begin, self._given)
+        others = set(multiprocessing.active_children()) - self._mine
+        lost: list[Any] = []
         with _interrupts_noted() as interrupted:
-            futures = {pool.submit(_swept, portion.unit): portion for portion in left}
+            try:
+                futures = {self._pool.submit(task, item): item for item in items}
+            finally:
+                self._mine |= set(multiprocessing.active_children()) - others
             waiting = set(futures)
             while waiting:
-                done, waiting = wait_for(waiting, LOOK_S, FIRST_COMPLETED)
+                ready, waiting = wait_for(waiting, LOOK_S, FIRST_COMPLETED)
                 if interrupted.is_set():
                     raise KeyboardInterrupt
-                for future in done:
+                for future in ready:
                     found = _result(future)
                     if found is None:
                         lost.append(futures[future])
                     else:
-                        found.variants = futures[future].variants
-                        take(found)
-        finished = not lost
-    finally:
-        # A process that nobody waits for any more would work on: after Ctrl-C, after an error.
-        mine = set(multiprocessing.active_children()) - others
+                        done(found)
+        return lost
+
+    def _end(self, finished: bool) -> None:
+        """A process that nobody waits for any more would work on: after Ctrl-C, after an error."""
+        if self._pool is None:
+            return
         if not finished:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in mine:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            for process in self._mine:
                 process.terminate()
-        pool.shutdown(wait=True)
-        gc.unfreeze()
-    return lost
+        self._pool.shutdown(wait=True)
+        self._pool, self._mine = None, set()
 
 
 LOOK_S = 0.2
@@ -114,7 +159,7 @@ def _interrupts_noted() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _result(future: Future[Swept]) -> Swept | None:
+def _result(future: Future[Result]) -> Result | None:
     try:
         return future.result()
     except (BrokenProcessPool, MemoryError):
@@ -147,6 +192,11 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _swept(unit: Unit) -> Swept:
+def _write(unit: Unit) -> Writing:
     assert _SPACE is not None and _ASKED is not None
-    return sweep(_SPACE, unit, _ASKED, _LIMIT)
+    return write(_SPACE, unit, _ASKED)
+
+
+def _sweep(part: Written) -> Swept:
+    assert _SPACE is not None and _ASKED is not None
+    return sweep(_SPACE, part, _ASKED, limit=_LIMIT)

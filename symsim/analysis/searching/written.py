@@ -1,0 +1,174 @@
+"""The formulas of a space before the first point: variants compiled, and folded into as few programs as can be.
+
+Variants are compiled where there is a core for it; what they have come to is then put together, so that what all of
+them share of a point is computed once, and parted anew by points among the cores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from heapq import heapify, heappop, heappush
+from itertools import count
+from math import prod
+from typing import Any
+
+from symsim.analysis.plan import structure_of
+from symsim.analysis.searching.columns import Asked, Columns, RefusedError, Writer
+from symsim.analysis.searching.space import Axis, Refused, Space, Variant
+from symsim.analysis.searching.swept import Swept
+from symsim.compiler.stages import NumberNeededError
+from symsim.emit.grid.regroup import regrouped
+from symsim.emit.program import Program, joined
+from symsim.records.strategy import Value
+
+Axes = tuple[tuple[str, tuple[Value, ...]], ...]
+"""The sizes that vary, each with its values; ``pp`` is one of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Variants with the same axes and the same machine, as columns of one program.
+
+    ``variants`` is how many of the search are finished with it.
+    """
+
+    axes: Axes
+    figures: Mapping[str, Value]
+    program: Program
+    columns: tuple[Columns, ...]
+    variants: int
+
+    @property
+    def points(self) -> int:
+        """Combinations of sizes, legal or not, of all variants."""
+        return prod(len(values) for _, values in self.axes) * len(self.columns)
+
+
+def write(space: Space, unit: Sequence[Variant | Refused], asked: Asked) -> tuple[list[Written], Swept]:
+    """Compile variants. What has no formulas is among what was removed.
+
+    Raises:
+        InputError: an expression that means nothing here.
+    """
+    swept = Swept.nothing(asked)
+    whole = [part for part in unit if isinstance(part, Variant)]
+    for part in unit:
+        if isinstance(part, Refused):
+            swept.refuse(part)
+    written = [w for variants in _sharing_axes(whole) for w in _written(space, variants, asked, swept)]
+    swept.variants = len(unit) - sum(w.variants for w in written)
+    return written, swept
+
+
+def together(parts: Sequence[Written]) -> list[Written]:
+    """Those with the same axes and machine as one each, the smallest first: what they find is a limit for others."""
+    alike: dict[tuple[Axes, str], list[Written]] = {}
+    for part in parts:
+        alike.setdefault((part.axes, repr(sorted(part.figures.items()))), []).append(part)
+    whole = []
+    for unsorted in alike.values():
+        same = sorted(unsorted, key=lambda part: part.columns[0].variant.base)
+        program, places = joined([part.program for part in same])
+        columns = [c.moved(place) for part, place in zip(same, places, strict=True) for c in part.columns]
+        program, place = regrouped(program, {register for column in columns for register in column.registers()})
+        moved = tuple(column.moved(place) for column in columns)
+        whole.append(replace(same[0], program=program, columns=moved, variants=sum(p.variants for p in same)))
+    return sorted(whole, key=lambda w: w.points)
+
+
+def parted(whole: Sequence[Written], pieces: int) -> list[Written]:
+    """Pieces for so many hands, the largest first: none has much more than its share.
+
+    Numbers of stages are parted as long as there are several, then variants. Rules are asked of a point in the same
+    order then, so what removed it stays the same.
+    """
+    share = sum(part.points for part in whole) / max(1, pieces)
+    order = count()
+    queue = [(-part.points, next(order), part) for part in whole]
+    heapify(queue)
+    done: list[tuple[int, int, Written]] = []
+    while queue and -queue[0][0] > share:
+        largest = heappop(queue)
+        halves = _halves(largest[2])
+        if not halves:
+            done.append(largest)
+        for half in halves:
+            heappush(queue, (-half.points, next(order), half))
+    return [part for *_, part in sorted([*done, *queue], key=lambda entry: entry[:2])]
+
+
+def _halves(part: Written) -> list[Written]:
+    stages = dict(part.axes)["pp"]
+    if len(stages) > 1:
+        # Every second number: short pipelines have more legal plans than long ones.
+        first, second = _with_stages(part, slice(None, None, 2)), _with_stages(part, slice(1, None, 2))
+        return [first, replace(second, variants=0)]
+    if len(part.columns) > 1:
+        middle = len(part.columns) // 2
+        first = replace(part, columns=part.columns[:middle], variants=min(middle, part.variants))
+        return [first, replace(part, columns=part.columns[middle:], variants=part.variants - first.variants)]
+    return []
+
+
+def _with_stages(part: Written, kept: slice) -> Written:
+    axes = tuple((name, values[kept] if name == "pp" else values) for name, values in part.axes)
+    columns = tuple(replace(c, variant=_with_places(c.variant, kept)) for c in part.columns)
+    return replace(part, axes=axes, columns=columns)
+
+
+def _with_places(variant: Variant, kept: slice) -> Variant:
+    at = next(k for k, axis in enumerate(variant.axes) if axis.name == "pp")
+    axes = (*variant.axes[:at], Axis("pp", variant.axes[at].values[kept]), *variant.axes[at + 1 :])
+    places = (*variant.places[:at], variant.places[at][kept], *variant.places[at + 1 :])
+    return replace(variant, axes=axes, places=places)
+
+
+def _sharing_axes(variants: Sequence[Variant]) -> list[list[Variant]]:
+    """Variants whose sizes vary alike: they can be one program."""
+    alike: dict[tuple[tuple[Axis, ...], tuple[tuple[str, object], ...], str], list[Variant]] = {}
+    for variant in variants:
+        sizes = tuple(sorted(variant.plan.sizes.items()))
+        fixed = tuple((n, v) for n, v in sizes if n not in {a.name for a in variant.axes})
+        alike.setdefault((variant.axes, fixed, repr(sorted(variant.figures.items()))), []).append(variant)
+    return list(alike.values())
+
+
+def _written(space: Space, variants: Sequence[Variant], asked: Asked, swept: Swept) -> Iterator[Written]:
+    """Variants with the same axes, in one program; those whose formulas need a size as a number, once for each."""
+    first = variants[0]
+    axes: dict[str, tuple[Any, ...]] = {axis.name: axis.values for axis in first.axes}
+    axes.setdefault("pp", (first.plan.sizes["pp"],))
+    system = space.system.with_figures(first.figures) if space.system is not None else None
+    writer = Writer(space, system, asked, axes, first.plan.sizes)
+    columns: list[Columns] = []
+    split: list[Variant] = []
+    for variant in variants:
+        try:
+            columns.append(writer.columns(variant))
+        except NumberNeededError as needed:
+            split += _each_value(variant, str(needed))
+        except RefusedError as refused:
+            swept.refuse(Refused(variant.points, refused.problem))
+    if columns:
+        known = tuple((name, tuple(v for v in values if v is not None)) for name, values in axes.items())
+        yield Written(known, first.figures, writer.folder.program(), tuple(columns), len(columns))
+    for variants_of_value in _sharing_axes(split):
+        for part in _written(space, variants_of_value, asked, swept):
+            yield replace(part, variants=0)
+
+
+def _each_value(variant: Variant, name: str) -> Iterator[Variant]:
+    """The variant once for each value of a size, as a number that its structure knows."""
+    at = next(k for k, axis in enumerate(variant.axes) if axis.name == name)
+    for value, place in zip(variant.axes[at].values, variant.places[at], strict=True):
+        values = {**variant.plan.values, name: value}
+        sizes: dict[str, Any] = {**variant.plan.sizes, name: value}
+        yield replace(
+            variant,
+            plan=replace(variant.plan, values=values, structure=structure_of(values), sizes=sizes),
+            axes=(*variant.axes[:at], *variant.axes[at + 1 :]),
+            places=(*variant.places[:at], *variant.places[at + 1 :]),
+            strides=(*variant.strides[:at], *variant.strides[at + 1 :]),
+            base=variant.base + place * variant.strides[at],
+        )
