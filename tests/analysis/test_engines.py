@@ -126,7 +126,7 @@ def test_points_are_parted_by_stages() -> None:
     stages = [value for part in parts for value in dict(part.axes)["pp"]]
     assert sorted(pp for pp in stages if isinstance(pp, int)) == list(range(1, 10))
     assert len(parts) >= 4
-    assert [p.points for p in parts] == sorted((p.points for p in parts), reverse=True)
+    assert [p.weight for p in parts] == sorted((p.weight for p in parts), reverse=True)
     assert sum(part.variants for part in parts) == 1
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from heapq import heapify, heappop, heappush
 from itertools import count
 from math import prod
+from operator import or_
 from typing import Any
 
 from symsim.analysis.plan import structure_of
@@ -18,7 +20,7 @@ from symsim.analysis.searching.columns import Asked, Columns, RefusedError, Writ
 from symsim.analysis.searching.space import Axis, Refused, Space, Variant
 from symsim.analysis.searching.swept import Swept
 from symsim.compiler.stages import NumberNeededError
-from symsim.emit.grid.regroup import regrouped
+from symsim.emit.grid.regroup import dependence, regrouped
 from symsim.emit.program import Program, joined
 from symsim.records.strategy import Value
 
@@ -26,11 +28,16 @@ Axes = tuple[tuple[str, tuple[Value, ...]], ...]
 """The sizes that vary, each with its values; ``pp`` is one of them."""
 
 
+CHEAPER = 8
+"""Points that share a bound, for the work of one that does not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """Variants with the same axes and the same machine, as columns of one program.
 
-    ``variants`` is how many of the search are finished with it.
+    ``variants`` is how many of the search are finished with it; ``telling`` are the axes that bounds depend on, as
+    bits.
     """
 
     axes: Axes
@@ -38,11 +45,14 @@ class Written:
     program: Program
     columns: tuple[Columns, ...]
     variants: int
+    telling: int = 0
 
     @property
-    def points(self) -> int:
-        """Combinations of sizes, legal or not, of all variants."""
-        return prod(len(values) for _, values in self.axes) * len(self.columns)
+    def weight(self) -> float:
+        """What its sweep takes, in combinations of the sizes that bounds depend on: the others cost little each."""
+        lengths = [len(values) for _, values in self.axes]
+        heads = prod(n for k, n in enumerate(lengths) if self.telling >> k & 1)
+        return len(self.columns) * (heads + prod(lengths) / CHEAPER)
 
 
 def write(space: Space, unit: Sequence[Variant | Refused], asked: Asked) -> tuple[list[Written], Swept]:
@@ -73,8 +83,11 @@ def together(parts: Sequence[Written]) -> list[Written]:
         columns = [c.moved(place) for part, place in zip(same, places, strict=True) for c in part.columns]
         program, place = regrouped(program, {register for column in columns for register in column.registers()})
         moved = tuple(column.moved(place) for column in columns)
-        whole.append(replace(same[0], program=program, columns=moved, variants=sum(p.variants for p in same)))
-    return sorted(whole, key=lambda w: w.points)
+        depends, _ = dependence(program)
+        telling = reduce(or_, (depends[r] for c in moved for r in c.bounds or c.outcomes[:1]), 0)
+        finished = sum(part.variants for part in same)
+        whole.append(replace(same[0], program=program, columns=moved, variants=finished, telling=telling))
+    return sorted(whole, key=lambda w: w.weight)
 
 
 def parted(whole: Sequence[Written], pieces: int) -> list[Written]:
@@ -83,18 +96,18 @@ def parted(whole: Sequence[Written], pieces: int) -> list[Written]:
     Numbers of stages are parted as long as there are several, then variants. Rules are asked of a point in the same
     order then, so what removed it stays the same.
     """
-    share = sum(part.points for part in whole) / max(1, pieces)
     order = count()
-    queue = [(-part.points, next(order), part) for part in whole]
+    queue = [(-part.weight, next(order), part) for part in whole]
+    share = -sum(weight for weight, *_ in queue) / max(1, pieces)
     heapify(queue)
-    done: list[tuple[int, int, Written]] = []
+    done: list[tuple[float, int, Written]] = []
     while queue and -queue[0][0] > share:
         largest = heappop(queue)
         halves = _halves(largest[2])
         if not halves:
             done.append(largest)
         for half in halves:
-            heappush(queue, (-half.points, next(order), half))
+            heappush(queue, (-half.weight, next(order), half))
     return [part for *_, part in sorted([*done, *queue], key=lambda entry: entry[:2])]
 
 
