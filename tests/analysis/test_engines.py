@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import pickle
 import signal
@@ -15,6 +16,7 @@ import pytest
 
 from symsim.analysis.searching.columns import Asked
 from symsim.analysis.searching.engines import cluster, processes
+from symsim.analysis.searching.engines import portions as engines
 from symsim.analysis.searching.engines.named import engine_of, where_it_pays
 from symsim.analysis.searching.engines.portions import Unit, in_two_steps, portions, weight
 from symsim.analysis.searching.engines.processes import in_processes
@@ -136,19 +138,20 @@ def test_variants_are_parted_where_there_is_one_number_of_stages() -> None:
     assert sum(len(part.columns) for part in parts) == sum(part.variants for part in parts) == 6
 
 
-@pytest.fixture
-def dying(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """Workers that die as soon as they begin, until there are as many files as ``deaths`` says."""
+@pytest.fixture(params=["write", "sweep"])
+def dying(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """Workers that die as soon as they begin a task, until there are as many files as ``deaths`` says."""
     (tmp_path / "deaths").write_text("1")
+    original = getattr(processes, request.param)
 
-    def sweep_or_die(space: Space, part: Written, asked: Asked, limit: Any) -> Swept:
+    def do_or_die(*given: Any, **more: Any) -> Any:
         died = len(list(tmp_path.glob("died*")))
         if died < int((tmp_path / "deaths").read_text()):
             (tmp_path / f"died{os.getpid()}").touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return sweep(space, part, asked, limit=limit)
+        return original(*given, **more)
 
-    monkeypatch.setattr(processes, "sweep", sweep_or_die)
+    monkeypatch.setattr(processes, request.param, do_or_die)
     yield tmp_path
 
 
@@ -156,6 +159,27 @@ def dying(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
 def test_a_process_that_dies_loses_nothing(dying: Path, alone: tuple[Any, ...]) -> None:
     assert outcome(search(space(), pareto=PARETO, engine=in_processes(2))) == alone
     assert list(dying.glob("died*"))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a patched worker is a forked one")
+def test_a_process_that_dies_while_none_works_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch, alone: tuple[Any, ...]
+) -> None:
+    """Between formulas and points."""
+    parting = engines.together
+    killed: list[int] = []
+
+    def kill_and_part(parts: Sequence[Written]) -> list[Written]:
+        workers = [child for child in multiprocessing.active_children() if child.pid is not None]
+        if workers and not killed:
+            killed.append(workers[0].pid or 0)
+            workers[0].kill()
+            workers[0].join()
+        return parting(parts)
+
+    monkeypatch.setattr(engines, "together", kill_and_part)
+    assert outcome(search(space(), pareto=PARETO, engine=in_processes(2))) == alone
+    assert killed
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a patched worker is a forked one")

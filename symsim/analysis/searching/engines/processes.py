@@ -108,12 +108,14 @@ class _Crew:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(self._workers, _context(), _begin, self._given)
         others = set(multiprocessing.active_children()) - self._mine
-        lost: list[Any] = []
+        futures: dict[Future[Result], Any] = {}
         with _interrupts_noted() as interrupted:
-            try:
-                futures = {self._pool.submit(task, item): item for item in items}
-            finally:
-                self._mine |= set(multiprocessing.active_children()) - others
+            # A process that died since the last task is noticed here.
+            with suppress(BrokenProcessPool):
+                for item in items:
+                    futures[self._pool.submit(task, item)] = item
+            self._mine |= set(multiprocessing.active_children()) - others
+            lost = list(items[len(futures) :])
             waiting = set(futures)
             while waiting:
                 ready, waiting = wait_for(waiting, LOOK_S, FIRST_COMPLETED)
