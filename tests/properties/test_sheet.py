@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import weakref
 from typing import Any
 
 import numpy as np
@@ -71,6 +73,24 @@ def test_a_sheet_gives_what_scalars_give(case: Case) -> None:
                 )
             compared += 1
     assert compared
+
+
+def test_rows_go_when_nobody_holds_them() -> None:
+    """Their arrays are large: none waits for somebody to look for garbage."""
+    *_, sheet, registers = sheet_of(CASES[0], "h100_sxm", AXES)
+    (group, *_) = sheet.groups
+    rows = group.rows(np.zeros((len(sheet.shape), 500), dtype=np.intp) + np.array(group.positions[0]))
+    gone = weakref.ref(rows)
+    gc.disable()
+    try:
+        with np.errstate(all="ignore"):
+            rows.numbers(registers.values())
+            for part in rows.slices():
+                part.numbers(tuple(registers.values()))
+        del rows, part
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def _chosen(sheet: Sheet, axes: dict[str, tuple[int, ...]], point: tuple[int, ...]) -> dict[str, int]:

@@ -8,6 +8,7 @@ nearly all axes is computed point by point: for so many points at a time that th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ class Rows:
         self._indices: dict[tuple[int, ...], Array] = {}
         self._apart: dict[int, tuple[Rows, Array] | None] = {}
         self._known: dict[int, Value] = {}
-        self._only = Slice(self, slice(0, len(self))) if len(self) <= SLICE else None
+        self._small = _Computed() if len(self) <= SLICE else None
 
     def __len__(self) -> int:
         return int(self.codes.shape[1])
@@ -50,15 +51,15 @@ class Rows:
     def numbers(self, wanted: Iterable[int]) -> list[Any]:
         """One array, or one number, for each register of a run; its stages are walked where samples leave doubt."""
         asked = tuple(wanted)
-        if self._only is not None:
-            return self._only.numbers(asked)
+        if self._small is not None:
+            return self._whole(self._small).numbers(asked)
         parts = [(part.numbers(asked), len(part)) for part in self.slices()]
         return [_joined([(values[k], count) for values, count in parts]) for k in range(len(asked))]
 
     def value(self, register: int) -> Value:
         """A register with what its samples leave in doubt."""
-        if self._only is not None:
-            return self._only.values((register,))[0]
+        if self._small is not None:
+            return self._whole(self._small).values((register,))[0]
         if register not in self._known:
             parts = [(part.values((register,))[0], len(part)) for part in self.slices()]
             self._known[register] = _joined(parts)
@@ -66,11 +67,14 @@ class Rows:
 
     def slices(self) -> Iterator[Slice]:
         """The points, as many at a time as are computed together."""
-        if self._only is not None:
-            yield self._only
+        if self._small is not None:
+            yield self._whole(self._small)
             return
         for begin in range(0, len(self), SLICE):
-            yield Slice(self, slice(begin, min(begin + SLICE, len(self))))
+            yield Slice(self, slice(begin, min(begin + SLICE, len(self))), _Computed())
+
+    def _whole(self, computed: _Computed) -> Slice:
+        return Slice(self, slice(0, len(self)), computed)
 
     def apart_by(self, register: int) -> tuple[Rows, Array] | None:
         """The points as far as a register tells them apart, and where each of these is among them; ``None`` where
@@ -100,17 +104,26 @@ class Rows:
         return self._indices[axes]
 
 
+@dataclass(slots=True)
+class _Computed:
+    """What was computed for the points of a slice. Rows keep it and not the slice, which knows its rows: large arrays
+    in a circle would stay until somebody looks for garbage."""
+
+    known: dict[int, Value] = field(default_factory=dict)
+    walked: dict[bytes, Rows] = field(default_factory=dict)
+    samples: Samples | None = None
+
+
 class Slice:
     """Some neighbours among rows; what was computed is kept."""
 
-    def __init__(self, rows: Rows, part: slice) -> None:
+    def __init__(self, rows: Rows, part: slice, computed: _Computed) -> None:
         self._rows = rows
         self._part = part
+        self._computed = computed
+        self._known = computed.known
         self.group = rows.group
         self.codes = rows.codes[:, part]
-        self._known: dict[int, Value] = {}
-        self._walked: dict[bytes, Rows] = {}
-        self._own_samples: Samples | None = None
 
     def __len__(self) -> int:
         return int(self._part.stop - self._part.start)
@@ -129,10 +142,10 @@ class Slice:
         for position in np.unique(pp[unsure]):
             which = np.flatnonzero(unsure & (pp == position))
             key = which.tobytes()
-            if key not in self._walked:
-                self._walked[key] = self.group.walking(int(position)).rows(self.codes[:, which])
+            if key not in self._computed.walked:
+                self._computed.walked[key] = self.group.walking(int(position)).rows(self.codes[:, which])
             for whole, register in zip(out, asked, strict=True):
-                whole[which] = plain(self._walked[key].value(register))
+                whole[which] = plain(self._computed.walked[key].value(register))
         return out
 
     def values(self, asked: tuple[int, ...]) -> list[Value]:
@@ -163,11 +176,11 @@ class Slice:
         return sorted(needed)
 
     def _samples(self) -> Samples:
-        if self._own_samples is None:
+        if self._computed.samples is None:
             samples = self._rows.group.samples
             wide = None if samples.wide is None else self._flat(samples.wide, 1)
-            self._own_samples = Samples(self._flat(samples.at, 1), wide)
-        return self._own_samples
+            self._computed.samples = Samples(self._flat(samples.at, 1), wide)
+        return self._computed.samples
 
     def _taken(self, value: Value) -> Value:
         if isinstance(value, Staged):
