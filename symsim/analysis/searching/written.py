@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from heapq import heapify, heappop, heappush
-from itertools import count
 from math import prod
 from operator import or_
 from typing import Any
 
 from symsim.analysis.plan import structure_of
 from symsim.analysis.searching.columns import Asked, Columns, RefusedError, Writer
+from symsim.analysis.searching.halving import halved
 from symsim.analysis.searching.space import Axis, Refused, Space, Variant
 from symsim.analysis.searching.swept import Swept
 from symsim.compiler.stages import NumberNeededError
@@ -91,24 +90,12 @@ def together(parts: Sequence[Written]) -> list[Written]:
 
 
 def parted(whole: Sequence[Written], pieces: int) -> list[Written]:
-    """Pieces for so many hands, the largest first: none has much more than its share.
+    """Pieces for so many hands, the heaviest first: none has much more than its share.
 
     Numbers of stages are parted as long as there are several, then variants. Rules are asked of a point in the same
     order then, so what removed it stays the same.
     """
-    order = count()
-    queue = [(-part.weight, next(order), part) for part in whole]
-    share = -sum(weight for weight, *_ in queue) / max(1, pieces)
-    heapify(queue)
-    done: list[tuple[float, int, Written]] = []
-    while queue and -queue[0][0] > share:
-        largest = heappop(queue)
-        halves = _halves(largest[2])
-        if not halves:
-            done.append(largest)
-        for half in halves:
-            heappush(queue, (-half.weight, next(order), half))
-    return [part for *_, part in sorted([*done, *queue], key=lambda entry: entry[:2])]
+    return halved(whole, lambda part: part.weight, _halves, pieces)
 
 
 def _halves(part: Written) -> list[Written]:

@@ -7,9 +7,9 @@ axes, and it is the points that are parted: what variants share of a point is co
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from heapq import heapify, heappop, heappush
-from itertools import count, groupby
+from itertools import groupby
 
+from symsim.analysis.searching.halving import halved
 from symsim.analysis.searching.space import Refused, Variant, kinship
 from symsim.analysis.searching.swept import Swept
 from symsim.analysis.searching.written import Written, parted, together
@@ -51,19 +51,8 @@ def _batches(units: Sequence[Unit], size: int) -> Iterator[Sequence[Unit]]:
 
 
 def portions(units: Iterable[Unit], workers: int) -> list[Unit]:
-    """Variants to compile, most first; the largest portions are halved until each worker has :data:`EACH` of them."""
-    order = count()
-    queue = [(-weight(unit), next(order), unit) for unit in units]
-    heapify(queue)
-    done: list[tuple[int, int, Unit]] = []
-    while queue and len(queue) + len(done) < EACH * workers:
-        largest = heappop(queue)
-        halves = _halves(largest[2])
-        if not halves:
-            done.append(largest)
-        for half in halves:
-            heappush(queue, (-weight(half), next(order), half))
-    return [unit for *_, unit in sorted([*done, *queue], key=lambda entry: entry[:2])]
+    """Variants to compile, in :data:`EACH` portions or so for each worker, most first."""
+    return halved(units, weight, _halves, EACH * workers)
 
 
 def weight(unit: Unit) -> int:
