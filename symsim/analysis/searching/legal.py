@@ -25,6 +25,9 @@ BLOCK = 1 << 15
 TOGETHER = 1 << 18
 """Most points of one block: what few combinations of their sizes decide is computed once for all of them."""
 
+NUMBERS = 1 << 22
+"""Most numbers that a block has if there is one for each point under each variant: memory stays bounded."""
+
 MAX_POINTS = 2_000_000_000
 """Most legal points that one search evaluates: a quarter of an hour of work."""
 
@@ -51,8 +54,10 @@ class Tally:
         return Tally(self.legal * count, self.feasible * count, removed, self.bounded * count)
 
 
-def legal_blocks(sheet: Sheet, group: Group, rules: Sequence[CheckedRule], tally: Tally) -> Iterator[Array]:
-    """Places on every axis of the legal points of a group, at most :data:`TOGETHER` at a time.
+def legal_blocks(
+    sheet: Sheet, group: Group, rules: Sequence[CheckedRule], tally: Tally, variants: int
+) -> Iterator[Array]:
+    """Places on every axis of the legal points of a group, at most :data:`TOGETHER` at a time, fewer of many variants.
 
     Raises:
         InputError: more legal points than one search evaluates.
@@ -64,14 +69,14 @@ def legal_blocks(sheet: Sheet, group: Group, rules: Sequence[CheckedRule], tally
     start[sheet.pp] = group.positions
     after = [prod(sheet.shape[a] for a in order[k:]) for k in range(len(order) + 1)]
     kept = _without_broken(sheet, group, start, due[0], after[0], tally)
-    yield from _filled(_grown(sheet, group, kept, 0, order, due, after, tally))
+    yield from _filled(_grown(sheet, group, kept, 0, order, due, after, tally), min(TOGETHER, NUMBERS // variants))
 
 
-def _filled(blocks: Iterator[Array]) -> Iterator[Array]:
+def _filled(blocks: Iterator[Array], most: int) -> Iterator[Array]:
     """Small blocks put together."""
     waiting: list[Array] = []
     for block in blocks:
-        if waiting and sum(b.shape[1] for b in waiting) + block.shape[1] > TOGETHER:
+        if waiting and sum(b.shape[1] for b in waiting) + block.shape[1] > most:
             yield np.concatenate(waiting, axis=1)
             waiting = []
         waiting.append(block)

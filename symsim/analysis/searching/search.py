@@ -32,7 +32,7 @@ FITS = "memory.peak <= memory.capacity"
 """What every plan on a machine must meet, whether the strategy says so or not."""
 
 UNIT = 128
-"""Structural variants that one process sweeps together: formulas that they share are computed once."""
+"""Structural variants that one process compiles together: formulas that they share are made once."""
 
 SPARE = 16
 """Plans kept beside those asked for: what arrays found equal to 12 digits is told apart by scalars."""

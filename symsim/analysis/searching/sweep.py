@@ -65,7 +65,7 @@ def _sweep_sheet(sheet: Sheet, columns: Sequence[Columns], asked: Asked, swept: 
         for group in sheet.groups:
             for rules, same in alike.items():
                 tally, feasible = Tally(), Feasible(same)
-                for codes in legal_blocks(sheet, group, rules, tally):
+                for codes in legal_blocks(sheet, group, rules, tally, len(same)):
                     _sweep_block(group.rows(codes), feasible, same, asked, swept)
                 swept.tally.add(tally.times(len(same)))
 

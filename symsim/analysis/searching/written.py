@@ -27,6 +27,9 @@ Axes = tuple[tuple[str, tuple[Value, ...]], ...]
 """The sizes that vary, each with its values; ``pp`` is one of them."""
 
 
+MOST_COLUMNS = 128
+"""Variants of one program: what they share is computed once, and what each has of its own takes memory."""
+
 CHEAPER = 8
 """Points that share a bound, for the work of one that does not."""
 
@@ -76,8 +79,7 @@ def together(parts: Sequence[Written]) -> list[Written]:
     for part in parts:
         alike.setdefault((part.axes, repr(sorted(part.figures.items()))), []).append(part)
     whole = []
-    for unsorted in alike.values():
-        same = sorted(unsorted, key=lambda part: part.columns[0].variant.base)
+    for same in (some for parts in alike.values() for some in _of_bounded_size(parts)):
         program, places = joined([part.program for part in same])
         columns = [c.moved(place) for part, place in zip(same, places, strict=True) for c in part.columns]
         program, place = regrouped(program, {register for column in columns for register in column.registers()})
@@ -87,6 +89,17 @@ def together(parts: Sequence[Written]) -> list[Written]:
         finished = sum(part.variants for part in same)
         whole.append(replace(same[0], program=program, columns=moved, variants=finished, telling=telling))
     return sorted(whole, key=lambda w: w.weight)
+
+
+def _of_bounded_size(parts: Sequence[Written]) -> Iterator[list[Written]]:
+    """In the order of the space, so that it does not matter who wrote them when."""
+    some: list[Written] = []
+    for part in sorted(parts, key=lambda part: part.columns[0].variant.base):
+        if some and sum(len(p.columns) for p in some) + len(part.columns) > MOST_COLUMNS:
+            yield some
+            some = []
+        some.append(part)
+    yield some
 
 
 def parted(whole: Sequence[Written], pieces: int) -> list[Written]:
