@@ -66,7 +66,14 @@ def values_of(asked: Question, quantities: Mapping[str, tree.Expression]) -> dic
     program, function = _lowered(base, tuple(quantities.items()), tuple(names.constants.items()), names.inputs)
     machine = machine_for(asked.system, program)
     values = {**asked.plan.sizes, **(machine.values if machine is not None else {})}
-    found = function.run([values[n] for n in function.inputs], machine.lookup if machine is not None else _no_table)
+    try:
+        found = function.run([values[n] for n in function.inputs], machine.lookup if machine is not None else _no_table)
+    except ArithmeticError as problem:
+        if len(quantities) > 1:
+            return {name: values_of(asked, {name: node})[name] for name, node in quantities.items()}
+        (node,) = quantities.values()
+        message = f"this has no value for the plan: {problem}"
+        raise error("E331", message, node.place, "change the sizes, or the expression") from None
     return dict(zip(quantities, found, strict=True))
 
 

@@ -217,3 +217,12 @@ def test_a_plan_at_a_value_is_the_plan_of_set() -> None:
     assert found.value is not None
     at = plan_at(plan, found.about, wanted, found.value)
     assert at.asked.plan.values == asked((f"seq={found.value:.0f}",)).plan.values
+
+
+def test_a_condition_that_divides_by_zero_does_not_hold() -> None:
+    """At tp = 1 its side has no value; from tp = 2 on it holds."""
+    plan = question("llama3_8b", "world=64,gbs=128,seq=4096,pp=2", "h100_sxm")
+    nothing = solved(plan, "mbs", "1 / (tp - 1) <= 2", "mbs <= 4")
+    assert nothing.outcome == "nothing"
+    smallest = solved(plan, "tp", "1 / (tp - 1) <= 2", sought="smallest")
+    assert smallest.at is not None and smallest.at.value == 2

@@ -117,14 +117,14 @@ def test_search_is_every_point_evaluated(seed: int) -> None:
     assert result.feasible == len(expected)
     assert result.points == result.legal + sum(result.removed.values()) - (result.legal - result.feasible)
     best: dict[tuple[float, ...], int] = {}
-    key = lambda e: tuple(float(v) for v in rounded(np.array([e[1], e[2][1], e[2][0]])))  # noqa: E731
+    key = lambda e: tuple(float(v) for v in rounded(np.array([e[1], *e[2]])))  # noqa: E731
     for entry in expected:
         best.setdefault(key(entry), entry[0])
-    order = sorted((k[0], n) for k, n in best.items())[:7]
-    assert [p.point for p in result.plans] == [n for _, n in order]
+    order = [n for _, n in sorted(((k, n) for k, n in best.items()))[:7]]
+    assert [p.point for p in result.plans] == order
     # Without a front, points are dropped whose bound is behind.
     bounded = search(found_space, top=7)
-    assert [p.point for p in bounded.plans] == [n for _, n in order]
+    assert [p.point for p in bounded.plans] == order
     assert (bounded.legal, bounded.feasible, bounded.removed) == (result.legal, result.feasible, result.removed)
     pairs = {tuple(float(v) for v in rounded(np.array(e[2]))) for e in expected}
     front = {p for p in pairs if not any(q != p and q[0] <= p[0] and q[1] <= p[1] for q in pairs)}
@@ -151,6 +151,35 @@ def test_bounds_drop_most_plans_and_none_of_the_best() -> None:
     assert [p.point for p in bounded.plans] == [p.point for p in whole.plans]
     assert whole.bounded == 0
     assert bounded.bounded > bounded.feasible / 2
+
+
+def test_the_best_of_many_ties_does_not_depend_on_how_many_are_asked_for() -> None:
+    """Of plans with the same objective the fastest is first, then the one that holds least."""
+    text = (
+        "world=64;seq=4096;precision in {bf16,fp8};gbs in {96,128};memory.capacity in {40 GiB,80 GiB,20 GiB};"
+        "tp in {1,2,4,8};zero in {2,3};zero_shard in {2,4,8};minimize time.bubble_share"
+    )
+    tied = load_space("llama3_8b", text, "h100_sxm")
+    longest = search(tied, top=100).plans
+    outcomes = [(p.answer.values["time.iteration"], p.answer.values["memory.peak"]) for p in longest]
+    assert outcomes == sorted(outcomes)
+    for top in (1, 7, 40):
+        assert [p.point for p in search(tied, top=top).plans] == [p.point for p in longest[:top]]
+
+
+@pytest.mark.parametrize("expression", ["1/(tp-1)", "memory.peak/(pp-pp)"])
+def test_an_objective_without_a_value_is_an_error(expression: str) -> None:
+    text = f"world=64;gbs=128;seq=4096;pp in {{2,4}};minimize {expression}"
+    with pytest.raises(InputError, match="no finite value") as raised:
+        search(load_space("llama3_8b", text, "h100_sxm"))
+    assert raised.value.diagnostics[0].code == "E331"
+    assert raised.value.diagnostics[0].place is not None
+
+
+def test_a_requirement_that_divides_by_zero_is_not_met() -> None:
+    text = "world=64;gbs=128;seq=4096;pp in {2,4};require 1/(tp-1) <= 2"
+    found = search(load_space("llama3_8b", text, "h100_sxm"))
+    assert (found.legal, found.feasible) == (2, 0)
 
 
 BOXED = (

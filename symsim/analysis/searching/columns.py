@@ -138,7 +138,7 @@ class Writer:
         except InputError as problem:
             raise RefusedError(problem) from None
         timed = self._system is not None
-        outcomes = ("memory.peak", "time.iteration" if timed else "memory.peak")
+        outcomes = ("time.iteration" if timed else "memory.peak", "memory.peak")
         stub = with_quantities(self._stub(cost, outcomes), self._quantities, self._names(variant))
         for name, node in self._quantities.items():
             check_kind(stub, name, node, condition=name.startswith("constraint."))

@@ -10,12 +10,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+import numpy as np
 
 from symsim.analysis.evaluate import Answer, Evaluator, evaluator
 from symsim.analysis.load import Question
 from symsim.analysis.plan import plan
-from symsim.analysis.quantities import asked_for, machine_for, parsed
+from symsim.analysis.quantities import asked_for, machine_for, parsed, values_of
 from symsim.analysis.searching.columns import Asked
 from symsim.analysis.searching.crowded import check_not_crowded
 from symsim.analysis.searching.machine_needed import check_needs_none, needed_by
@@ -99,8 +100,8 @@ def search(
     ``must`` is what a plan has to meet instead of :func:`constraints`.
 
     Raises:
-        InputError: an expression that means nothing here; a space with more than one search evaluates; no
-            legal combination of structural choices at all.
+        InputError: an expression that means nothing here, or has no value for any feasible plan; a space with more
+            than one search evaluates; no legal combination of structural choices at all.
     """
     start = time.perf_counter()
     if space.points >= 2**62:
@@ -135,10 +136,17 @@ def search(
         if len(refused) == len(whole.tally.removed):
             raise refused[0]
     found_at = _one_by_one(space, objective, pareto)
-    plans = sorted(
-        (found_at(int(point)) for point in whole.ranking.points[: whole.ranking.ties(top)]),
-        key=lambda f: (float(rounded(_array(asked.sign * f.objective))), f.point),
-    )
+    if must is None and whole.tally.feasible and not len(whole.ranking.points):
+        message = f"the objective has no finite value for any of {whole.tally.feasible:,} feasible plans"
+        raise error("E331", message, objective.value.place, "change the sizes, or the expression")
+    timed = "time.iteration" if space.system is not None else "memory.peak"
+
+    def order(found: Found) -> tuple[float, ...]:
+        """As :class:`Ranking` has them, by what the plans are answered with."""
+        outcomes = np.array([asked.sign * found.objective, *(found.answer.values[n] for n in (timed, "memory.peak"))])
+        return (*map(float, rounded(outcomes)), found.point)
+
+    plans = sorted((found_at(int(point)) for point in whole.ranking.points[: whole.ranking.ties(top)]), key=order)
     front = None
     if whole.front is not None:
         front = tuple(found_at(int(point)) for point in whole.front.points)
@@ -158,12 +166,6 @@ def search(
         len(parts),
         time.perf_counter() - start,
     )
-
-
-def _array(value: float) -> Any:
-    import numpy as np
-
-    return np.array([value])[0]
 
 
 def in_this_process(
@@ -217,7 +219,12 @@ def _one_by_one(space: Space, objective: tree.Objective, pareto: Sequence[str]) 
             base = evaluator(question.model, structure)
             known[structure] = Evaluator(asked_for(question, base.program, quantities))
         machine = machine_for(question.system, known[structure].program)
-        values = known[structure].scalar(question.plan.sizes, machine)
+        try:
+            values = known[structure].scalar(question.plan.sizes, machine)
+        except ArithmeticError:
+            for name, node in quantities.items():
+                values_of(question, {name: node})
+            raise
         return Found(
             point,
             space.choices(point),

@@ -43,4 +43,4 @@ class Swept:
 
 
 OUTCOMES = 3
-"""The objective, the peak of memory and the time of a step: plans that agree in them are one plan in other words."""
+"""The objective, the time of a step and the peak of memory: plans that agree in them are one plan in other words."""

@@ -55,12 +55,23 @@ def plan_at(asked: Question, about: Varied, wanted: Sequence[Condition], value: 
         InputError: the value is not possible.
     """
     there = changed(asked, about, value)
-    program, function, labels = _conditions(there, about, tuple(wanted))
+    program, results = _results(there, about, tuple(wanted))
+    return PlanAt(value, there, tuple(_checked(c, program, results) for c in wanted))
+
+
+def _results(there: Question, about: Varied, wanted: tuple[Condition, ...]) -> tuple[Program, dict[str, Any]]:
+    """What conditions and their sides come to; a condition that divides by 0 does not hold, and has no sides."""
+    program, function, labels = _conditions(there, about, wanted)
     machine = machine_for(there.system, program)
     given = {**there.plan.sizes, **(machine.values if machine is not None else {})}
     lookup = machine.lookup if machine is not None else _no_machine
-    results = dict(zip(labels, function.run([given[n] for n in function.inputs], lookup), strict=True))
-    return PlanAt(value, there, tuple(_checked(c, program, results) for c in wanted))
+    try:
+        found = function.run([given[n] for n in function.inputs], lookup)
+    except ArithmeticError:
+        if len(wanted) == 1:
+            return program, {wanted[0].label: 0}
+        return program, {n: v for one in wanted for n, v in _results(there, about, (one,))[1].items()}
+    return program, dict(zip(labels, found, strict=True))
 
 
 def _checked(condition: Condition, program: Program, results: dict[str, Any]) -> Checked:

@@ -63,7 +63,7 @@ class Sheet:
         """One instruction on values that are there."""
         operation, *arguments = self.program.instructions[register - self.program.register_of(0)]
         if operation == "const":
-            return float(arguments[0])
+            return np.float64(arguments[0])  # Dividing by it makes infinity, as arrays do.
         operands = [known[a] for a in self.operands[register]]
         if operation == "table":
             name = arguments[0]
