@@ -134,7 +134,7 @@ def test_points_are_parted_by_stages() -> None:
 
 def test_variants_are_parted_where_there_is_one_number_of_stages() -> None:
     parts = pieces_of("world=64,pp=2,gbs=128,seq=4096,tp in 1..8,zero in {0,1,2},overlap_p2p in {true,false}", 3)
-    assert [len(part.columns) for part in parts] == [2, 2, 1, 1] or len(parts) >= 3
+    assert len(parts) >= 3
     assert sum(len(part.columns) for part in parts) == sum(part.variants for part in parts) == 6
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symsim.analysis.evaluate import Answer, Evaluator, evaluator
+from symsim.analysis.evaluate import Answer, Evaluator, answer, evaluator
 from symsim.analysis.load import Question
 from symsim.analysis.plan import plan
 from symsim.analysis.quantities import asked_for, machine_for, parsed, values_of
@@ -222,8 +222,10 @@ def _one_by_one(space: Space, objective: tree.Objective, pareto: Sequence[str]) 
         try:
             values = known[structure].scalar(question.plan.sizes, machine)
         except ArithmeticError:
+            # Says which has no value: an expression of the user, else a formula of the model.
             for name, node in quantities.items():
                 values_of(question, {name: node})
+            answer(question.model, question.plan, machine)
             raise
         return Found(
             point,
