@@ -1,30 +1,27 @@
-"""Write what the pages of this folder take from the program: ``python docs/generate.py``.
+"""Write what the pages of this folder take from the program.
 
-``formulas.md`` is made whole, and so is the table between two comments of ``network.md``; ``accuracy.md`` is made
-whole, alone by ``python docs/generate.py accuracy``. In every other
-page a ``text`` block right behind a ``sh`` block is what the last command of that block prints. Commands
-run in a scratch folder that holds the page's own files: a block below ``<!-- file: NAME -->`` is one. A
+``python docs/generate.py``                  everything
+``python docs/generate.py accuracy``         ``accuracy.md``, its picture and the table of errors
+``python docs/generate.py outputs [PAGE …]`` the outputs of commands and Python sessions (``page_outputs``)
+``python docs/generate.py slow [PAGE …]``    those, and the outputs that take long
+
+``formulas.md`` and ``accuracy.md`` are written whole, and so is the table between two comments of ``network.md``. A
 ``text`` block below ``<!-- formulas: MODEL STRATEGY: NAME NAME … -->`` shows those definitions of time.
-``<!-- exit 1 -->`` above a ``sh`` block is the exit status to expect, and ``<!-- not run -->`` leaves a
-block alone.
 """
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import io
 import json
 import os
 import re
-import shlex
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from unittest import mock
+
+from page_outputs import run_commands, with_sessions
 
 from symsim.analysis.collectives import collective_time
 from symsim.analysis.fitting.accuracy import Accuracy, accuracy
@@ -32,7 +29,6 @@ from symsim.analysis.fitting.error_bar import shipped
 from symsim.analysis.fitting.validate import load_cases
 from symsim.analysis.formulas import formulas
 from symsim.analysis.load import question
-from symsim.cli.main import main as symsim
 from symsim.diagnostics import Source
 from symsim.emit import markdown
 from symsim.emit.text import definitions as printed_definitions
@@ -43,81 +39,16 @@ from symsim.report import accuracy as report
 from symsim.symbols import symbol
 
 DOCS = Path(__file__).resolve().parent
-README = DOCS.parent / "README.md"
-
-_FENCE = r"(?:<!-- (?P<note>[^\n]*) -->\n+)?^```(?P<language>%s)\n(?P<text>(?:(?!^```).)*)^```$"
-_BLOCK = re.compile(_FENCE % r"\w+", re.DOTALL | re.MULTILINE)
-_PRINTED = re.compile(_FENCE % "sh" + r"\n\n```text\n(?P<printed>(?:(?!^```).)*)^```$", re.DOTALL | re.MULTILINE)
+PAGES = [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))]
 
 
-# The blocks of a page, and what its commands print.
+def refreshed(page: str, slow: bool = False) -> str:
+    """A page with every printed block, session and table as the program gives it now."""
+    return with_tables(with_sessions(run_commands(page, slow).page))
 
 
-@dataclass(frozen=True)
-class Block:
-    """A fenced block of a page; ``note`` is the comment right above it."""
-
-    language: str
-    text: str
-    note: str
-
-    @property
-    def file(self) -> str | None:
-        return self.note.removeprefix("file: ") if self.note.startswith("file: ") else None
-
-    @property
-    def exit_status(self) -> int:
-        return int(self.note.removeprefix("exit ")) if self.note.startswith("exit ") else 0
-
-    @property
-    def commands(self) -> list[str]:
-        """The lines of a ``sh`` block that begins with ``symsim``."""
-        runs = self.language == "sh" and self.text.startswith("symsim ") and self.note != "not run"
-        return self.text.replace("\\\n", "").splitlines() if runs else []
-
-
-def blocks(page: str) -> list[Block]:
-    return [_block(match) for match in _BLOCK.finditer(page)]
-
-
-def _block(match: re.Match[str]) -> Block:
-    return Block(match["language"], match["text"], match["note"] or "")
-
-
-@contextlib.contextmanager
-def scratch(page: str) -> Iterator[None]:
-    """A folder of its own to run a page's commands in, with the page's files."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        for block in blocks(page):
-            if block.file is not None:
-                path = Path(block.file)
-                path.parent.mkdir(exist_ok=True)
-                path.write_text(block.text, encoding="utf-8")
-        yield
-
-
-def run(command: str) -> tuple[int, str]:
-    """Exit status and what was printed."""
-    printed = io.StringIO()
-    with mock.patch.object(sys, "argv", shlex.split(command)), contextlib.redirect_stdout(printed):
-        try:
-            symsim()
-        except SystemExit as end:
-            return int(end.code or 0), printed.getvalue()
-    return 0, printed.getvalue()
-
-
-def refreshed(page: str) -> str:
-    """A page with every printed block as its command prints it now."""
-
-    def now(match: re.Match[str]) -> str:
-        commands = _block(match).commands
-        shown = run(commands[-1])[1] if commands else match["printed"]
-        head = match[0].removesuffix(match["printed"] + "```")
-        return f"{head}{shown}```"
-
-    with scratch(page):
-        page = _PRINTED.sub(now, page)
+def with_tables(page: str) -> str:
+    """A page with the formulas and tables that no command prints."""
     page = _FORMULAS.sub(lambda match: f"{match[1]}{formulas_of_time(*match.group(2, 3, 4))}{match[5]}", page)
     return _RESIDUALS.sub(lambda match: f"{match[1]}{residuals()}{match[2]}", page)
 
@@ -305,17 +236,25 @@ def accuracy_files(found: Accuracy) -> dict[Path, str]:
 
 
 def main() -> None:
-    if sys.argv[1:] == ["accuracy"]:
-        _write(accuracy_files(accuracy(load_cases(ACCURACY / "cases.json"))))
-        return
     os.environ["SYMSIM_CACHE"] = "off"
-    # Pages show error bars, which come from the table of errors.
-    _write(accuracy_files(accuracy(load_cases(ACCURACY / "cases.json"))))
-    shipped.cache_clear()
-    written = {DOCS / "formulas.md": formulas_page()}
-    for path in (README, *sorted(DOCS.glob("*.md"))):
-        written.setdefault(path, refreshed(path.read_text(encoding="utf-8")))
-    _write(written)
+    match sys.argv[1:]:
+        case ["accuracy"]:
+            _write(accuracy_files(accuracy(load_cases(ACCURACY / "cases.json"))))
+        case ["outputs" | "slow" as which, *names]:
+            _write_outputs([Path(name).resolve() for name in names] or PAGES, which == "slow")
+        case []:
+            # Pages show error bars, which come from the table of errors.
+            _write(accuracy_files(accuracy(load_cases(ACCURACY / "cases.json"))))
+            shipped.cache_clear()
+            _write({DOCS / "formulas.md": formulas_page()})
+            _write_outputs(PAGES, slow=True)
+        case _:
+            sys.exit(__doc__)
+
+
+def _write_outputs(pages: Sequence[Path], slow: bool) -> None:
+    for path in pages:
+        _write({path: refreshed(path.read_text(encoding="utf-8"), slow)})
 
 
 def _write(written: Mapping[Path, str]) -> None:

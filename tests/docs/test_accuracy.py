@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 
+import generate
 import pytest
 
 from symsim.analysis.fitting.accuracy import accuracy, covered, known
 from symsim.analysis.fitting.validate import load_cases
-from tests.docs.test_docs import ROOT, generate
+from tests.docs.test_docs import ROOT
 
 CASES = ROOT / "accuracy" / "cases.json"
 SHOWN = 0.05
