@@ -21,14 +21,14 @@ from multiprocessing.sharedctypes import RawValue
 from pathlib import Path
 from typing import Any
 
-from symsim.analysis.searching.columns import Asked
-from symsim.analysis.searching.engines.portions import EACH, Unit
 from symsim.analysis.searching.engines.processes import cores
+from symsim.analysis.searching.engines.two_step_search import EACH, Unit
 from symsim.analysis.searching.search import Result, search
 from symsim.analysis.searching.space import Space, load_space
+from symsim.analysis.searching.space_program import SpaceProgram, combined, compile_variants, split
 from symsim.analysis.searching.sweep import sweep
-from symsim.analysis.searching.swept import Swept
-from symsim.analysis.searching.written import Written, parted, together, write
+from symsim.analysis.searching.sweep_result import SweepResult
+from symsim.analysis.searching.variant_columns import Asked
 from symsim.report.tables import print_table
 
 HERE = Path(__file__).parent
@@ -135,16 +135,16 @@ class Compiled:
         space: Space,
         units: Sequence[Unit],
         asked: Asked,
-        take: Callable[[Swept], None],
+        take: Callable[[SweepResult], None],
     ) -> None:
         global _SPACE, _ASKED, _LIMIT
         start = time.perf_counter()
         for unit in units:
-            written, swept = write(space, unit, asked)
+            written, swept = compile_variants(space, unit, asked)
             take(swept)
-            _PARTS.extend(together(written))
+            _PARTS.extend(combined(written))
         if self.workers > 1:
-            _PARTS[:] = parted(_PARTS, EACH * self.workers)
+            _PARTS[:] = split(_PARTS, EACH * self.workers)
         self.compile_s = time.perf_counter() - start
         _SPACE, _ASKED, _LIMIT = space, asked, RawValue("d", sys.float_info.max)
         context = multiprocessing.get_context("fork")
@@ -158,7 +158,7 @@ class Compiled:
             take(swept)
 
 
-_PARTS: list[Written] = []
+_PARTS: list[SpaceProgram] = []
 _SPACE: Any = None
 _ASKED: Any = None
 _LIMIT: Any = None
@@ -168,7 +168,7 @@ def _awake(_: int) -> None:
     time.sleep(0.01)
 
 
-def _swept(at: int) -> Swept:
+def _swept(at: int) -> SweepResult:
     return sweep(_SPACE, _PARTS[at], _ASKED, limit=_LIMIT)
 
 

@@ -12,9 +12,9 @@ from symsim.diagnostics import InputError, Source, error, nearest
 from symsim.elements import ELEMENT_NAMES, STATE_CHOICES
 from symsim.language import tree
 from symsim.language.expressions import collect
+from symsim.language.foreign_names import other_name
 from symsim.language.library import Library, library_of, read_source
 from symsim.language.models import elaborate_call
-from symsim.language.other_names import other_name
 from symsim.language.parser import parse_model, parse_strategy, parse_system
 from symsim.language.strategies import elaborate_strategy
 from symsim.language.syntax_errors import KINDS, first_word

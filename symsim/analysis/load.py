@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from symsim.analysis import remembered
+from symsim.analysis import cached_loading
 from symsim.analysis.plan import Plan, plan
 from symsim.compiler import cache
 from symsim.diagnostics import Source, error
@@ -41,7 +41,7 @@ def question(
         InputError: anything that cannot be read, parsed or settled.
     """
     source = source_of(model)
-    chosen = remembered.strategy(strategy, settings)
+    chosen = cached_loading.strategy(strategy, settings)
     base = load_model(source, {})
     for_model, for_system = route_overrides(chosen, base.dimensions, {})
     loaded = load_model(source, for_model) if for_model else base
@@ -50,7 +50,7 @@ def question(
         name = next(iter(for_system))
         hint = "name a machine with -y, or leave this out"
         raise error("E315", f"'{name}' belongs to a machine, and none is given", chosen.places[name], hint)
-    machine = remembered.system(system, for_system, chosen.places) if system is not None else None
+    machine = cached_loading.system(system, for_system, chosen.places) if system is not None else None
     return Question(loaded, chosen.name, settled, machine, chosen.requires, source, for_model)
 
 

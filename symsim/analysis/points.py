@@ -1,7 +1,7 @@
 """Many points of one structure at once: each row is a plan, every answer an array over the rows.
 
-The formulas are those of one plan, put on a sheet (:mod:`symsim.emit.grid.sheet`): each size is an axis of its distinct
-values, and a row is its places on the axes. What depends on few sizes is computed once for their combinations.
+The formulas are those of one plan, put on a sheet (:mod:`symsim.emit.grid.open_axes`): each size is an axis of its
+distinct values, and a row is its places on the axes. What depends on few sizes is computed once for their combinations.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from symsim.analysis.evaluate import holds
 from symsim.emit.code import Compiled, compile_array, compile_scalar
-from symsim.emit.grid.fold import Folder
-from symsim.emit.grid.rows import Rows
-from symsim.emit.grid.sheet import Sheet
+from symsim.emit.grid.constant_folding import Folder
+from symsim.emit.grid.open_axes import Sheet
+from symsim.emit.grid.point_slices import Rows
 from symsim.emit.program import Output, Program
 from symsim.machine.bind import Machine, constant_of_table
 from symsim.records.system import System

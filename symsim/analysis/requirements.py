@@ -7,7 +7,7 @@ from symsim.analysis.load import Question
 from symsim.analysis.quantities import asked_for, check_kind, values_of
 from symsim.analysis.searching.machine_needed import first_of_machine
 from symsim.language import tree
-from symsim.language.written import written
+from symsim.language.expression_text import expression_text
 
 
 def asked_of(asked: Question) -> list[tree.Require]:
@@ -32,4 +32,4 @@ def unmet(asked: Question) -> list[str]:
     for name, condition in conditions.items():
         check_kind(lowered, name, condition, condition=True)
     held = values_of(asked, conditions)
-    return [r.message or written(r.condition) for name, r in zip(held, required, strict=True) if not held[name]]
+    return [r.message or expression_text(r.condition) for name, r in zip(held, required, strict=True) if not held[name]]

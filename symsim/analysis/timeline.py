@@ -153,8 +153,8 @@ def _times(found: Answer, schedule: str, chunks: int) -> Times:
     rows = {name: _of_rank(found, name) for name in ("F", "B", "W", "stage.pp")}
     if schedule not in APART:
         rows["W"] = rows["stage.pp"] = [0.0] * found.stages
-    forward = [f + met / 2 for f, met in zip(rows["F"], rows["stage.pp"], strict=True)]
-    backward = [b - w + met / 2 for b, w, met in zip(rows["B"], rows["W"], rows["stage.pp"], strict=True)]
+    forward = [f + hop / 2 for f, hop in zip(rows["F"], rows["stage.pp"], strict=True)]
+    backward = [b - w + hop / 2 for b, w, hop in zip(rows["B"], rows["W"], rows["stage.pp"], strict=True)]
 
     def each(row: list[float]) -> list[list[float]]:
         return [[one / share] * chunks for one in row]

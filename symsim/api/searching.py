@@ -8,13 +8,13 @@ from functools import cached_property
 from typing import Any, overload
 
 from symsim.analysis.searching import search as searching
-from symsim.analysis.searching.engines.named import engine_of
+from symsim.analysis.searching.engines.engine_names import engine_of
 from symsim.analysis.searching.space import load_space, with_goals
 from symsim.api.answers import Answer
 from symsim.api.plans import Given, Plan, given
 from symsim.api.settings import Name, Setting, StrategyName, settings_of
 from symsim.diagnostics import error
-from symsim.language.written import written
+from symsim.language.expression_text import expression_text
 from symsim.records.strategy import Value
 
 
@@ -88,7 +88,7 @@ class Search(Sequence[Found]):
 
     @property
     def objective(self) -> str:
-        return written(self.result.objective.value)
+        return expression_text(self.result.objective.value)
 
     @property
     def elapsed_s(self) -> float:
@@ -113,8 +113,8 @@ class Search(Sequence[Found]):
         Where nothing is feasible it has the plan that misses by least, and what would mend it.
         """
         from symsim.analysis.searching.contradictions import notes
-        from symsim.analysis.searching.infeasible import closest
-        from symsim.analysis.searching.no_legal import advice
+        from symsim.analysis.searching.nearest_infeasible import closest
+        from symsim.analysis.searching.no_legal_point import advice
         from symsim.analysis.searching.search_json import document
 
         result = self.result

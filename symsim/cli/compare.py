@@ -12,7 +12,7 @@ from symsim.analysis.comparing.compare_json import document
 from symsim.analysis.load import Question, question
 from symsim.analysis.quantities import parsed
 from symsim.cli.options import STRATEGY, SYSTEM, json_option, model_argument, set_option, strategy_help
-from symsim.cli.waiting import telling
+from symsim.cli.progress_message import progress_message
 from symsim.diagnostics import error
 
 
@@ -58,7 +58,7 @@ def command(
     """
     first, second = _questions(model, strategies, systems, settings)
     expression = parsed(of, "--of") if of is not None else None
-    with telling("comparing") as tell:
+    with progress_message("comparing") as tell:
         result = document(compare(first, second, expression, tell), of)
     if plot is not None:
         from symsim.report.waterfall import draw

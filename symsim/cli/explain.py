@@ -14,7 +14,7 @@ from symsim.analysis.explaining.repair import repairs
 from symsim.analysis.load import question
 from symsim.analysis.requirements import unmet
 from symsim.cli.options import json_option, model_argument, set_option, strategy_option, system_option
-from symsim.cli.waiting import telling
+from symsim.cli.progress_message import progress_message
 from symsim.diagnostics import error, placed
 
 
@@ -78,9 +78,9 @@ def command(
     with placed(asked.plan.places):
         machine = machine_of(asked, moments=True)
         found = answer(asked.model, asked.plan, machine, moments=True)
-    with telling("looking for a plan that fits") as tell:
-        mended = repairs(asked, found, tell)
-    result = explanation(asked, found, stage, lower(asked, found) if look_lower else None, machine, of, mended)
+    with progress_message("looking for a plan that fits") as tell:
+        repairs_wanted = repairs(asked, found, tell)
+    result = explanation(asked, found, stage, lower(asked, found) if look_lower else None, machine, of, repairs_wanted)
     lacking = unmet(asked)
     result["warnings"] += [f"the strategy's requirement is not met: {text}" for text in lacking]
     if as_json:

@@ -13,9 +13,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from symsim.analysis.searching.contradictions import notes
-from symsim.analysis.searching.engines.named import NAMES, engine_of
-from symsim.analysis.searching.infeasible import closest
-from symsim.analysis.searching.no_legal import advice
+from symsim.analysis.searching.engines.engine_names import NAMES, engine_of
+from symsim.analysis.searching.nearest_infeasible import closest
+from symsim.analysis.searching.no_legal_point import advice
 from symsim.analysis.searching.saved_plan import strategy_text
 from symsim.analysis.searching.search import Result, search
 from symsim.analysis.searching.search_json import document
@@ -23,7 +23,7 @@ from symsim.analysis.searching.space import load_space, with_goals
 from symsim.cli.options import json_option, model_argument, set_option, strategy_option, system_option
 from symsim.cli.search_progress import progress
 from symsim.diagnostics import error
-from symsim.report.whole_file import check_writable, write_whole
+from symsim.report.atomic_write import check_writable, write_whole
 
 BOTH = "time.iteration,memory.peak"
 """What --plot draws where --pareto names nothing."""

@@ -8,11 +8,11 @@ from fractions import Fraction
 import click
 
 from symsim.analysis.load import question
+from symsim.analysis.one_parameter import Sought
 from symsim.analysis.quantities import parsed
 from symsim.analysis.solving.break_even import break_even
 from symsim.analysis.solving.solution_json import break_even_document, document
 from symsim.analysis.solving.solve import solve
-from symsim.analysis.varying import Sought
 from symsim.cli.options import STRATEGY, json_option, model_argument, set_option, strategy_help, system_option
 from symsim.diagnostics import error, placed
 from symsim.language.expressions import Plain, evaluate, number

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 import sympy
 
+from symsim.compiler.block_environment import surroundings_of
+from symsim.compiler.legality_rules import in_sizes, make_rule, rule_of
 from symsim.compiler.operators import OperatorCall
-from symsim.compiler.rules import in_sizes, make_rule, rule_of
 from symsim.compiler.scope import BlockScope, Surroundings
-from symsim.compiler.surroundings import surroundings_of
 from symsim.diagnostics import Diagnostic, InputError, Place, Source, error, nearest
 from symsim.functions import remainder
 from symsim.language import tree

@@ -19,7 +19,7 @@ from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
 
-def held_beside(profile: Profile, structure: Structure, stages: Stages, stream: Expr, ledger: Ledger) -> Expr:
+def framework_buffers(profile: Profile, structure: Structure, stages: Stages, stream: Expr, ledger: Ledger) -> Expr:
     """Bytes that stay allocated, as the sum of named items; 0 where the framework holds nothing more.
 
     ``stream`` is the size of the residual stream between stages; needs the micro-batches in flight, ``f``.
@@ -41,7 +41,7 @@ def held_beside(profile: Profile, structure: Structure, stages: Stages, stream: 
         kept = weight * (ledger.value("P") + ledger.value("P_expert"))
         items.append(ledger.define("narrow_gradients", kept, "gradients beside their buffer", "bytes", "memory"))
     if profile["kept_outputs"]:
-        sent = ledger.value("f") * stages.ahead * stream
+        sent = ledger.value("f") * stages.has_next * stream
         items.append(ledger.define("outputs", sent, "outputs that the next stage has", "bytes", "memory"))
     if profile["embedding_copy"]:
         first = stages.parts[0]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sympy import Expr, Integer
 
 from symsim.compiler.ledger import Ledger
-from symsim.compiler.rules import divides, make_rule
+from symsim.compiler.legality_rules import divides, make_rule
 from symsim.compiler.stages import virtual_chunks
 from symsim.functions import at_most, equal, less, maximum, minimum, remainder, where
 from symsim.records.cost import Rule

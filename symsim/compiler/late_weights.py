@@ -39,9 +39,9 @@ def _storage(tensor: Tensor, unit: Unit) -> Tensor:
 
     An operator that works in place passes the gradient of a tensor on to the same tensor.
     """
-    met: set[Tensor] = set()
-    while tensor not in met:
-        met.add(tensor)
+    visited: set[Tensor] = set()
+    while tensor not in visited:
+        visited.add(tensor)
         readers = [o for o in unit.operators if tensor in o.inputs]
         if len(readers) == 1:
             tensor = readers[0].passes.get(tensor, tensor)

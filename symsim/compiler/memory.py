@@ -60,13 +60,13 @@ def activations(
         _wait_for_weights(units, ledger)
     held = _held_at_once(moments, units, saved, stages, bounds, structure, ledger)
     ledger.define("activations", held, "saved activations", "bytes", "memory")
-    met = handed(stages, stream, structure)
-    worst = peaks.worst_rise(units, saved, met, bounds, stages.may_be_empty, structure, ledger)
+    still_held = handed(stages, stream, structure)
+    worst = peaks.worst_rise(units, saved, still_held, bounds, stages.may_be_empty, structure, ledger)
     others = framework.rises(profile, structure, ledger)
     if others:
         worst = maximum(worst, *others)
-    beside = copied + framework.held_beside(profile, structure, stages, stream, ledger)
-    held_always = beside + peaks.buffers(units, sent_gradient(stages, stream), stages.may_be_empty, ledger)
+    others_held = copied + framework.framework_buffers(profile, structure, stages, stream, ledger)
+    held_always = others_held + peaks.buffers(units, sent_gradient(stages, stream), stages.may_be_empty, ledger)
     meaning = "buffers, and above S at the worst moment"
     ledger.define("workspace", held_always + worst, meaning, "bytes", "memory")
     names = ("weights", "gradients", "optimizer", "activations", "workspace")
@@ -82,7 +82,7 @@ def sent_gradient(stages: Stages, stream: Expr) -> Expr:
 
     Source: Megatron-Core, pipeline_parallel/schedules.py.
     """
-    return stages.behind * stream
+    return stages.has_previous * stream
 
 
 def handed(stages: Stages, stream: Expr, structure: Structure) -> Expr:
@@ -95,7 +95,7 @@ def handed(stages: Stages, stream: Expr, structure: Structure) -> Expr:
     """
     if structure["schedule"] == "gpipe":
         return Integer(0)
-    return less(symbol("f"), symbol("m")) * (stages.behind + stages.ahead) * stream
+    return less(symbol("f"), symbol("m")) * (stages.has_previous + stages.has_next) * stream
 
 
 def _held_at_once(

@@ -32,10 +32,10 @@ import sympy
 from sympy import Expr, Integer
 
 from symsim.compiler import peaks
-from symsim.compiler.details import operator_name, saved_by_operator
-from symsim.compiler.freed import PART, count_behind, late_behind, saved_behind
+from symsim.compiler.freed_memory import PART, count_of_later, late_weights_of_later, saved_by_later
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.liveness import Moment
+from symsim.compiler.operator_details import operator_name, saved_by_operator
 from symsim.compiler.simplify import Terms, add, scale, terms, tidy, total
 from symsim.compiler.units import Held
 from symsim.functions import at_most, maximum
@@ -43,7 +43,7 @@ from symsim.records.graph import Tensor
 from symsim.symbols import symbol
 
 
-def moments(units: tuple[Held, ...], sent: Expr, met: Expr, may_be_empty: bool, ledger: Ledger) -> None:
+def moments(units: tuple[Held, ...], sent: Expr, still_held: Expr, may_be_empty: bool, ledger: Ledger) -> None:
     """Open up the peak: ``sent`` is the gradient that a stage sent back last, ``met`` what forward passes
     find still held.
 
@@ -54,11 +54,11 @@ def moments(units: tuple[Held, ...], sent: Expr, met: Expr, may_be_empty: bool, 
         likely = [m for m in held.phased.moments if f"w.{_name(held, m)}" in ledger]
         if likely:
             _others(held, units, ledger)
-            _beside_unit(held, units, may_be_empty, ledger)
+            _extra_of_unit(held, units, may_be_empty, ledger)
         for moment in likely:
             _living(held, moment, ledger)
     for held in units:
-        _totals(held, units, met, may_be_empty, ledger)
+        _totals(held, units, still_held, may_be_empty, ledger)
 
 
 def _name(held: Held, moment: Moment) -> str:
@@ -116,7 +116,7 @@ def _others(running: Held, units: tuple[Held, ...], ledger: Ledger) -> None:
         kind, own = _unit(held), f"A{held.suffix}"
         if own not in ledger:
             continue
-        count = _coefficient("activations", own, ledger) - count_behind(held, running, units, ledger)
+        count = _coefficient("activations", own, ledger) - count_of_later(held, running, units, ledger)
         count -= 1 if held is running else 0
         others = f"other {held.title}s" if held is running else f"{held.title}s"
         meaning = f"{others} in flight while one {running.title} runs"
@@ -184,23 +184,23 @@ def _living(held: Held, moment: Moment, ledger: Ledger) -> None:
     before = held.before * sympy.Add(*(t.bytes for t in peaks.before_in_chunk(held).kept))
     listed = total([*(t.bytes for t in moment.alive), moment.workspace, before])
     own = total(t.bytes for t in phased.kept)
-    _beside(name, add(terms(ledger.expression(f"w.{name}")), own, scale(listed, -1)), running, ledger)
+    _extra(name, add(terms(ledger.expression(f"w.{name}")), own, scale(listed, -1)), running, ledger)
 
 
-def _beside_unit(held: Held, units: tuple[Held, ...], may_be_empty: bool, ledger: Ledger) -> None:
+def _extra_of_unit(held: Held, units: tuple[Held, ...], may_be_empty: bool, ledger: Ledger) -> None:
     """What the rise of a unit counts beside its worst moment, where one chunk is the rank's."""
     if len(held.in_chunks) > 1:
         _define(f"beside@{_unit(held)}@gathered", ledger.value(f"gathered{held.suffix}"), "whole while it runs", ledger)
-        late = late_behind(held, units, ledger)
+        late = late_weights_of_later(held, units, ledger)
         _define(f"beside@{_unit(held)}@late", late, "wait for a weight gradient", ledger)
         return
     rise = ledger.expression(f"rise{held.suffix}") / peaks.present(held, units, may_be_empty)
-    later = saved_behind(held, units, ledger)
+    later = saved_by_later(held, units, ledger)
     counted = add(terms(rise), terms(later), {symbol(f"w{held.suffix}"): Integer(-1)})
-    _beside(_unit(held), counted, f"while one {held.title} runs", ledger)
+    _extra(_unit(held), counted, f"while one {held.title} runs", ledger)
 
 
-def _beside(place: str, counted: Terms, running: str, ledger: Ledger) -> None:
+def _extra(place: str, counted: Terms, running: str, ledger: Ledger) -> None:
     groups: dict[str, Terms] = {}
     for monomial, coefficient in counted.items():
         groups.setdefault(str(monomial) if monomial.is_Symbol else "other", {})[monomial] = coefficient
@@ -215,17 +215,17 @@ def _by_name(items: Iterable[tuple[str, Tensor]]) -> Mapping[str, list[Tensor]]:
     return groups
 
 
-def _totals(held: Held, units: tuple[Held, ...], met: Expr, may_be_empty: bool, ledger: Ledger) -> None:
+def _totals(held: Held, units: tuple[Held, ...], still_held: Expr, may_be_empty: bool, ledger: Ledger) -> None:
     """What is in use at every moment, those that cannot be the worst included."""
     own = total(t.bytes for t in held.phased.kept)
-    later = saved_behind(held, units, ledger)
+    later = saved_by_later(held, units, ledger)
     where = peaks.present(held, units, may_be_empty)
-    beside = sympy.Add(*(symbol(d.name) for d in ledger.definitions if d.name.startswith(f"beside@{_unit(held)}@")))
+    extra = sympy.Add(*(symbol(d.name) for d in ledger.definitions if d.name.startswith(f"beside@{_unit(held)}@")))
     for (operator, phase_name), height in peaks.heights(held, own, ledger.value(f"reducing{held.suffix}")).items():
         name = peaks.moment_name(held, operator, phase_name)
         running = f"while {operator} runs {peaks.running(phase_name)}"
         if f"w.{name}" not in ledger:
-            above = tidy(height) + met if phase_name == "forward" else tidy(height)
+            above = tidy(height) + still_held if phase_name == "forward" else tidy(height)
             _define(f"w.{name}", above, f"above S {running}", ledger)
-        amount = where * (symbol("level") + ledger.value(f"w.{name}") + beside - later)
+        amount = where * (symbol("level") + ledger.value(f"w.{name}") + extra - later)
         ledger.define(f"peak@{name}", amount, f"in use {running}", "bytes", PART)

@@ -184,11 +184,11 @@ class _Way:
         together = sympy.floor(self.axis.ranks / self._islands())
         return self._of_axis("together", together, f"ranks of {self.axis.name} that share an island")
 
-    def _beside(self) -> Expr:
+    def _neighbouring_groups(self) -> Expr:
         if self.axis.stride == 1:
             return Integer(0)
-        beside = minimum(self.axis.stride, symbol("link.span")) - 1
-        return self._of_axis("beside", beside, f"groups of {self.axis.name} beside one in an island")
+        neighbouring = minimum(self.axis.stride, symbol("link.span")) - 1
+        return self._of_axis("beside", neighbouring, f"groups of {self.axis.name} beside one in an island")
 
     def _inside(self) -> Expr:
         """The rate within an island; groups side by side slow down as far as they use the same wires."""
@@ -196,7 +196,7 @@ class _Way:
         if self.collective == "all_reduce":
             # A switch that adds up takes a buffer from each GPU once; a ring moves 2·(n − 1)/n of it.
             efficiency = maximum(efficiency, symbol("link.sharp") * 2 * (ranks - 1) / ranks)
-        sharing = 1 + table(Symbol(f"link.{self.collective}.shared"), ranks) * self._beside()
+        sharing = 1 + table(Symbol(f"link.{self.collective}.shared"), ranks) * self._neighbouring_groups()
         rate = symbol("link.bandwidth") * efficiency / sharing
         return self._define("island", rate, f"rate of {self.collective} within an island, over", "B/s")
 

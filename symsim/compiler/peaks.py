@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sympy
 from sympy import Expr, Integer
 
-from symsim.compiler.freed import freed_in_chunks, in_chunk
+from symsim.compiler.freed_memory import freed_in_chunks, in_chunk
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.phases import Phased, phase
 from symsim.compiler.sharding import gathered, reducing
@@ -52,7 +52,7 @@ def present(held: Held, units: tuple[Held, ...], may_be_empty: bool) -> Expr:
 def worst_rise(
     units: tuple[Held, ...],
     saved: Mapping[str, Terms],
-    met: Expr,
+    still_held: Expr,
     bounds: Bounds,
     may_be_empty: bool,
     structure: Structure,
@@ -68,21 +68,21 @@ def worst_rise(
     for position, held in enumerate(units):
         whole = gathered(held, structure, ledger)
         found = heights(held, saved[held.suffix], reducing(held, structure, ledger))
-        own = _may_be_largest(found, met, bounds)
+        own = _may_be_largest(found, still_held, bounds)
         if position == 0 and not may_be_empty and whole == 0:
             own = {n: r for n, r in own.items() if not all(dominates(saved[k.suffix], r, bounds) for k in layers)}
         if not any(own.values()):
             continue
-        rise = _largest(held, own, met, ledger) + whole
+        rise = _largest(held, own, still_held, ledger) + whole
         above = _above(rise, held, units, present(held, units, may_be_empty), ledger)
         last = f"while the last {held.title} of the stage runs" if held.part.is_layer else f"in the {held.title}"
         candidates.append(ledger.define(f"rise{held.suffix}", above, f"above S {last}", "bytes", "memory"))
     return maximum(*candidates, 0) if len(candidates) > 1 else maximum(*candidates)
 
 
-def _may_be_largest(found: Mapping[Name, Terms], met: Expr, bounds: Bounds) -> dict[Name, Terms]:
+def _may_be_largest(found: Mapping[Name, Terms], still_held: Expr, bounds: Bounds) -> dict[Name, Terms]:
     """The moments that may be the largest when forward passes find ``met`` still held."""
-    still = terms(met)
+    still = terms(still_held)
     compared = {n: add(rise, still) if n[1] == "forward" else rise for n, rise in found.items()}
     return {n: found[n] for n in undominated(compared, bounds)}
 
@@ -99,16 +99,16 @@ def _above(rise: Expr, held: Held, units: tuple[Held, ...], on_rank: Expr, ledge
     return maximum(*(in_chunk(held, k) * (rise - freed[k]) for k in chunks))
 
 
-def _largest(held: Held, own: Mapping[Name, Terms], met: Expr, ledger: Ledger) -> Expr:
+def _largest(held: Held, own: Mapping[Name, Terms], still_held: Expr, ledger: Ledger) -> Expr:
     """The largest rise of a unit; each moment that may be it has a name."""
     named: list[Expr] = []
-    if any(phase_name == "forward" for _, phase_name in own) and met != 0:
+    if any(phase_name == "forward" for _, phase_name in own) and still_held != 0:
         meaning = "held of the micro-batch before while a forward pass runs"
-        met = ledger.define("handed", met, meaning, "bytes", "memory")
+        still_held = ledger.define("handed", still_held, meaning, "bytes", "memory")
     for (operator, phase_name), rise in own.items():
         name = f"w.{moment_name(held, operator, phase_name)}"
         meaning = f"above S while {operator} runs {running(phase_name)}"
-        above = tidy(rise) + met if phase_name == "forward" else tidy(rise)
+        above = tidy(rise) + still_held if phase_name == "forward" else tidy(rise)
         named.append(ledger.define(name, above, meaning, "bytes", "memory"))
     return ledger.define(f"w{held.suffix}", maximum(*named), f"above S while one {held.title} runs", "bytes", "memory")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from symsim.compiler.liveness import Group, Lifetimes, Moment, moments_of
 from symsim.diagnostics import error, nearest
-from symsim.language.other_names import other_word
+from symsim.language.foreign_names import other_word
 from symsim.records.graph import Graph, Operator, Tensor, Unit
 from symsim.records.strategy import Structure
 

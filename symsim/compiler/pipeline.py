@@ -8,23 +8,25 @@ from typing import Any
 import sympy
 from sympy import Expr
 
-from symsim.compiler import device, memory, offload, schedule, sharding, step, times, work
-from symsim.compiler.details import details as by_operator
+from symsim.compiler import device, memory, offload, optimizer_step, schedule, sharding, work
 from symsim.compiler.efficiency import Efficiencies
 from symsim.compiler.expand import Definitions, expand
 from symsim.compiler.in_flight import SPLIT_BACKWARD, schedule_rules
 from symsim.compiler.ledger import Ledger, free_names
-from symsim.compiler.limits import limits as by_limit
+from symsim.compiler.legality_rules import divides
 from symsim.compiler.moments import moments as by_moment
+from symsim.compiler.operator_details import details as by_operator
+from symsim.compiler.operator_times import Pricing, weight_grad_time
+from symsim.compiler.operator_times import operator_times as times_of_operators
+from symsim.compiler.operator_times import pass_times as times_of_passes
 from symsim.compiler.optimizer import optimizer_states
 from symsim.compiler.phases import check_regions
 from symsim.compiler.placement import check_layout
 from symsim.compiler.profile import Profile, profile_of
 from symsim.compiler.reuse import Passes
-from symsim.compiler.rules import divides
 from symsim.compiler.simplify import bounds_of
 from symsim.compiler.stages import Stages, stages, tied_elements
-from symsim.compiler.times import Pricing
+from symsim.compiler.time_limits import limits as by_limit
 from symsim.compiler.units import held_units
 from symsim.compiler.work import sent_stream
 from symsim.language.library import Library, library_for
@@ -81,7 +83,7 @@ def compile_cost(
         run(parameters, given=(held, graph, _dimension(model, "vocab", kept)))
         run(model_states, given=(held, profile, optimizer))
         run(activations, given=(units, held, stream, rules, profile))
-        run(beside_memory, given=(profile,))
+        run(device_memory, given=(profile,))
     with timed("work"):
         run(flops, given=(units,))
         sent = run(stream_sent, given=(stream, profile))
@@ -176,7 +178,7 @@ def activations(
     memory.activations(units, held, stream, bounds_of(rules), structure, profile, ledger)
 
 
-def beside_memory(structure: Structure, ledger: Ledger, profile: Profile) -> None:
+def device_memory(structure: Structure, ledger: Ledger, profile: Profile) -> None:
     """What is in host memory, and what a device shows beside what is allocated."""
     offload.host(structure, ledger)
     device.device(profile, ledger)
@@ -199,7 +201,7 @@ def efficiencies(structure: Structure, ledger: Ledger, library: Library) -> Effi
 
 
 def operator_times(structure: Structure, ledger: Ledger, units: Any, profile: Profile, forms: Efficiencies) -> Any:
-    return times.operator_times(units, Pricing(structure, profile, forms, ledger))
+    return times_of_operators(units, Pricing(structure, profile, forms, ledger))
 
 
 def pass_times(
@@ -210,9 +212,9 @@ def pass_times(
     profile: Profile,
     forms: Efficiencies,
 ) -> None:
-    times.pass_times(units, kinds, Pricing(structure, profile, forms, ledger))
+    times_of_passes(units, kinds, Pricing(structure, profile, forms, ledger))
     if structure["schedule"] in SPLIT_BACKWARD:
-        times.weight_grad_time(units, ledger)
+        weight_grad_time(units, ledger)
 
 
 def host_link(structure: Structure, ledger: Ledger) -> None:
@@ -225,7 +227,7 @@ def pipeline_time(structure: Structure, ledger: Ledger, sent: Any, stream: Expr)
 
 def step_tail(structure: Structure, ledger: Ledger, profile: Profile, optimizer: Any, held: Stages) -> None:
     """What follows the last micro-batch, and the whole step."""
-    step.tail(structure, profile, optimizer.traffic(structure), tied_elements(held), ledger)
+    optimizer_step.tail(structure, profile, optimizer.traffic(structure), tied_elements(held), ledger)
     schedule.iteration(ledger)
 
 
@@ -238,8 +240,8 @@ def each_operator(structure: Structure, ledger: Ledger, units: Any) -> None:
 
 
 def each_moment(structure: Structure, ledger: Ledger, units: Any, held: Stages, stream: Expr) -> None:
-    again, met = memory.sent_gradient(held, stream), memory.handed(held, stream, structure)
-    by_moment(units, again, met, held.may_be_empty, ledger)
+    again, still_held = memory.sent_gradient(held, stream), memory.handed(held, stream, structure)
+    by_moment(units, again, still_held, held.may_be_empty, ledger)
 
 
 def each_limit(structure: Structure, ledger: Ledger, shares: Any, profile: Profile) -> None:

@@ -14,8 +14,8 @@ import sympy
 from sympy import Expr, Integer
 
 from symsim.compiler.ledger import Ledger
+from symsim.compiler.legality_rules import divides, make_rule
 from symsim.compiler.profile import Profile
-from symsim.compiler.rules import divides, make_rule
 from symsim.diagnostics import error
 from symsim.functions import at_most, equal, less, maximum, minimum, remainder, where
 from symsim.language.layout import Layout, parse_layout
@@ -31,7 +31,7 @@ class Position:
     index: Expr
     is_first: Expr
     is_last: Expr
-    behind_first: Expr
+    after_first: Expr
     mirrored: bool
 
     def reaches(self, position: int, ranks: int) -> Expr:
@@ -142,12 +142,12 @@ _BY_SPLIT: Mapping[str, Callable[[Expr, Expr, Expr, Expr], Placement]] = {
 def _spread(layers: Expr, turns: Expr, before: Callable[[Expr], Expr], embedding: Expr) -> Placement:
     """``before(k)`` items lie on the first k stages, of them ``embedding`` that are no layers."""
 
-    def first(k: Expr, behind_first: Expr) -> Expr:
-        return minimum(layers, before(k) - embedding * behind_first)
+    def first(k: Expr, after_first: Expr) -> Expr:
+        return minimum(layers, before(k) - embedding * after_first)
 
     def start(turn: int, at: Position) -> Expr:
         k = turn * symbol("pp") + at.index
-        return first(k, at.behind_first if turn == 0 else Integer(1))
+        return first(k, at.after_first if turn == 0 else Integer(1))
 
     def held(turn: int, at: Position) -> Expr:
         k = turn * symbol("pp") + at.index
@@ -165,7 +165,7 @@ def ends_as_layers(layers: Expr, turns: Expr, embedding: int, loss: int) -> Plac
     rules = (divides(pp * turns, layers + ends, message),)
 
     def first(turn: int, at: Position) -> Expr:
-        before = at.behind_first if turn == 0 else Integer(1)
+        before = at.after_first if turn == 0 else Integer(1)
         return (turn * pp + at.index) * share - embedding * before
 
     def held(turn: int, at: Position) -> Expr:
@@ -202,7 +202,7 @@ def given_ends(layers: Expr, turns: Expr, structure: Structure, ledger: Ledger) 
         rules += [divides(turns, amount, chunks) for amount in (start, end, less(len(given), pp) * share)]
 
     def before(at: Position) -> Expr:
-        formula = at.behind_first * (start + (at.index - 1) * share)
+        formula = at.after_first * (start + (at.index - 1) * share)
         return ledger.define("a", formula, "layers before the stage", "", "sizes")
 
     def on_rank(at: Position) -> Expr:

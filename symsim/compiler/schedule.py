@@ -28,8 +28,8 @@ def schedule(structure: Structure, sent: Expr, whole: Expr, ledger: Ledger) -> N
         spent += less(1, symbol("pp")) * message_time(Message("all_gather", whole, "tp"), ledger)
     hop = ledger.define("p2p", spent, "one hop to a neighbour", "s", "time")
     meaning = "messages to neighbours for one micro-batch"
-    met = ledger.define("stage.pp", waiting(structure, hop), meaning, "s", "time")
-    whole = ledger.value("F") + ledger.value("B") + met
+    hops = ledger.define("stage.pp", waiting(structure, hop), meaning, "s", "time")
+    whole = ledger.value("F") + ledger.value("B") + hops
     stage = ledger.define("t", whole, "one micro-batch on the stage", "s", "time")
     slowest = ledger.define("t_max", stage_max(stage), "one micro-batch on the slowest stage", "s", "time")
     waits = ledger.define("time.bubble", bubble(structure, hop, ledger), "pipeline fills and drains", "s", "time")

@@ -196,12 +196,12 @@ def reducing(held: Held, structure: Structure, ledger: Ledger) -> Expr:
     """Gradients that are whole until they are reduced: a unit's, and the layer's before if that overlaps."""
     if int(structure["zero"]) < 2:  # type: ignore[arg-type]
         return Integer(0)
-    behind = bool(structure["overlap_grad_reduce"]) and held.part.is_layer
-    size = sympy.sympify(element_bytes(str(structure["grad_dtype"]), "bf16")) * (1 + behind)
+    with_previous = bool(structure["overlap_grad_reduce"]) and held.part.is_layer
+    size = sympy.sympify(element_bytes(str(structure["grad_dtype"]), "bf16")) * (1 + with_previous)
     amount: Expr = Integer(0)
     for group in groups(structure, ledger):
         amount += less(1, group.shard) * size * tidy(total(w.elements for w in group.own(held.part)))
-    what = f"gradients of {'two ' + held.title + 's' if behind else 'one ' + held.title}, before they are reduced"
+    what = f"gradients of {f'two {held.title}s' if with_previous else f'one {held.title}'}, before they are reduced"
     return ledger.define(f"reducing{held.suffix}", amount, what, "bytes", "memory")
 
 

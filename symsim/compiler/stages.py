@@ -66,8 +66,8 @@ class Stages:
     chunks: int
     alike: Expr
     copies: int
-    behind: Expr
-    ahead: Expr
+    has_previous: Expr
+    has_next: Expr
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class _Chunk:
     no_embedding: Expr
     suffix: str
 
-    def behind(self, count: Expr) -> Expr:
+    def has_previous(self, count: Expr) -> Expr:
         """Where its first ``count`` layers end."""
         end = self.a + count
         return end if end.has(sympy.Function) else sympy.factor(end)
@@ -128,8 +128,8 @@ def stages(graph: Graph, structure: Structure, profile: Profile, ledger: Ledger)
     copies = 2 if structure["schedule"] == "dualpipe" else 1
     i, pp = symbol("i"), symbol("pp")
     alone = len(chunks) == 1 and alike == 1
-    behind, ahead = (less(0, i), less(i, pp - 1)) if alone else (less(1, pp), less(1, pp))
-    return Stages(tuple(parts), placed.rules, placed.may_be_empty, len(chunks), alike, copies, behind, ahead)
+    has_previous, has_next = (less(0, i), less(i, pp - 1)) if alone else (less(1, pp), less(1, pp))
+    return Stages(tuple(parts), placed.rules, placed.may_be_empty, len(chunks), alike, copies, has_previous, has_next)
 
 
 def _chunks(
@@ -146,10 +146,10 @@ def _chunks(
         placed = placement(graph.layers, vp, structure, profile, head, ledger)
         if placed.alike:
             at = forward()
-            whole = _Chunk(Integer(0), vp * placed.held(0, at), at.is_first, at.is_last, at.behind_first, "")
+            whole = _Chunk(Integer(0), vp * placed.held(0, at), at.is_first, at.is_last, at.after_first, "")
             return [whole], placed, vp
-    places = _places(structure)
-    turns = Integer(1 + max(turn for turn, _ in places))
+    positions = _positions(structure)
+    turns = Integer(1 + max(turn for turn, _ in positions))
     placed = placement(graph.layers, turns, structure, profile, head, ledger)
     chunks = [
         _Chunk(
@@ -157,10 +157,10 @@ def _chunks(
             placed.held(turn, at),
             at.is_first if turn == 0 else Integer(0),
             at.is_last if turn == turns - 1 else Integer(0),
-            at.behind_first if turn == 0 else Integer(1),
-            f".{k}" if len(places) > 1 else "",
+            at.after_first if turn == 0 else Integer(1),
+            f".{k}" if len(positions) > 1 else "",
         )
-        for k, (turn, at) in enumerate(places)
+        for k, (turn, at) in enumerate(positions)
     ]
     return chunks, placed, Integer(1)
 
@@ -183,7 +183,7 @@ MAX_CHUNKS = 128
 """Most chunks of a rank that are told apart: moments times chunks are the terms of what is held."""
 
 
-def _places(structure: Structure) -> list[tuple[int, Position]]:
+def _positions(structure: Structure) -> list[tuple[int, Position]]:
     """The stages of the pipeline that rank ``i`` holds: the turn and the position of each.
 
     ZB-V comes back on the way that it went; DualPipe holds a second copy of the model the other way
@@ -234,14 +234,14 @@ def _kinds(runs: list[_Run], chunks: list[_Chunk], single: bool, layers: Expr, r
     kinds: dict[str, _Kind] = {}
     for run in runs:
         segment = starts.index(run.start)
-        held = [c.held if single else _between(run, c.a, c.behind(c.held), layers) for c in chunks]
+        held = [c.held if single else _between(run, c.a, c.has_previous(c.held), layers) for c in chunks]
         again = [Integer(0)] * len(chunks)
         if recomputed is not None:
             fronts = [minimum(recomputed, c.held) for c in chunks]
             again = (
                 fronts
                 if single
-                else [_between(run, c.a, c.behind(f), layers) for c, f in zip(chunks, fronts, strict=True)]
+                else [_between(run, c.a, c.has_previous(f), layers) for c, f in zip(chunks, fronts, strict=True)]
             )
         known = kinds.get(run.unit.name)
         if known is not None and not single:

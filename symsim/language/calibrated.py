@@ -69,11 +69,11 @@ def rewritten(
         place = entries[name].place
         line = lines[place.line - 1]
         start = place.column - 1 + place.width
-        behind = _VALUE.match(line, start)
-        assert behind is not None, line
-        old = line[behind.end() :]
+        rest = _VALUE.match(line, start)
+        assert rest is not None, line
+        old = line[rest.end() :]
         note = new.note.replace('"', "'")
-        lines[place.line - 1] = f'{line[:start]}{behind[1]}{_text(new, old)} calibrated "{note}" from {old}'
+        lines[place.line - 1] = f'{line[:start]}{rest[1]}{_text(new, old)} calibrated "{note}" from {old}'
     left = [n for n, entry in entries.items() if entry.calibrated is not None and n not in fitted]
     if not left:
         lines = [line for line in lines if not line.startswith(RECORD)]

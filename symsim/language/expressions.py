@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from symsim.diagnostics import InputError, Place, error, nearest
 from symsim.language import tree
-from symsim.language.growth import check_growth
+from symsim.language.expression_growth_limit import check_growth
 
 MAX_BITS = 2048
 """Largest integer that may arise, in bits."""

@@ -24,9 +24,9 @@ from symsim.language.expressions import (
     refuse_unit,
 )
 from symsim.language.expressions import Value as Evaluated
+from symsim.language.foreign_names import other_name, other_word
 from symsim.language.layout import parse_layout
 from symsim.language.library import file_hint, read_source
-from symsim.language.other_names import other_name, other_word
 from symsim.language.parser import parse_strategy
 from symsim.records.strategy import CHOICES, Choice, Value
 

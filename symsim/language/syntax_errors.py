@@ -141,8 +141,8 @@ def explain(problem: Any, source: Source, kind: str, keywords: Iterable[str]) ->
         return meant
     width = len(token) if token.type not in ("_SEP", "$END") else 1
     place = place_at(source, min(offset, len(source.text)), max(1, width))
-    met = {"_SEP": "end of the line", "$END": "end of the text"}.get(token.type, f"'{_short(str(token))}'")
-    return error("E106", f"unexpected {met} in a {kind}", place, _hint(problem, source, offset))
+    found = {"_SEP": "end of the line", "$END": "end of the text"}.get(token.type, f"'{_short(str(token))}'")
+    return error("E106", f"unexpected {found} in a {kind}", place, _hint(problem, source, offset))
 
 
 def _character(source: Source, offset: int) -> InputError:

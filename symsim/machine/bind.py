@@ -132,7 +132,7 @@ def constant_of_table(system: System, name: str) -> float | None:
     return None if entries else otherwise
 
 
-def figure_behind_table(system: System, name: str) -> str | None:
+def figure_of_table(system: System, name: str) -> str | None:
     """The figure that answers for a table's name; ``None`` where a table does, or nothing is stated."""
     if name.partition(".")[0] not in TIERS:
         return None
@@ -141,7 +141,7 @@ def figure_behind_table(system: System, name: str) -> str | None:
     return None if first in system.tables else first
 
 
-def figure_behind(system: System, name: str) -> str | None:
+def figure_of_input(system: System, name: str) -> str | None:
     """The figure that answers for a name of formulas; ``None`` where a table or a fallback does."""
     last = name.rpartition(".")[2]
     if is_coefficient(last) and last != "level":

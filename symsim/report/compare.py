@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from symsim.analysis.comparing.compare_json import LETTERS, amount, quantity_text
-from symsim.report.lines import print_with_bars, say
 from symsim.report.tables import print_notes, print_table
+from symsim.report.terminal_text import print_with_bars, say
 from symsim.units import bytes_text, decimal_text, seconds_text
 
 TITLES = {"time.iteration": "time of a step", "memory.peak": "peak of memory"}
@@ -19,7 +19,7 @@ def print_comparison(result: dict[str, Any]) -> None:
     _plans(result)
     if result["differs"]:
         print()
-        rows = [[d["name"], written(d["a"]), written(d["b"])] for d in result["differs"]]
+        rows = [[d["name"], signed_amount(d["a"]), signed_amount(d["b"])] for d in result["differs"]]
         print_table(["what differs", *LETTERS], rows)
     print()
     _answers(result)
@@ -54,7 +54,7 @@ def _plans(result: dict[str, Any]) -> None:
         print(f"{letter}  {own}{plan['name']} · {plan['system'] or 'no machine'} · {told}")
 
 
-def written(value: Any) -> str:
+def signed_amount(value: Any) -> str:
     """A value as a strategy has it."""
     if value is None:
         return NOT_GIVEN
@@ -125,7 +125,7 @@ def _choices(difference: dict[str, Any], result: dict[str, Any]) -> None:
 
 def named_choices(part: dict[str, Any], result: dict[str, Any], between: str = ", ") -> str:
     """Choices that go together, each with its two values: ``tp 8 → 4``."""
-    values = {d["name"]: (written(d["a"]), written(d["b"])) for d in result["differs"]}
+    values = {d["name"]: (signed_amount(d["a"]), signed_amount(d["b"])) for d in result["differs"]}
     return between.join(" ".join((n, *([" → ".join(values[n])] if n in values else []))) for n in part["choices"])
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from symsim.report.lines import print_with_bars, say
 from symsim.report.repair import change_text, print_constraints, print_repairs
 from symsim.report.tables import print_notes, print_question, print_table
+from symsim.report.terminal_text import print_with_bars, say
 from symsim.report.time_explanation import print_time
 from symsim.units import bytes_text
 
@@ -56,7 +56,7 @@ GROUPS = {
     "sent_gradient": "gradient sent back",
     "late": "for weight gradients",
 }
-BESIDE = {
+EXTRA = {
     "gathered": "weights, gathered",
     "reducing": "whole gradients, to be reduced",
     "handed": "of the micro-batch before",
@@ -141,8 +141,8 @@ def _running(at: dict[str, str] | None) -> str:
     return f"{_bare(at['operator'], at['unit'])} runs {_again(at['phase'])} in the {_unit(at['unit'], 'last {}')}"
 
 
-def _less(behind: float) -> str:
-    return f"{bytes_text(behind)} less" if behind > 0 else "just as much"
+def _less(following: float) -> str:
+    return f"{bytes_text(following)} less" if following > 0 else "just as much"
 
 
 def _again(phase: str) -> str:
@@ -203,8 +203,8 @@ def _of(item: dict[str, Any], unit: str) -> str:
             return f"of {of}"
         case "workspace":
             return str(_bare(of, unit))
-        case "beside" if of is not None and of.partition("_")[0] in BESIDE:
-            return BESIDE[of.partition("_")[0]]
+        case "beside" if of is not None and of.partition("_")[0] in EXTRA:
+            return EXTRA[of.partition("_")[0]]
     return GROUPS.get(of, of) or ""
 
 

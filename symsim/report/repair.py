@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from symsim.report.lines import say
 from symsim.report.tables import print_table
+from symsim.report.terminal_text import say
 from symsim.units import bytes_text, decimal_text, seconds_text
 
 SHOWN_REPAIRS = 8

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from symsim.analysis.searching.search import FITS
-from symsim.report.lines import say
 from symsim.report.tables import print_table
+from symsim.report.terminal_text import say
 from symsim.units import bytes_text, decimal_text, seconds_text
 
 Plan = Mapping[str, Any]
@@ -31,7 +31,7 @@ KINDS = {
 
 FITS_NOT = "it does not fit into the machine"
 
-MOST_MENDED = 10
+MOST_FIXES = 10
 """Changes that are listed: the best come first."""
 
 MOST_REMOVED = 12
@@ -176,7 +176,7 @@ def _nothing(result: Mapping[str, Any]) -> None:
     objective = result["objective"]["value"]
     rows = [
         [_change(m["change"]), quantity_text(objective, m["objective"]), bytes_text(m["peak_bytes"])]
-        for m in closest["mended_by"][:MOST_MENDED]
+        for m in closest["mended_by"][:MOST_FIXES]
     ]
     heading = objective if len(objective) <= LONGEST_HEADING else "objective"
     print_table(["mended by", heading, "peak"], rows)

@@ -50,9 +50,9 @@ def _print_constraints(result: dict[str, Any]) -> None:
     columns = [(result["value"], result["constraints"])] if result["constraints"] else []
     if result["outcome"] == "everything":
         columns = []
-    beside = result["next"]
-    if beside is not None and (result["whole"] or not columns):
-        columns.append((beside["value"], beside["constraints"]))
+    neighbour = result["next"]
+    if neighbour is not None and (result["whole"] or not columns):
+        columns.append((neighbour["value"], neighbour["constraints"]))
     if not columns:
         return
     rows = []

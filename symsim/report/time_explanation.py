@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from symsim.report.lines import print_with_bars, say
 from symsim.report.tables import print_table
+from symsim.report.terminal_text import print_with_bars, say
 from symsim.units import decimal_text, seconds_text
 
 SHOWN_ROWS = 16
@@ -96,10 +96,10 @@ def _following(time: dict[str, Any]) -> str:
     """The stages that would pace the step if the one that does were faster: how many, or by how much."""
     pacing = time["stages"][time["pacing_stage"]]["micro_batch_s"]
     others = [(s["behind_s"] / pacing, k) for k, s in enumerate(time["stages"]) if k != time["pacing_stage"]]
-    alike = [k for behind, k in others if behind <= AS_SLOW]
+    alike = [k for following, k in others if following <= AS_SLOW]
     if not alike:
-        behind, k = min(others)
-        return f"the next is stage {k}, {behind:.1%} faster"
+        following, k = min(others)
+        return f"the next is stage {k}, {following:.1%} faster"
     return f"stage {alike[0]} is as slow" if len(alike) == 1 else f"{len(alike)} others are as slow"
 
 
@@ -144,9 +144,9 @@ def _hidden(message: dict[str, Any]) -> str:
         return f"nothing of {name} ({whole})"
     margin = message["margin_s"]
     verdict = f"{seconds_text(margin)} to spare" if margin >= 0 else f"{seconds_text(-margin)} too short"
-    beside, cover = seconds_text(message["beside_s"]), seconds_text(message["cover_s"])
+    hidden_by, cover = seconds_text(message["beside_s"]), seconds_text(message["cover_s"])
     cost = seconds_text(message["exposed_s"])
-    return f"{name} ({whole}): {beside} beside a pass of {cover}, {verdict}; it adds {cost}"
+    return f"{name} ({whole}): {hidden_by} beside a pass of {cover}, {verdict}; it adds {cost}"
 
 
 def _items(items: Sequence[Item], whole: float) -> None:

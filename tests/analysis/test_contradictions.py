@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from symsim.analysis.searching.contradictions import notes
-from symsim.analysis.searching.no_legal import advice
+from symsim.analysis.searching.no_legal_point import advice
 from symsim.analysis.searching.search import search
 from symsim.analysis.searching.space import load_space
 from symsim.diagnostics import InputError

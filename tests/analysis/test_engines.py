@@ -14,17 +14,17 @@ from typing import Any
 
 import pytest
 
-from symsim.analysis.searching.columns import Asked
 from symsim.analysis.searching.engines import cluster, processes
-from symsim.analysis.searching.engines import portions as engines
-from symsim.analysis.searching.engines.named import engine_of, where_it_pays
-from symsim.analysis.searching.engines.portions import Unit, in_two_steps, portions, weight
+from symsim.analysis.searching.engines import two_step_search as engines
+from symsim.analysis.searching.engines.engine_names import engine_of, where_it_pays
 from symsim.analysis.searching.engines.processes import in_processes
+from symsim.analysis.searching.engines.two_step_search import Unit, in_two_steps, weight, work_units
 from symsim.analysis.searching.search import Engine, Result, in_this_process, search
 from symsim.analysis.searching.space import Refused, Space, load_space, variants
+from symsim.analysis.searching.space_program import SpaceProgram, combined, compile_variants, split
 from symsim.analysis.searching.sweep import sweep, sweep_unit
-from symsim.analysis.searching.swept import Swept
-from symsim.analysis.searching.written import Written, parted, together, write
+from symsim.analysis.searching.sweep_result import SweepResult
+from symsim.analysis.searching.variant_columns import Asked
 from symsim.diagnostics import InputError
 
 SPACE = (
@@ -59,9 +59,9 @@ def test_portions_and_pieces_in_any_order_find_the_same(alone: tuple[Any, ...]) 
     def backwards(space: Space, units: Sequence[Unit], asked: Asked, take: Any) -> None:
         def write_all(portions: Sequence[Unit], done: Any) -> None:
             for portion in reversed(portions):
-                done(write(space, portion, asked))
+                done(compile_variants(space, portion, asked))
 
-        def sweep_all(parts: Sequence[Written], done: Any) -> None:
+        def sweep_all(parts: Sequence[SpaceProgram], done: Any) -> None:
             for part in reversed(parts):
                 done(sweep(space, part, asked))
 
@@ -72,7 +72,7 @@ def test_portions_and_pieces_in_any_order_find_the_same(alone: tuple[Any, ...]) 
 
 def test_units_by_themselves_find_the_same(alone: tuple[Any, ...]) -> None:
     def one_by_one(space: Space, units: Sequence[Unit], asked: Asked, take: Any) -> None:
-        for portion in reversed(portions(units, 5)):
+        for portion in reversed(work_units(units, 5)):
             take(sweep_unit(space, portion, asked))
 
     assert outcome(search(space(), pareto=PARETO, engine=one_by_one)) == alone
@@ -84,13 +84,13 @@ def test_what_engines_pass_on_can_be_pickled() -> None:
     again = pickle.loads(pickle.dumps((whole, parts)))
     assert again[0] == whole
     assert [p.points for p in again[1]] == [p.points for p in parts]
-    found: list[Swept] = []
+    found: list[SweepResult] = []
 
     def keep(space: Space, units: Sequence[Unit], asked: Asked, take: Any) -> None:
         assert pickle.loads(pickle.dumps(asked)) == asked
-        written, refused = pickle.loads(pickle.dumps(write(space, units[0], asked)))
+        written, refused = pickle.loads(pickle.dumps(compile_variants(space, units[0], asked)))
         take(refused)
-        for part in pickle.loads(pickle.dumps(together(written))):
+        for part in pickle.loads(pickle.dumps(combined(written))):
             refused.add(sweep(space, part, asked))
         found.append(refused)
         take(found[0])
@@ -103,24 +103,24 @@ def test_what_engines_pass_on_can_be_pickled() -> None:
 
 def test_portions_are_the_whole() -> None:
     parts = list(variants(space()))
-    found = portions([parts], 4)
+    found = work_units([parts], 4)
     assert len(found) >= 8
     assert sorted(id(part) for portion in found for part in portion) == sorted(map(id, parts))
     weights = [weight(portion) for portion in found]
     assert weights == sorted(weights, reverse=True)
 
 
-def pieces_of(choices: str, pieces: int) -> list[Written]:
+def pieces_of(choices: str, pieces: int) -> list[SpaceProgram]:
     whole = load_space("llama3_8b", choices, "h100_sxm")
-    found: list[Written] = []
+    found: list[SpaceProgram] = []
 
     def keep(space: Space, units: Sequence[Unit], asked: Asked, take: Any) -> None:
-        written, swept = write(space, units[0], asked)
+        written, swept = compile_variants(space, units[0], asked)
         take(swept)
-        found.extend(together(written))
+        found.extend(combined(written))
 
     search(whole, engine=keep)
-    return parted(found, pieces)
+    return split(found, pieces)
 
 
 def test_points_are_parted_by_stages() -> None:
@@ -166,10 +166,10 @@ def test_a_process_that_dies_while_none_works_loses_nothing(
     monkeypatch: pytest.MonkeyPatch, alone: tuple[Any, ...]
 ) -> None:
     """Between formulas and points."""
-    parting = engines.together
+    parting = engines.combined
     killed: list[int] = []
 
-    def kill_and_part(parts: Sequence[Written]) -> list[Written]:
+    def kill_and_part(parts: Sequence[SpaceProgram]) -> list[SpaceProgram]:
         workers = [child for child in multiprocessing.active_children() if child.pid is not None]
         if workers and not killed:
             killed.append(workers[0].pid or 0)
@@ -205,8 +205,8 @@ def test_small_spaces_stay_in_this_process(monkeypatch: pytest.MonkeyPatch) -> N
         begun.append(workers)
         return in_this_process
 
-    monkeypatch.setattr("symsim.analysis.searching.engines.named.in_processes", never)
-    monkeypatch.setattr("symsim.analysis.searching.engines.named.cores", lambda: 4)
+    monkeypatch.setattr("symsim.analysis.searching.engines.engine_names.in_processes", never)
+    monkeypatch.setattr("symsim.analysis.searching.engines.engine_names.cores", lambda: 4)
     search(load_space("llama3_8b", "world=8,gbs=8,seq=512,tp in {1,2}", "h100_sxm"), engine=where_it_pays)
     assert begun == []
     search(space(), engine=where_it_pays)
@@ -215,7 +215,7 @@ def test_small_spaces_stay_in_this_process(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_refused_choices_are_no_work() -> None:
     refused = [part for part in variants(space()) if isinstance(part, Refused)]
-    assert refused and weight(portions([refused], 2)[0]) == 0
+    assert refused and weight(work_units([refused], 2)[0]) == 0
 
 
 def test_a_cluster_that_loses_a_worker_finds_the_same(alone: tuple[Any, ...]) -> None:
@@ -257,7 +257,7 @@ def test_what_a_cluster_lacks_is_an_error(monkeypatch: pytest.MonkeyPatch, probl
     distributed = pytest.importorskip("distributed")
 
     class Portion:
-        def result(self) -> Swept:
+        def result(self) -> SweepResult:
             raise problem
 
     class Client:

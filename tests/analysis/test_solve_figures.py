@@ -10,8 +10,8 @@ from symsim.analysis.evaluate import answer, machine_of
 from symsim.analysis.load import Question, question
 from symsim.analysis.quantities import parsed
 from symsim.analysis.solving import solve as module
-from symsim.analysis.solving.at_value import plan_at
 from symsim.analysis.solving.condition import conditions
+from symsim.analysis.solving.plan_at_value import plan_at
 from symsim.analysis.solving.solve import Solution, solve
 from symsim.diagnostics import InputError
 from symsim.language.figures import canonical

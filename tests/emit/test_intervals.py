@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from symsim.analysis.load import question
+from symsim.analysis.one_parameter import parameter
 from symsim.analysis.quantities import parsed
 from symsim.analysis.solving.break_even import QUANTITY, _with_quantity
-from symsim.analysis.solving.line import Line, line
-from symsim.analysis.solving.stretch import Array
-from symsim.analysis.varying import varied
+from symsim.analysis.solving.formula_range import Array
+from symsim.analysis.solving.parameter_ranges import ParameterRanges, parameter_ranges
 
 PLANS = (
     ("llama3_8b", "world=16,tp=2,pp=2,mbs=1,gbs=64,seq=4096", "h100_sxm"),
@@ -23,13 +23,15 @@ NAMES = ("mbs", "seq", "gbs", "world", "network.bandwidth", "matmul.bf16", "hbm.
 QUANTITIES = ("memory.peak", "time.iteration", "throughput.mfu", "seq % 3000 + mbs")
 
 
-def line_of(number: int, name: str, quantity: str) -> Line:
+def line_of(number: int, name: str, quantity: str) -> ParameterRanges:
     asked = question(*PLANS[number])
     wanted = parsed(quantity)
-    return line(asked, varied(asked, name), lambda program, names: _with_quantity(program, names, wanted))
+    return parameter_ranges(
+        asked, parameter(asked, name), lambda program, names: _with_quantity(program, names, wanted)
+    )
 
 
-def points(plans: Line, low: float, high: float) -> Array:
+def points(plans: ParameterRanges, low: float, high: float) -> Array:
     """Legal values of a range."""
     if not plans.about.whole:
         return np.geomspace(low, high, 33)
@@ -50,9 +52,9 @@ def test_no_point_of_a_range_is_outside_of_its_bounds(number: int, quantity: str
             values = points(plans, low, high)
             if not values.size:
                 continue
-            register = plans.stretches[0].program.outputs[QUANTITY].register
-            (found,) = plans.stretches[0].run([register], values)
-            (bound,) = plans.stretches[0].bounds_of([register], np.array([low]), np.array([high]))
+            register = plans.ranges[0].program.outputs[QUANTITY].register
+            (found,) = plans.ranges[0].run([register], values)
+            (bound,) = plans.ranges[0].bounds_of([register], np.array([low]), np.array([high]))
             assert bound is not None
             slack = 1e-9 * np.abs(found)
             assert np.all((found >= bound.low - slack) & (found <= bound.high + slack)), (name, low, high)
@@ -62,7 +64,7 @@ def test_no_point_of_a_range_is_outside_of_its_bounds(number: int, quantity: str
 def test_bounds_of_narrow_ranges_are_narrow(name: str) -> None:
     """Just below a plan: above one a message or a tile more may begin."""
     plans = line_of(0, name, "time.iteration")
-    stretch, now = plans.stretches[0], np.array([plans.about.now])
+    stretch, now = plans.ranges[0], np.array([plans.about.now])
     register = stretch.program.outputs[QUANTITY].register
     (value,) = stretch.run([register], now)
     (bound,) = stretch.bounds_of([register], now * (1 - 1e-10), now)
@@ -72,6 +74,6 @@ def test_bounds_of_narrow_ranges_are_narrow(name: str) -> None:
 
 def test_nothing_is_known_of_a_range_of_stages() -> None:
     """Each number of stages has formulas over as many of them."""
-    stretch = line_of(0, "pp", "memory.peak").stretches[0]
+    stretch = line_of(0, "pp", "memory.peak").ranges[0]
     register = stretch.program.outputs[QUANTITY].register
     assert stretch.bounds_of([register], np.array([1.0]), np.array([4.0])) == [None]

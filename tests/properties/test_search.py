@@ -9,13 +9,13 @@ import pytest
 from symsim.analysis.evaluate import Evaluator, evaluator
 from symsim.analysis.load import question
 from symsim.analysis.quantities import asked_for, machine_for, parsed
-from symsim.analysis.searching import behind, feasible
+from symsim.analysis.searching import feasible_points, pruning
 from symsim.analysis.searching.ranking import rounded
 from symsim.analysis.searching.search import Result, search
 from symsim.analysis.searching.space import load_space
 from symsim.diagnostics import InputError
-from symsim.emit.grid import rows
-from symsim.emit.grid.fold import Folder
+from symsim.emit.grid import point_slices
+from symsim.emit.grid.constant_folding import Folder
 from tests.properties.points import CASES, Case, legal_sizes, load
 
 MODELS = ("llama3_8b", "llama3_70b", "mixtral_8x7b", "qwen3_30b_a3b", "gemma3_27b", "gpt3_175b", "deepseek_v3")
@@ -192,9 +192,11 @@ def test_boxes_decide_what_points_decide(monkeypatch: pytest.MonkeyPatch) -> Non
     """Where memory changes one way along an axis, its ends tell of all plans between: counts and answers stay."""
     found_space = load_space("llama3_70b", BOXED, "h100_sxm")
     asked_one_by_one: list[int] = []
-    original = feasible._one_by_one
+    original = feasible_points._one_by_one
     monkeypatch.setattr(
-        feasible, "_one_by_one", lambda rows, removed: [asked_one_by_one.append(len(rows)), original(rows, removed)][1]
+        feasible_points,
+        "_one_by_one",
+        lambda rows, removed: [asked_one_by_one.append(len(rows)), original(rows, removed)][1],
     )
     boxed = search(found_space, top=9)
     in_boxes = sum(asked_one_by_one)
@@ -210,9 +212,9 @@ def test_slices_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Points are computed a few thousand at a time; here a handful, with what they share told apart at once."""
     found_space = load_space("llama3_70b", BOXED, "h100_sxm")
     whole, front = search(found_space, top=9), search(found_space, top=9, pareto=("time.iteration", "memory.peak"))
-    monkeypatch.setattr(rows, "SLICE", 37)
-    monkeypatch.setattr(rows, "MANY", 4)
-    monkeypatch.setattr(behind, "SLICE", 53)
+    monkeypatch.setattr(point_slices, "SLICE", 37)
+    monkeypatch.setattr(point_slices, "MANY", 4)
+    monkeypatch.setattr(pruning, "SLICE", 53)
     assert _summary(search(found_space, top=9)) == _summary(whole)
     again = search(found_space, top=9, pareto=("time.iteration", "memory.peak"))
     assert _summary(again) == _summary(front)

@@ -13,10 +13,10 @@ from symsim.analysis.evaluate import Evaluator
 from symsim.analysis.load import Question, question
 from symsim.analysis.quantities import asked_for, machine_for, parsed
 from symsim.analysis.sensitivities.sensitivity import sensitivity
+from symsim.analysis.sensitivities.sensitivity_names import Direction, directions, figures_by_input
 from symsim.analysis.sensitivities.slopes import Slopes
-from symsim.analysis.sensitivities.varied import Varied, behind, varied
-from symsim.emit.by_figure import by_figure
 from symsim.emit.code import compile_scalar
+from symsim.emit.inputs_by_figure import by_figure
 from symsim.emit.program import Program
 from symsim.records.system import System
 from tests.properties.points import CASES, legal_sizes, load
@@ -52,7 +52,7 @@ def test_agrees_with_finite_differences(position: int) -> None:
     program = asked_for(asked, compiled.program, {"it": parsed("time.iteration")})
     machine = machine_for(system, program)
     assert machine is not None
-    figured = by_figure(program, behind(system, ()))
+    figured = by_figure(program, figures_by_input(system, ()))
     slopes = Slopes(figured, "it")
     plain = compile_scalar(program, [program.outputs["it"].register])
     figures = {n: f.value for n, f in system.figures.items()}
@@ -60,7 +60,7 @@ def test_agrees_with_finite_differences(position: int) -> None:
     for sizes, name in points(asked, compiled, figured, {**machine.values, **figures}, draw):
         values = {**sizes, **machine.values, **figures}
 
-        def time(factor: float, name: Varied = name, sizes: dict[str, int] = sizes) -> float:
+        def time(factor: float, name: Direction = name, sizes: dict[str, int] = sizes) -> float:
             if name.kind == "size":
                 given, bound = {**sizes, name.name: name.value * factor}, machine
             else:
@@ -83,15 +83,15 @@ def test_agrees_with_finite_differences(position: int) -> None:
 
 def points(
     asked: Question, compiled: Evaluator, figured: Program, machine: dict[str, float], draw: random.Random
-) -> Iterator[tuple[dict[str, int], Varied]]:
+) -> Iterator[tuple[dict[str, int], Direction]]:
     """Legal sizes, and names drawn for each."""
     for sizes in legal_sizes(compiled, dict(asked.plan.sizes), POINTS // NAMES, seed=draw.randrange(99)):
         here = replace(asked, plan=replace(asked.plan, sizes=sizes))
-        names = [v for v in varied(here, figured, {**sizes, **machine}, None) if movable(v)]
+        names = [v for v in directions(here, figured, {**sizes, **machine}, None) if movable(v)]
         yield from ((sizes, name) for name in draw.sample(names, NAMES))
 
 
-def movable(name: Varied) -> bool:
+def movable(name: Direction) -> bool:
     """Stages are as many as ``pp`` says, and at 1 a size switches a way of working on: neither moves by a little."""
     return name.value > 1 and name.name != "pp" if name.kind == "size" else name.kind != "framework" and name.value > 0
 

@@ -56,7 +56,7 @@ def over_all_orders(names: Sequence[str], value: Value) -> Attribution:
     Choices go together where no order is possible otherwise: as few as that takes. Both ends must have a value.
     """
     known = [value(frozenset(n for k, n in enumerate(names) if mask >> k & 1)) for mask in range(2 ** len(names))]
-    blocks, before, behind = _finest(len(names), [v is not None for v in known])
+    blocks, before, after = _finest(len(names), [v is not None for v in known])
     orders = before[-1]
     first = known[0]
     assert first is not None
@@ -67,7 +67,7 @@ def over_all_orders(names: Sequence[str], value: Value) -> Attribution:
             there = known[_union(blocks, done | 1 << k)]
             if done >> k & 1 or here is None or there is None:
                 continue
-            weight = Fraction(before[done] * behind[done | 1 << k], orders)
+            weight = Fraction(before[done] * after[done | 1 << k], orders)
             for quantity, parts in sums.items():
                 parts[k] += weight * (Fraction(there[quantity]) - Fraction(here[quantity]))
     groups = tuple(tuple(n for k, n in enumerate(names) if block >> k & 1) for block in blocks)
@@ -84,9 +84,9 @@ def _finest(count: int, possible: Sequence[bool]) -> tuple[tuple[int, ...], list
     for blocks in sorted(_partitions(count), key=lambda b: -len(b)):
         if len(blocks) < len(best[0]):
             break
-        before, behind = _orders(blocks, possible)
+        before, after = _orders(blocks, possible)
         if before[-1] > (best[1][-1] if best[0] else 0):
-            best = blocks, before, behind
+            best = blocks, before, after
         if len(blocks) == count and best[0]:
             break
     return best
@@ -108,15 +108,15 @@ def _orders(blocks: tuple[int, ...], possible: Sequence[bool]) -> tuple[list[int
     """For each set of blocks: in how many possible orders they come first, and the others behind them."""
     everything = 2 ** len(blocks) - 1
     allowed = [possible[_union(blocks, done)] for done in range(everything + 1)]
-    before, behind = [0] * (everything + 1), [0] * (everything + 1)
-    before[0] = behind[everything] = 1
+    before, after = [0] * (everything + 1), [0] * (everything + 1)
+    before[0] = after[everything] = 1
     for done in range(1, everything + 1):
         if allowed[done]:
             before[done] = sum(before[done ^ 1 << k] for k in range(len(blocks)) if done >> k & 1)
     for done in reversed(range(everything)):
         if allowed[done]:
-            behind[done] = sum(behind[done | 1 << k] for k in range(len(blocks)) if not done >> k & 1)
-    return before, behind
+            after[done] = sum(after[done | 1 << k] for k in range(len(blocks)) if not done >> k & 1)
+    return before, after
 
 
 def _union(blocks: tuple[int, ...], done: int) -> int:

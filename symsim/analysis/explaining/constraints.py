@@ -14,7 +14,7 @@ from symsim.analysis.quantities import values_of
 from symsim.analysis.requirements import asked_of, unmet
 from symsim.diagnostics import InputError
 from symsim.language import tree
-from symsim.language.written import written
+from symsim.language.expression_text import expression_text
 
 OF_MACHINES = (
     ("memory.peak", "memory.capacity", "bytes"),
@@ -90,7 +90,7 @@ def _conjuncts(condition: tree.Expression) -> Iterator[tree.Expression]:
 
 
 def _measured(condition: tree.Expression, asked: Question) -> Constraint:
-    text, holds = written(condition), bool(values_of(asked, {"holds": condition})["holds"])
+    text, holds = expression_text(condition), bool(values_of(asked, {"holds": condition})["holds"])
     if isinstance(condition, tree.Binary) and condition.operator in ("<=", "<", ">=", ">"):
         upper = condition.operator in ("<=", "<")
         sides = _sides(condition, asked)

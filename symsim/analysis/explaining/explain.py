@@ -34,7 +34,7 @@ def explanation(
     nearby: Sequence[Neighbour] | None = None,
     machine: Machine | None = None,
     of: Subject = "memory",
-    mended: Repairs | None = None,
+    repairs_wanted: Repairs | None = None,
 ) -> dict[str, Any]:
     """The peak of one stage (the fullest, if none is named) and the time of a step, as ``symsim.explain/1``.
 
@@ -56,7 +56,7 @@ def explanation(
         "memory": None if of == "time" else _memory(asked, found, stage, capacity),
         "time": None if timed is None else explained_time(asked, found, timed),
         "constraints": [_constraint(c) for c in constraints(asked, found)],
-        "repairs": None if mended is None else _repairs(mended),
+        "repairs": None if repairs_wanted is None else _repairs(repairs_wanted),
         "lower": None if nearby is None else [_lower(n, found, capacity) for n in nearby],
         "assumptions": list(assumptions(asked, timed)),
         "warnings": warnings(asked, fits, found.values.get("memory.device")),
@@ -104,13 +104,13 @@ def _constraint(constraint: Constraint) -> dict[str, Any]:
     }
 
 
-def _repairs(mended: Repairs) -> dict[str, Any]:
+def _repairs(repairs_wanted: Repairs) -> dict[str, Any]:
     return {
-        "lacking": list(mended.lacking),
-        "single": [_repair(r) for r in mended.single],
-        "pairs": [_repair(r) for r in mended.pairs],
-        "closest": None if mended.closest is None else _repair(mended.closest),
-        "tried": mended.tried,
+        "lacking": list(repairs_wanted.lacking),
+        "single": [_repair(r) for r in repairs_wanted.single],
+        "pairs": [_repair(r) for r in repairs_wanted.pairs],
+        "closest": None if repairs_wanted.closest is None else _repair(repairs_wanted.closest),
+        "tried": repairs_wanted.tried,
     }
 
 

@@ -1,7 +1,7 @@
 """The part of ``symsim explain --json`` on time: what takes a step's time, what limits that, what would be next.
 
-Every number is one definition of the cost model with its limits (:mod:`symsim.compiler.limits`); sums over what has
-the same limit, shares, ranks, differences and quotients of them are all that is worked out here. What a faster machine
+Every number is one definition of the cost model with its limits (:mod:`symsim.compiler.time_limits`); only sums over
+what has the same limit, shares, ranks, differences and quotients of them are worked out here. What a faster machine
 would gain is the same program, evaluated with one figure changed.
 """
 
@@ -53,8 +53,8 @@ class Sides:
         """What limits next if what limits now gets faster, and how many times as fast; ``None``: nothing would."""
         slow = self.traffic + self.messages
         if self.limit == "arithmetic":
-            behind = slow + self.start_up
-            return (replace(self, arithmetic=0.0).limit, self.arithmetic / behind) if behind else None
+            next_longest = slow + self.start_up
+            return (replace(self, arithmetic=0.0).limit, self.arithmetic / next_longest) if next_longest else None
         if self.limit == "start_up":
             return None
         if self.arithmetic - self.start_up > self.start_up:

@@ -79,10 +79,10 @@ def repairs(asked: Question, found: Answer, tell: Callable[[str], None] | None =
             told(f"pair {len(pairs) + 1} of changes")
             there = neighbour(asked, change)
             pairs += [] if there is None else [_priced(there, found)]
-    mended = _ranked(n for n in pairs if not n.lacking)
-    rest = [*near, *pairs] if not single and not mended else []
+    fixed = _ranked(n for n in pairs if not n.lacking)
+    rest = [*near, *pairs] if not single and not fixed else []
     closest = min(rest, key=lambda n: (len(n.lacking), _peak(n)), default=None)
-    return Repairs(lacking, single, mended, closest, len(near) + len(pairs))
+    return Repairs(lacking, single, fixed, closest, len(near) + len(pairs))
 
 
 def _priced(there: Neighbour, here: Answer) -> Repair:

@@ -17,14 +17,14 @@ from functools import cache
 from symsim.analysis.load import Question
 from symsim.compiler.profile import BASE, FIGURE, TIMED
 from symsim.diagnostics import Diagnostic, InputError, Place, Source, error, nearest
-from symsim.emit.specialise import FigureBehind
+from symsim.emit.partial_evaluation import FigureOfInput
 from symsim.language import tree
 from symsim.language.expressions import Plain, evaluate
 from symsim.language.figures import UNSTATED, canonical, check_name, figure_value, optional, unit_of
 from symsim.language.library import library_of
 from symsim.language.parser import parse_expression
 from symsim.language.tables import MAX_EFFICIENCY
-from symsim.machine.bind import FALLBACKS, figure_behind, figure_behind_table
+from symsim.machine.bind import FALLBACKS, figure_of_input, figure_of_table
 from symsim.records.system import System
 
 OVERRIDDEN = "--set"
@@ -181,7 +181,7 @@ def highest(name: str, value: float) -> float:
     return 1.0 if value <= 1 and not name.startswith("attention.") else MAX_EFFICIENCY
 
 
-def behind(asked: Question, fitted: frozenset[str]) -> FigureBehind:
+def constant_of_input(asked: Question, fitted: frozenset[str]) -> FigureOfInput:
     """Which fitted constant answers for an input or a table of a question's formulas."""
     system = asked.system
     assert system is not None
@@ -190,7 +190,7 @@ def behind(asked: Question, fitted: frozenset[str]) -> FigureBehind:
     def found(name: str, is_table: bool) -> str | None:
         if name in fitted and name not in system.figures and name not in system.tables:
             return name
-        candidate = figure_behind_table(system, name) if is_table else figure_behind(system, name)
+        candidate = figure_of_table(system, name) if is_table else figure_of_input(system, name)
         if candidate is not None and system.figures[candidate].source == OVERRIDDEN:
             return None
         if candidate is None and not is_table:

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from symsim.analysis.evaluate import answer, evaluator, machine_of
-from symsim.analysis.fitting.constants import Constant, behind
+from symsim.analysis.fitting.constants import Constant, constant_of_input
 from symsim.analysis.fitting.gauss_newton import Array
 from symsim.analysis.fitting.validate import asked_of, model_and_machine
 from symsim.analysis.load import Question
 from symsim.diagnostics import InputError
 from symsim.emit.code import Compiled, compile_array
 from symsim.emit.derivative import derivative, partial
-from symsim.emit.specialise import Specialised, specialise
+from symsim.emit.partial_evaluation import Specialised, specialise
 from symsim.machine.bind import Machine
 
 QUANTITIES: Mapping[str, tuple[str, float]] = {
@@ -112,22 +112,22 @@ class Predictions:
         for k, case in enumerate(cases):
             program = evaluator(case.asked.model, case.asked.plan.structure).program
             output, _ = QUANTITIES[case.quantity]
-            follows = behind(case.asked, frozenset(self._names))
+            follows = constant_of_input(case.asked, frozenset(self._names))
             pattern = (
                 tuple(follows(n, False) for n in program.inputs),
                 tuple(follows(t, True) for t in program.tables),
             )
             key = (id(program), output, pattern)
             if key not in made:
-                parted = specialise(program, output, self._names, follows)
-                sloped = derivative(parted.rest, output, self._names)
+                specialised = specialise(program, output, self._names, follows)
+                sloped = derivative(specialised.rest, output, self._names)
                 wanted = [sloped.outputs[n].register for n in (output, *(partial(output, n) for n in self._names))]
-                made[key] = parted, compile_array(sloped, wanted), output
+                made[key] = specialised, compile_array(sloped, wanted), output
             # A table that is asked with a stage's numbers stays in the short program: its machine is the case's own.
             together.setdefault((key, k if made[key][0].rest.tables else None), []).append(k)
         for (key, _), members in together.items():
-            parted, function, _ = made[key]
-            self._batches.append(_batch(parted, function, [cases[k] for k in members], members))
+            specialised, function, _ = made[key]
+            self._batches.append(_batch(specialised, function, [cases[k] for k in members], members))
 
     def __call__(self, x: Array) -> tuple[Array, Array]:
         """``x[problem, factor]`` is log(value/start); gives residual[problem, case] and its derivatives."""
@@ -166,13 +166,13 @@ class _Batch:
         return [np.broadcast_to(found, shape) for found in self.function.run(given, self.machine.lookup)]
 
 
-def _batch(parted: Specialised, function: Compiled, cases: Sequence[TimedCase], members: list[int]) -> _Batch:
-    names = parted.rest.inputs
+def _batch(specialised: Specialised, function: Compiled, cases: Sequence[TimedCase], members: list[int]) -> _Batch:
+    names = specialised.rest.inputs
     counted = 1 + sum(not n.startswith("known.") for n in names[1:])
     rows = []
     for case in cases:
         values = {**case.asked.plan.sizes, **case.machine.values}
-        numbers = parted.known.run([values[n] for n in parted.known.inputs], case.machine.lookup)
+        numbers = specialised.known.run([values[n] for n in specialised.known.inputs], case.machine.lookup)
         rows.append([float(values["pp"]), *map(float, numbers)])
     columns = np.array(rows).T
     known = dict(zip((names[0], *names[counted:]), columns, strict=True))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from symsim.emit.grid.samples import Array
+from symsim.emit.grid.sampled_stages import Array
 
 DIGITS = 12
 """Values that agree to so many digits are equal: scalar and array arithmetic differ behind them."""

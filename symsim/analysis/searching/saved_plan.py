@@ -9,8 +9,8 @@ from fractions import Fraction
 
 from symsim.analysis.searching.contradictions import value_text
 from symsim.analysis.searching.search import Found, Result
+from symsim.language.expression_text import expression_text
 from symsim.language.figures import canonical
-from symsim.language.written import written
 from symsim.records.strategy import CHOICES, Value
 from symsim.units import bytes_text, seconds_text
 
@@ -35,7 +35,7 @@ def strategy_text(result: Result, rank: int, name: str, command: str) -> str:
 
 
 def _origin(result: Result, rank: int, command: str) -> tuple[str, str]:
-    goal = f"{result.objective.goal} {written(result.objective.value)}"
+    goal = f"{result.objective.goal} {expression_text(result.objective.value)}"
     which = "Best" if rank == 1 else f"Number {rank}"
     return f"{which} of {result.points:,} plans, {result.feasible:,} of them feasible: {goal}. Found by", f"  {command}"
 
@@ -87,7 +87,7 @@ def _overrides(found: Found, result: Result) -> Iterator[str]:
 
 def _requires(result: Result) -> Iterator[tuple[str, str | None]]:
     for require in result.space.strategy.requires:
-        yield written(require.condition), require.message
+        yield expression_text(require.condition), require.message
 
 
 def _require(text: str, message: str | None) -> str:

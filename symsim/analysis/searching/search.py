@@ -17,16 +17,16 @@ from symsim.analysis.evaluate import Answer, Evaluator, answer, evaluator
 from symsim.analysis.load import Question
 from symsim.analysis.plan import plan
 from symsim.analysis.quantities import asked_for, machine_for, parsed, values_of
-from symsim.analysis.searching.columns import Asked
-from symsim.analysis.searching.crowded import check_not_crowded
 from symsim.analysis.searching.machine_needed import check_needs_none, needed_by
 from symsim.analysis.searching.ranking import rounded
+from symsim.analysis.searching.size_limit import check_size_limit
 from symsim.analysis.searching.space import Refused, Space, Variant, figures_among, kinship, objective_of, variants
 from symsim.analysis.searching.sweep import sweep_unit
-from symsim.analysis.searching.swept import Swept
+from symsim.analysis.searching.sweep_result import SweepResult
+from symsim.analysis.searching.variant_columns import Asked
 from symsim.diagnostics import InputError, error
 from symsim.language import tree
-from symsim.language.written import written
+from symsim.language.expression_text import expression_text
 from symsim.records.strategy import Structure, Value
 
 FITS = "memory.peak <= memory.capacity"
@@ -83,7 +83,7 @@ class Result:
 Progress = Callable[[int, int, int], None]
 """``progress(variants done, variants, legal points so far)``."""
 
-Engine = Callable[[Space, Sequence[Sequence[Variant | Refused]], Asked, Callable[[Swept], None]], None]
+Engine = Callable[[Space, Sequence[Sequence[Variant | Refused]], Asked, Callable[[SweepResult], None]], None]
 """Sweeps units and hands what each found to a function, in any order."""
 
 
@@ -118,12 +118,12 @@ def search(
         fronts,
         top + SPARE,
     )
-    check_not_crowded(space, parts, asked)
+    check_size_limit(space, parts, asked)
     units = [parts[k : k + UNIT] for k in range(0, len(parts), UNIT)]
-    whole = Swept.nothing(asked)
+    whole = SweepResult.nothing(asked)
     done = 0
 
-    def take(found: Swept) -> None:
+    def take(found: SweepResult) -> None:
         nonlocal done
         whole.add(found)
         done += found.variants
@@ -169,7 +169,7 @@ def search(
 
 
 def in_this_process(
-    space: Space, units: Sequence[Sequence[Variant | Refused]], asked: Asked, take: Callable[[Swept], None]
+    space: Space, units: Sequence[Sequence[Variant | Refused]], asked: Asked, take: Callable[[SweepResult], None]
 ) -> None:
     """The simplest engine."""
     for unit in units:
@@ -182,7 +182,7 @@ def constraints(space: Space, parts: Sequence[Variant | Refused]) -> list[tuple[
     Requirements that ask about a machine are left out where none is given, as ``eval`` does.
     """
     out = [
-        (require.message or written(require.condition), require.condition)
+        (require.message or expression_text(require.condition), require.condition)
         for require in space.strategy.requires
         if needed_by(require.condition, space, parts) is None
     ]

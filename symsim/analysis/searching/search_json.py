@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from symsim.analysis.answer_json import plain, strategy_of
-from symsim.analysis.searching.infeasible import Closest, Mended
+from symsim.analysis.searching.nearest_infeasible import Closest, Fix
 from symsim.analysis.searching.search import FITS, Found, Result
-from symsim.language.written import written
+from symsim.language.expression_text import expression_text
 from symsim.records.strategy import CHOICES
 
 THROUGHPUT = ("tokens_per_s_per_gpu", "mfu", "mfu_causal", "hfu")
@@ -23,7 +23,7 @@ def document(result: Result, closest: Closest | None = None, notes: Sequence[str
         "model": space.model.name,
         "space": space.strategy.name,
         "system": space.system.name if space.system is not None else None,
-        "objective": {"goal": result.objective.goal, "value": written(result.objective.value)},
+        "objective": {"goal": result.objective.goal, "value": expression_text(result.objective.value)},
         "searched": {axis.name: len(axis.values) for axis in space.axes},
         "points": result.points,
         "legal": result.legal,
@@ -45,7 +45,7 @@ def kind_of(text: str, result: Result) -> str:
     """What removed points: a rule of the formulas, a requirement, or choices that contradict each other."""
     if text in result.contradictions:
         return "contradiction"
-    required = {require.message or written(require.condition) for require in result.space.strategy.requires}
+    required = {require.message or expression_text(require.condition) for require in result.space.strategy.requires}
     return "requirement" if text == FITS or text in required else "rule"
 
 
@@ -82,10 +82,10 @@ def closest_of(closest: Closest, result: Result) -> dict[str, Any]:
         "broken": [
             {"requirement": b.text, "value": b.value, "bound": b.bound, "excess": b.excess} for b in closest.broken
         ],
-        "mended_by": [_mended(mended) for mended in closest.mended],
+        "mended_by": [_fix(fixed) for fixed in closest.fixes],
     }
 
 
-def _mended(mended: Mended) -> dict[str, Any]:
-    change: Mapping[str, Any] = {n: shown(v) for n, v in mended.change.items()}
-    return {"change": dict(change), "objective": mended.objective, "peak_bytes": plain(mended.peak_bytes)}
+def _fix(fixed: Fix) -> dict[str, Any]:
+    change: Mapping[str, Any] = {n: shown(v) for n, v in fixed.change.items()}
+    return {"change": dict(change), "objective": fixed.objective, "peak_bytes": plain(fixed.peak_bytes)}

@@ -1,6 +1,6 @@
 """How an answer follows each name: exact partial derivatives, elasticities, and what a step further makes.
 
-The derivative is that of the formulas (:mod:`symsim.emit.directional`), of sizes as if they were real
+The derivative is that of the formulas (:mod:`symsim.emit.directional_derivative`), of sizes as if they were real
 numbers; beside it stand real evaluations: the next legal values of a size, a tenth less and more of a
 figure. Nothing here computes a cost.
 """
@@ -18,13 +18,19 @@ from symsim.analysis.expression_units import unit_of
 from symsim.analysis.load import Question
 from symsim.analysis.quantities import asked_for, machine_for, parsed
 from symsim.analysis.sensitivities.buying import RATE_UNITS, Gain, factor_of, gains
+from symsim.analysis.sensitivities.sensitivity_names import (
+    Direction,
+    dimensions_among,
+    directions,
+    figures_by_input,
+    unstated,
+)
 from symsim.analysis.sensitivities.slopes import Slopes
 from symsim.analysis.sensitivities.steps import Step, Steps
 from symsim.analysis.sensitivities.switches import Switch
-from symsim.analysis.sensitivities.varied import Varied, behind, dimensions_among, unstated, varied
 from symsim.diagnostics import error
-from symsim.emit.by_figure import by_figure
 from symsim.emit.code import compile_scalar
+from symsim.emit.inputs_by_figure import by_figure
 from symsim.emit.program import Program
 from symsim.emit.quantity import in_formulas, is_condition
 from symsim.language import tree
@@ -98,7 +104,7 @@ def sensitivity(asked: Question, of: tree.Expression | None = None, names: Seque
     # A plan that breaks a rule is refused with the legal values nearby, as everywhere.
     answer(asked.model, asked.plan, machine_of(asked))
     point = _Point(asked, of, names)
-    chosen = varied(asked, point.program, point.values, _default(asked) if names is None else names)
+    chosen = directions(asked, point.program, point.values, _default(asked) if names is None else names)
     slopes = Slopes(point.program, QUANTITY)
     steps = Steps(asked, of, point.program, point.values, point.lookup, QUANTITY)
     with _numbers(of):
@@ -116,7 +122,7 @@ def sensitivity(asked: Question, of: tree.Expression | None = None, names: Seque
     )
 
 
-def _partial(point: _Point, slopes: Slopes, name: Varied, steps: tuple[Step | None, Step | None]) -> Partial:
+def _partial(point: _Point, slopes: Slopes, name: Direction, steps: tuple[Step | None, Step | None]) -> Partial:
     found = slopes.at(point.values, point.lookup, name)
     elasticity = found.middle * name.value / point.value if point.value else None
     switches = slopes.switches(point.values, point.lookup, name) if found.left != found.right else []
@@ -155,7 +161,7 @@ class _Point:
             hint = "ask for one of the numbers that it compares"
             raise error("E357", "a condition is true or false: it has no derivative", of.place, hint)
         self.machine: Machine | None = machine_for(asked.system, wider)
-        self.program: Program = by_figure(wider, behind(asked.system, names or ()))
+        self.program: Program = by_figure(wider, figures_by_input(asked.system, names or ()))
         self.unit = unit_of(of, partial(_unit_of_name, asked, wider))
         figures = {n: f.value for n, f in asked.system.figures.items()} if asked.system is not None else {}
         self.values: Mapping[str, Any] = {
@@ -214,5 +220,5 @@ def _sum_of_rates(asked: Question, point: _Point, slopes: Slopes) -> float | Non
     if asked.system is None or not point.value:
         return None
     rates = [n for n in _used_figures(asked, point) if asked.system.figures[n].unit in RATE_UNITS]
-    found = varied(asked, point.program, point.values, rates)
+    found = directions(asked, point.program, point.values, rates)
     return sum((slopes.at(point.values, point.lookup, v).middle * v.value / point.value for v in found), 0.0)

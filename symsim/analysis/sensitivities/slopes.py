@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from symsim.analysis.sensitivities.sensitivity_names import Direction
 from symsim.analysis.sensitivities.switches import Side, Switch, Switches, same
-from symsim.analysis.sensitivities.varied import Varied
 from symsim.emit.code import Compiled, TableLookup, compile_scalar
 from symsim.emit.derivative import partial
-from symsim.emit.directional import NUDGE, along, directional
+from symsim.emit.directional_derivative import NUDGE, along, directional
 from symsim.emit.program import Program
 
 SIDEWAYS = 1e-9
@@ -37,7 +37,7 @@ class Slopes:
         self._everything: tuple[Compiled, list[int]] | None = None
         self._ignored = frozenset({output, partial(output, NUDGE)})
 
-    def at(self, values: Values, lookup: TableLookup, name: Varied) -> Slope:
+    def at(self, values: Values, lookup: TableLookup, name: Direction) -> Slope:
         """The derivative per unit of the name. What cannot be smaller has no slope below: it is that above."""
         aside = SIDEWAYS * abs(name.value)
         middle, right = (float(self._run(self._function, values, lookup, name, n)[0]) for n in (0.0, aside))
@@ -46,7 +46,7 @@ class Slopes:
         left = float(self._run(self._function, values, lookup, name, -aside)[0])
         return Slope(middle, middle, middle) if same(left, right) else Slope(middle, left, right)
 
-    def switches(self, values: Values, lookup: TableLookup, name: Varied) -> list[Switch]:
+    def switches(self, values: Values, lookup: TableLookup, name: Direction) -> list[Switch]:
         """What switches at a kink."""
         program, tangents = self._slope.program, self._slope.tangents
         if self._everything is None:
@@ -63,7 +63,7 @@ class Slopes:
         return Switches(self._slope, self._ignored).between(found, *sides)
 
     def _run(
-        self, function: Compiled, values: Values, lookup: TableLookup, name: Varied, nudge: float
+        self, function: Compiled, values: Values, lookup: TableLookup, name: Direction, nudge: float
     ) -> tuple[Any, ...]:
         given = {**values, **{along(n): rate for n, rate in name.moves.items()}, NUDGE: nudge}
         return function.run([given.get(n, 0.0) for n in function.inputs], lookup)

@@ -14,7 +14,7 @@ from symsim.analysis.fitting.constants import highest
 from symsim.analysis.load import Question
 from symsim.analysis.plan import counts_microbatches, nearest_legal, with_size
 from symsim.analysis.quantities import asked_for, machine_for
-from symsim.analysis.sensitivities.varied import Varied
+from symsim.analysis.sensitivities.sensitivity_names import Direction
 from symsim.diagnostics import InputError
 from symsim.emit.code import TableLookup, compile_scalar
 from symsim.emit.program import Program
@@ -64,7 +64,7 @@ class Steps:
         """The quantity on a machine with another value of one figure."""
         return self._at({name: value})[0]
 
-    def around(self, name: Varied, here: float) -> tuple[Step | None, Step | None]:
+    def around(self, name: Direction, here: float) -> tuple[Step | None, Step | None]:
         """The steps below and above; ``None`` where there is none that is legal."""
         if name.kind == "size":
             return self._legal_sizes(name, here)
@@ -84,7 +84,7 @@ class Steps:
         quantity, peak = self._function.run([values[n] for n in self._function.inputs], self._lookup)
         return float(quantity), float(peak)
 
-    def _figure(self, name: Varied, value: float, here: float) -> Step:
+    def _figure(self, name: Direction, value: float, here: float) -> Step:
         quantity, peak = self._at({name.name: value})
         capacity = value if name.name == "memory.capacity" else self._capacity
         return self._step(value, quantity, peak, here, capacity)
@@ -93,7 +93,7 @@ class Steps:
         fits = None if capacity is None else peak <= capacity
         return Step(value, quantity, quantity - here, quantity / here - 1 if here else None, fits)
 
-    def _legal_sizes(self, name: Varied, here: float) -> tuple[Step | None, Step | None]:
+    def _legal_sizes(self, name: Direction, here: float) -> tuple[Step | None, Step | None]:
         if CHOICES[name.name].kind == "number":
             return None, None
         settled = self._asked.plan
@@ -116,7 +116,7 @@ class Steps:
             return None
         return self._step(value, quantity, peak, here, self._capacity)
 
-    def _legal_dimensions(self, name: Varied, here: float) -> tuple[Step | None, Step | None]:
+    def _legal_dimensions(self, name: Direction, here: float) -> tuple[Step | None, Step | None]:
         """The dimension alone: those that a model derives from it stay."""
         compiled = Evaluator(self._program)
         found = nearest_legal(Fraction(name.value), lambda v: not compiled.broken({**self._values, name.name: v}))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from symsim.emit.directional import Directional
+from symsim.emit.directional_derivative import Directional
 from symsim.emit.program import Program
 
 SAME = 1e-9

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from symsim.analysis.one_parameter import Sought
 from symsim.analysis.solving.extreme import PARTS, MayHold, Test
-from symsim.analysis.varying import Sought
 from symsim.diagnostics import error
 
 NARROW = 1e-7

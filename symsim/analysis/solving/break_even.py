@@ -15,17 +15,17 @@ from typing import Literal
 import numpy as np
 
 from symsim.analysis.load import Question
+from symsim.analysis.one_parameter import Parameter, Sought, parameter
 from symsim.analysis.quantities import parsed
 from symsim.analysis.solving.bracketing import NARROW, halved
 from symsim.analysis.solving.condition import base_unit
 from symsim.analysis.solving.extreme import LEAF, extreme, split
-from symsim.analysis.solving.line import Line, line
-from symsim.analysis.solving.stretch import Array
-from symsim.analysis.varying import Sought, Varied, varied
+from symsim.analysis.solving.formula_range import Array
+from symsim.analysis.solving.parameter_ranges import ParameterRanges, parameter_ranges
 from symsim.diagnostics import error
-from symsim.emit.piece import NotRationalError, roots
 from symsim.emit.program import Program
 from symsim.emit.quantity import Names, is_condition, with_quantities
+from symsim.emit.rational_piece import NotRationalError, roots
 from symsim.language import tree
 
 AROUND = 64
@@ -64,7 +64,7 @@ class BreakEven:
 
     first: Question
     second: Question
-    about: Varied
+    about: Parameter
     of: str
     unit: str
     less: Less | None
@@ -89,9 +89,9 @@ def break_even(
         InputError: an unknown name or quantity, a condition in its place, or too many ranges to look at.
     """
     wanted = of or parsed("time.iteration")
-    about = _range(varied(first, name, low, high), varied(second, name, low, high), low, high)
+    about = _range(parameter(first, name, low, high), parameter(second, name, low, high), low, high)
     lower = partial(_with_quantity, wanted=wanted)
-    lines = (line(first, about, lower), line(second, about, lower))
+    lines = (parameter_ranges(first, about, lower), parameter_ranges(second, about, lower))
     segments = _segments(lines, about)
     crossings = _crossings(lines, about, segments)
     ends = (segments[0].low, segments[-1].high) if segments else ()
@@ -101,7 +101,7 @@ def break_even(
     less = segments[0].less if segments else None
     place = wanted.place
     text = place.source.line(place.line)[place.column - 1 : place.column - 1 + place.width]
-    unit = _unit(wanted, lines[0].stretches[0].program)
+    unit = _unit(wanted, lines[0].ranges[0].program)
     return BreakEven(first, second, about, text, unit, less, crossings, values)
 
 
@@ -118,7 +118,7 @@ def _with_quantity(program: Program, names: Names, wanted: tree.Expression) -> P
     return lowered
 
 
-def _range(one: Varied, other: Varied, low: float | None, high: float | None) -> Varied:
+def _range(one: Parameter, other: Parameter, low: float | None, high: float | None) -> Parameter:
     now = [v.now for v in (one, other) if v.now]
     if low is None and now:
         least = min(now) / AROUND
@@ -137,10 +137,10 @@ class _Segment:
     less: Less
 
 
-Lines = tuple[Line, Line]
+Lines = tuple[ParameterRanges, ParameterRanges]
 
 
-def _segments(lines: Lines, about: Varied) -> list[_Segment]:
+def _segments(lines: Lines, about: Parameter) -> list[_Segment]:
     """The order over the range, from its low end; neighbours have different orders, and each has a legal value."""
     found: list[_Segment] = []
     looked_at = 0
@@ -165,7 +165,7 @@ def _segments(lines: Lines, about: Varied) -> list[_Segment]:
     return _joined(lines, about, sorted(found, key=lambda s: s.low))
 
 
-def _is_wide(about: Varied, begin: float, end: float) -> bool:
+def _is_wide(about: Parameter, begin: float, end: float) -> bool:
     return end - begin >= LEAF if about.whole else end - begin > NARROW * end
 
 
@@ -187,7 +187,7 @@ def _parts(begin: float, end: float) -> list[tuple[float, float]]:
     return list(pairwise(map(float, edges)))
 
 
-def _one_by_one(lines: Lines, about: Varied, ranges: list[tuple[float, float]]) -> list[_Segment]:
+def _one_by_one(lines: Lines, about: Parameter, ranges: list[tuple[float, float]]) -> list[_Segment]:
     if not ranges:
         return []
     values = np.unique(np.concatenate([np.arange(a, b + 1) if about.whole else np.array([a, b]) for a, b in ranges]))
@@ -218,7 +218,7 @@ def _order(one: float, other: float) -> Less:
     return "first" if one < other else "second"
 
 
-def _joined(lines: Lines, about: Varied, segments: list[_Segment]) -> list[_Segment]:
+def _joined(lines: Lines, about: Parameter, segments: list[_Segment]) -> list[_Segment]:
     out: list[_Segment] = []
     for segment in segments:
         if out and out[-1].less == segment.less:
@@ -250,7 +250,7 @@ def _extreme_legal(lines: Lines, low: float, high: float, way: Sought) -> float 
     return extreme(low, high, way, may, test).value
 
 
-def _crossings(lines: Lines, about: Varied, segments: list[_Segment]) -> tuple[Crossing, ...]:
+def _crossings(lines: Lines, about: Parameter, segments: list[_Segment]) -> tuple[Crossing, ...]:
     if about.whole:
         return tuple(Crossing(a.high, b.low, a.less, b.less, "bracketing") for a, b in pairwise(segments))
     return tuple(_crossing(lines, a, b) for a, b in pairwise(segments))
@@ -260,7 +260,7 @@ def _crossing(lines: Lines, before: _Segment, after: _Segment) -> Crossing:
     """The real number at which the order changes."""
     low, high = before.high, after.low
     for at in (high, low):
-        one, other = (plans.stretch_at(at) for plans in lines)
+        one, other = (plans.range_at(at) for plans in lines)
         if one is None or other is None:
             continue
         try:

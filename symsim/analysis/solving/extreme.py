@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from symsim.analysis.varying import Sought
+from symsim.analysis.one_parameter import Sought
 from symsim.diagnostics import error
 
 Array = np.ndarray[Any, Any]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symsim.analysis.solving.condition import Condition
-from symsim.analysis.solving.line import Line
-from symsim.emit.piece import NotRationalError, Polynomial, Rational, roots
+from symsim.analysis.solving.parameter_ranges import ParameterRanges
+from symsim.emit.rational_piece import NotRationalError, Polynomial, Rational, roots
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,26 +26,26 @@ class Inverse:
         return abs(left - right) / (abs(right) or 1.0)
 
 
-def inverse(plans: Line, wanted: Sequence[Condition], holds: float, fails: float) -> Inverse | None:
+def inverse(plans: ParameterRanges, wanted: Sequence[Condition], holds: float, fails: float) -> Inverse | None:
     """The root of the first condition that fails beside the answer; ``None`` where it has no closed form there.
 
     It lies between ``holds``, the answer or a number near it, and ``fails``.
     """
     import numpy as np
 
-    stretch = plans.stretch_at(holds)
-    if stretch is None:
+    formulas = plans.range_at(holds)
+    if formulas is None:
         return None
     low, high = min(holds, fails), max(holds, fails)
     for condition in wanted:
-        if condition.left not in stretch.program.outputs:
+        if condition.left not in formulas.program.outputs:
             continue
         (there,) = plans.values([condition.label], np.array([fails]))[0]
         if there == 1:
             continue
         for at in (holds, fails):
             try:
-                left, right = stretch.piece(condition.left, at), stretch.piece(condition.right, at)
+                left, right = formulas.piece(condition.left, at), formulas.piece(condition.right, at)
                 found = [x for x in roots(left.minus(right)) if low * (1 - ROUNDING) <= x <= high * (1 + ROUNDING)]
             except (NotRationalError, ArithmeticError):
                 continue

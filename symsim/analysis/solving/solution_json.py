@@ -6,9 +6,9 @@ from typing import Any
 
 from symsim.analysis.answer_json import plain, strategy_of
 from symsim.analysis.evaluate import answer, machine_of
-from symsim.analysis.solving.at_value import Checked, PlanAt
 from symsim.analysis.solving.break_even import BreakEven
 from symsim.analysis.solving.inversion import Inverse
+from symsim.analysis.solving.plan_at_value import Checked, PlanAt
 from symsim.analysis.solving.solve import Solution
 
 
@@ -33,7 +33,7 @@ def document(found: Solution) -> dict[str, Any]:
         "method": found.method if found.outcome == "found" else None,
         "closed_form": _closed_form(found.inverse),
         "constraints": [_checked(c) for c in found.at.checked] if found.at is not None else [],
-        "next": _next(found.beside),
+        "next": _next(found.neighbour),
         "candidates": found.tried,
         "ranges_left_out": found.ruled_out,
         "depends": found.depends,
@@ -65,15 +65,15 @@ def _checked(checked: Checked) -> dict[str, Any]:
     }
 
 
-def _next(beside: PlanAt | None) -> dict[str, Any] | None:
+def _next(neighbour: PlanAt | None) -> dict[str, Any] | None:
     """The next legal value; where nothing was found, the one that comes nearest."""
-    if beside is None:
+    if neighbour is None:
         return None
     return {
-        "value": plain(beside.value),
-        "holds": beside.satisfied,
-        "broken": [c.text for c in beside.checked if not c.holds],
-        "constraints": [_checked(c) for c in beside.checked],
+        "value": plain(neighbour.value),
+        "holds": neighbour.satisfied,
+        "broken": [c.text for c in neighbour.checked if not c.holds],
+        "constraints": [_checked(c) for c in neighbour.checked],
     }
 
 

@@ -17,20 +17,20 @@ from typing import Literal
 import numpy as np
 
 from symsim.analysis.load import Question
-from symsim.analysis.solving.at_value import Checked, PlanAt, plan_at
+from symsim.analysis.one_parameter import Parameter, Sought, parameter, setting
 from symsim.analysis.solving.bracketing import bracket, halved
 from symsim.analysis.solving.condition import Condition, conditions, with_conditions
 from symsim.analysis.solving.extreme import Array, extreme
 from symsim.analysis.solving.inversion import Inverse, inverse
-from symsim.analysis.solving.line import Line, line
-from symsim.analysis.varying import Sought, Varied, setting, varied
+from symsim.analysis.solving.parameter_ranges import ParameterRanges, parameter_ranges
+from symsim.analysis.solving.plan_at_value import Checked, PlanAt, plan_at
 from symsim.diagnostics import InputError
 from symsim.language import tree
 
 Method = Literal["closed form", "bracketing"]
 Outcome = Literal["found", "nothing", "everything"]
 
-BESIDE = 1e-9
+NEIGHBOUR_STEP = 1e-9
 """How far beside a real answer the conditions are shown, as a share of it."""
 MOST_ROUNDINGS = 8
 """How often an answer may turn out to be one of rounding."""
@@ -51,11 +51,11 @@ class Solution:
     """
 
     asked: Question
-    about: Varied
+    about: Parameter
     sought: Sought
     outcome: Outcome
     at: PlanAt | None
-    beside: PlanAt | None
+    neighbour: PlanAt | None
     method: Method
     inverse: Inverse | None
     tried: int
@@ -90,17 +90,17 @@ def solve(
     Raises:
         InputError: an unknown name, a condition that cannot be read, or more to try than is bounded.
     """
-    about = varied(asked, name, low, high)
+    about = parameter(asked, name, low, high)
     wanted = conditions(asked, constraints)
-    plans = line(asked, about, partial(with_conditions, wanted=wanted))
+    plans = parameter_ranges(asked, about, partial(with_conditions, wanted=wanted))
     way = sought or about.sought
     find = _whole if about.whole else _real
     return find(plans, wanted, way)
 
 
-def _whole(plans: Line, wanted: tuple[Condition, ...], way: Sought) -> Solution:
+def _whole(plans: ParameterRanges, wanted: tuple[Condition, ...], way: Sought) -> Solution:
     asked, about, labels = plans.asked, plans.about, [c.label for c in wanted]
-    depends = any(s.depends(labels) for s in plans.stretches)
+    depends = any(s.depends(labels) for s in plans.ranges)
     verdicts: dict[float, bool] = {}
 
     def test(values: Array) -> Array:
@@ -114,10 +114,10 @@ def _whole(plans: Line, wanted: tuple[Condition, ...], way: Sought) -> Solution:
         found = extreme(about.low, about.high, way, partial(plans.may_hold, labels), test)
         following = None if found.value is None else _next_legal(plans, found.value, way)
         at = None if found.value is None else plan_at(asked, about, wanted, found.value)
-        beside = None if following is None else plan_at(asked, about, wanted, following)
-        if (at is None or at.satisfied) and (beside is None or not beside.satisfied):
+        neighbour = None if following is None else plan_at(asked, about, wanted, following)
+        if (at is None or at.satisfied) and (neighbour is None or not neighbour.satisfied):
             break
-        verdicts |= {p.value: p.satisfied for p in (at, beside) if p is not None}
+        verdicts |= {p.value: p.satisfied for p in (at, neighbour) if p is not None}
     counts = (found.tested, found.ruled_out)
     if at is None:
         nearest = _nearest(plans, wanted)
@@ -127,10 +127,10 @@ def _whole(plans: Line, wanted: tuple[Condition, ...], way: Sought) -> Solution:
     solved = inverse(plans, wanted, at.value, following) if following is not None else None
     gap = _gap(plans, labels, at.value, way)
     method: Method = "closed form" if solved is not None else "bracketing"
-    return Solution(asked, about, way, "found", at, beside, method, solved, *counts, gap, depends)
+    return Solution(asked, about, way, "found", at, neighbour, method, solved, *counts, gap, depends)
 
 
-def _next_legal(plans: Line, value: float, way: Sought) -> float | None:
+def _next_legal(plans: ParameterRanges, value: float, way: Sought) -> float | None:
     """The legal value beside one, on the sought side."""
     about = plans.about
     low, high = (value + 1, about.high) if way == "largest" else (about.low, value - 1)
@@ -138,14 +138,14 @@ def _next_legal(plans: Line, value: float, way: Sought) -> float | None:
     return extreme(low, high, near, partial(plans.may_hold, []), partial(plans.holds, [])).value
 
 
-def _goes_on(plans: Line) -> bool:
+def _goes_on(plans: ParameterRanges) -> bool:
     """Whether plans beyond the range would be legal."""
     high = plans.about.high
     beyond = extreme(high + 1, 2 * high, "smallest", partial(plans.may_hold, []), partial(plans.holds, []))
     return beyond.value is not None
 
 
-def _gap(plans: Line, labels: list[str], value: float, way: Sought) -> float | None:
+def _gap(plans: ParameterRanges, labels: list[str], value: float, way: Sought) -> float | None:
     """A legal value within the answer that breaks a condition, of those that are quickly found."""
 
     def broken(values: Array) -> Array:
@@ -158,7 +158,7 @@ def _gap(plans: Line, labels: list[str], value: float, way: Sought) -> float | N
         return None
 
 
-def _nearest(plans: Line, wanted: tuple[Condition, ...]) -> PlanAt | None:
+def _nearest(plans: ParameterRanges, wanted: tuple[Condition, ...]) -> PlanAt | None:
     """Of the first, the last and the present legal value the one at which least is missing."""
     about = plans.about
     ends = (_end(plans, "smallest"), _end(plans, "largest"), about.now)
@@ -168,7 +168,7 @@ def _nearest(plans: Line, wanted: tuple[Condition, ...]) -> PlanAt | None:
     return min(plans_there, key=lambda p: (sum(not c.holds for c in p.checked), _missing(p.checked)), default=None)
 
 
-def _end(plans: Line, way: Sought) -> float | None:
+def _end(plans: ParameterRanges, way: Sought) -> float | None:
     about = plans.about
     if not about.whole:
         return about.low if way == "smallest" else about.high
@@ -179,20 +179,20 @@ def _missing(checked: Sequence[Checked]) -> float:
     return max((c.missing for c in checked if not c.holds), default=0.0)
 
 
-def _real(plans: Line, wanted: tuple[Condition, ...], way: Sought) -> Solution:
+def _real(plans: ParameterRanges, wanted: tuple[Condition, ...], way: Sought) -> Solution:
     about, labels = plans.about, [c.label for c in wanted]
-    depends = any(s.depends(labels) for s in plans.stretches)
+    depends = any(s.depends(labels) for s in plans.ranges)
     found = bracket(about.low, about.high, way, partial(plans.may_hold, labels), partial(plans.holds, labels))
 
     def solution(outcome: Outcome, value: float | None, fails: float | None, solved: Inverse | None = None) -> Solution:
         at = None if value is None else plan_at(plans.asked, about, wanted, value)
         if outcome == "nothing":
-            beside = _nearest(plans, wanted)
+            neighbour = _nearest(plans, wanted)
         else:
-            beside = None if fails is None else plan_at(plans.asked, about, wanted, fails)
+            neighbour = None if fails is None else plan_at(plans.asked, about, wanted, fails)
         method: Method = "closed form" if solved is not None else "bracketing"
         tried = 0 if found is None else found.ranges
-        return Solution(plans.asked, about, way, outcome, at, beside, method, solved, tried, 0, None, depends)
+        return Solution(plans.asked, about, way, outcome, at, neighbour, method, solved, tried, 0, None, depends)
 
     if found is None:
         return solution("nothing", None, None)
@@ -207,14 +207,14 @@ def _real(plans: Line, wanted: tuple[Condition, ...], way: Sought) -> Solution:
     outward = -inf if way == "smallest" else inf
     if solved is not None:
         value = _feasible(solved.root, -outward, holds)
-        if value is not None and not holds(_beside(value, way)):
-            return solution("found", value, _beside(value, way), solved)
+        if value is not None and not holds(_neighbour(value, way)):
+            return solution("found", value, _neighbour(value, way), solved)
     value = halved(found.holds, found.fails, holds)
-    return solution("found", value, _beside(value, way))
+    return solution("found", value, _neighbour(value, way))
 
 
-def _beside(value: float, way: Sought) -> float:
-    return value * (1 + BESIDE) if way == "largest" else value * (1 - BESIDE)
+def _neighbour(value: float, way: Sought) -> float:
+    return value * (1 + NEIGHBOUR_STEP) if way == "largest" else value * (1 - NEIGHBOUR_STEP)
 
 
 ROUNDINGS = 64

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from symsim.emit.code import settled
-from symsim.emit.grid.samples import OVER_STAGES, Samples, Value, pointwise
+from symsim.emit.grid.sampled_stages import OVER_STAGES, StageSamples, Value, pointwise
 
 Lookup = Callable[..., Any]
 
@@ -81,7 +81,7 @@ POINTWISE: Mapping[str, Callable[..., Any]] = {
 }
 
 
-def apply(operation: str, arguments: Sequence[Value], samples: Samples | None, lookup: Lookup) -> Value:
+def apply(operation: str, arguments: Sequence[Value], samples: StageSamples | None, lookup: Lookup) -> Value:
     """One instruction; ``lookup`` answers where it is ``table``. Arrays broadcast along their last axes."""
     if operation in OVER_STAGES:
         assert samples is not None

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from symsim.analysis.searching.columns import Asked
-from symsim.analysis.searching.engines.portions import Unit, Writing, in_two_steps
+from symsim.analysis.searching.engines.two_step_search import Unit, Writing, in_two_steps
 from symsim.analysis.searching.search import Engine
 from symsim.analysis.searching.space import Space
+from symsim.analysis.searching.space_program import SpaceProgram, compile_variants
 from symsim.analysis.searching.sweep import sweep
-from symsim.analysis.searching.swept import Swept
-from symsim.analysis.searching.written import Written, write
+from symsim.analysis.searching.sweep_result import SweepResult
+from symsim.analysis.searching.variant_columns import Asked
 from symsim.diagnostics import error
 
 CONNECT_S = 15
@@ -40,14 +40,14 @@ def on_dask(address: str | None, workers: int) -> Engine:
     for name in ("distributed", "distributed.client"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
-    def run(space: Space, units: Sequence[Unit], asked: Asked, take: Callable[[Swept], None]) -> None:
+    def run(space: Space, units: Sequence[Unit], asked: Asked, take: Callable[[SweepResult], None]) -> None:
         with _client(distributed, address, workers) as client:
             there = max(workers, len(client.scheduler_info()["workers"]))
 
             def write_all(portions: Sequence[Unit], done: Callable[[Writing], None]) -> None:
-                _do(distributed, client, [(write, space, portion, asked) for portion in portions], done)
+                _do(distributed, client, [(compile_variants, space, portion, asked) for portion in portions], done)
 
-            def sweep_all(parts: Sequence[Written], done: Callable[[Swept], None]) -> None:
+            def sweep_all(parts: Sequence[SpaceProgram], done: Callable[[SweepResult], None]) -> None:
                 _do(distributed, client, [(sweep, space, part, asked) for part in parts], done)
 
             in_two_steps(units, there, write_all, sweep_all, take)

@@ -17,13 +17,13 @@ from multiprocessing.connection import wait
 from multiprocessing.sharedctypes import RawValue
 from typing import Any, TypeVar
 
-from symsim.analysis.searching.columns import Asked
-from symsim.analysis.searching.engines.portions import Unit, Writing, in_two_steps
+from symsim.analysis.searching.engines.two_step_search import Unit, Writing, in_two_steps
 from symsim.analysis.searching.search import Engine
 from symsim.analysis.searching.space import Refused, Space, Variant
+from symsim.analysis.searching.space_program import SpaceProgram, compile_variants
 from symsim.analysis.searching.sweep import sweep
-from symsim.analysis.searching.swept import Swept
-from symsim.analysis.searching.written import Written, write
+from symsim.analysis.searching.sweep_result import SweepResult
+from symsim.analysis.searching.variant_columns import Asked
 from symsim.compiler.pipeline import compile_cost
 from symsim.compiler.reuse import passes_of
 from symsim.diagnostics import InputError, error
@@ -46,14 +46,14 @@ def in_processes(workers: int) -> Engine:
         InputError: processes die again and again; whatever a sweep raises.
     """
 
-    def run(space: Space, units: Sequence[Unit], asked: Asked, take: Callable[[Swept], None]) -> None:
+    def run(space: Space, units: Sequence[Unit], asked: Asked, take: Callable[[SweepResult], None]) -> None:
         _prepare(space, [part for unit in units for part in unit])
         with _Crew(space, asked, workers) as crew:
 
             def write_all(portions: Sequence[Unit], done: Callable[[Writing], None]) -> None:
                 crew.do(_write, portions, done)
 
-            def sweep_all(parts: Sequence[Written], done: Callable[[Swept], None]) -> None:
+            def sweep_all(parts: Sequence[SpaceProgram], done: Callable[[SweepResult], None]) -> None:
                 crew.do(_sweep, parts, done)
 
             in_two_steps(units, workers, write_all, sweep_all, take)
@@ -196,9 +196,9 @@ def _end_with_parent() -> None:
 
 def _write(unit: Unit) -> Writing:
     assert _SPACE is not None and _ASKED is not None
-    return write(_SPACE, unit, _ASKED)
+    return compile_variants(_SPACE, unit, _ASKED)
 
 
-def _sweep(part: Written) -> Swept:
+def _sweep(part: SpaceProgram) -> SweepResult:
     assert _SPACE is not None and _ASKED is not None
     return sweep(_SPACE, part, _ASKED, limit=_LIMIT)

@@ -1,0 +1,55 @@
+"""What was read before is what reading gives; an entry of another form counts as absent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from symsim import resources
+from symsim.analysis import cached_loading
+from symsim.compiler import cache
+from symsim.language.strategies import load_strategy
+from symsim.language.systems import load_system
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYMSIM_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("name", sorted(resources.shipped("systems")))
+def test_a_machine_is_the_same_the_second_time(name: str) -> None:
+    assert [cached_loading.system(name, {}, {}) for _ in range(2)] == [load_system(name)] * 2
+
+
+@pytest.mark.parametrize("name", sorted(resources.shipped("strategies")))
+def test_a_strategy_is_the_same_the_second_time(name: str) -> None:
+    assert [cached_loading.strategy(name, ()) for _ in range(2)] == [load_strategy(name)] * 2
+
+
+def test_a_changed_table_is_read_anew(tmp_path: Path) -> None:
+    (tmp_path / "gemm.csv").write_text("m,k,n,efficiency\n128,128,128,0.5\n")
+    text = (resources.shipped("systems")["h100_sxm"]).read_text()
+    path = tmp_path / "mine.sym"
+    path.write_text(text.replace("system h100_sxm", "system mine", 1) + '\nmatmul { efficiency = table("gemm.csv") }\n')
+    before = cached_loading.system(str(path), {}, {}).tables["matmul.efficiency"]
+    (tmp_path / "gemm.csv").write_text("m,k,n,efficiency\n128,128,128,0.6\n")
+    after = cached_loading.system(str(path), {}, {}).tables["matmul.efficiency"]
+    assert (before.mean, after.mean) == (0.5, 0.6)
+
+
+@pytest.mark.parametrize(
+    "entry", [{}, [], {"name": 1}, "x", {"name": "a", "title": "", "values": {"tp": ["plain", []]}, "places": {}}]
+)
+def test_an_entry_of_another_form_counts_as_absent(entry: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "read", lambda key: entry)
+    assert cached_loading.strategy("tp8_pp4", ()) == load_strategy("tp8_pp4")
+    assert cached_loading.system("h100_sxm", {}, {}) == load_system("h100_sxm")
+
+
+def test_a_file_called_inline_is_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "inline.sym"
+    path.write_text("tp = 8\nworld = 8\n")
+    assert cached_loading.strategy(str(path), ()).values["tp"] == 8
