@@ -138,7 +138,7 @@ def test_variants_are_parted_where_there_is_one_number_of_stages() -> None:
     assert sum(len(part.columns) for part in parts) == sum(part.variants for part in parts) == 6
 
 
-@pytest.fixture(params=["write", "sweep"])
+@pytest.fixture(params=["compile_variants", "sweep"])
 def dying(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """Workers that die as soon as they begin a task, until there are as many files as ``deaths`` says."""
     (tmp_path / "deaths").write_text("1")
@@ -169,7 +169,7 @@ def test_a_process_that_dies_while_none_works_loses_nothing(
     parting = engines.combined
     killed: list[int] = []
 
-    def kill_and_part(parts: Sequence[SpaceProgram]) -> list[SpaceProgram]:
+    def kill_and_split(parts: Sequence[SpaceProgram]) -> list[SpaceProgram]:
         workers = [child for child in multiprocessing.active_children() if child.pid is not None]
         if workers and not killed:
             killed.append(workers[0].pid or 0)
@@ -177,7 +177,7 @@ def test_a_process_that_dies_while_none_works_loses_nothing(
             workers[0].join()
         return parting(parts)
 
-    monkeypatch.setattr(engines, "together", kill_and_part)
+    monkeypatch.setattr(engines, "combined", kill_and_split)
     assert outcome(search(space(), pareto=PARETO, engine=in_processes(2))) == alone
     assert killed
 
