@@ -126,9 +126,9 @@ def check(
     assert satisfied(number, name, found.value, wanted), where
     step = 1 if found.sought == "largest" else -1
     end = high if found.sought == "largest" else 1
-    if found.beside is not None:
-        assert satisfied(number, name, found.beside.value, wanted) is False, where
-        end = int(found.beside.value) - step
+    if found.neighbour is not None:
+        assert satisfied(number, name, found.neighbour.value, wanted) is False, where
+        end = int(found.neighbour.value) - step
     between = range(int(found.value) + step, end + step, step)
     for value in draw.sample(between, min(2, len(between))):
         assert satisfied(number, name, value, wanted) is None, f"{where}, {value} is legal"

@@ -42,13 +42,13 @@ def test_a_figure_is_solved_to_the_last_digits(name: str, share: float) -> None:
     wanted = f"time.iteration <= {share * now(question_, 'time.iteration')!r}"
     found = solved(question_, name, wanted)
     if found.outcome == "nothing":
-        assert found.beside is not None and not found.beside.satisfied
+        assert found.neighbour is not None and not found.neighbour.satisfied
         return
-    assert found.outcome == "found" and found.value is not None and found.beside is not None
+    assert found.outcome == "found" and found.value is not None and found.neighbour is not None
     there = asked((found.setting.removeprefix("--set ").replace("'", ""),))
     assert now(there, "time.iteration") <= share * now(question_, "time.iteration") * (1 + 1e-12)
-    assert found.beside.value == pytest.approx(found.value, rel=1e-8)
-    assert not found.beside.satisfied
+    assert found.neighbour.value == pytest.approx(found.value, rel=1e-8)
+    assert not found.neighbour.satisfied
 
 
 @pytest.mark.parametrize("name", FIGURES[:4])
@@ -100,13 +100,13 @@ def test_a_number_of_the_strategy_may_be_real() -> None:
 def test_where_nothing_satisfies_the_nearest_plan_says_what_fails() -> None:
     found = solved(asked(), "mbs", "time.iteration <= 1 ms")
     assert (found.outcome, found.value) == ("nothing", None)
-    assert found.beside is not None and found.beside.checked[0].holds is False
-    assert found.beside.checked[0].missing > 1
+    assert found.neighbour is not None and found.neighbour.checked[0].holds is False
+    assert found.neighbour.checked[0].missing > 1
 
 
 def test_where_no_value_is_legal_there_is_no_nearest() -> None:
     found = solved(asked(), "world", low=65, high=79)
-    assert (found.outcome, found.at, found.beside) == ("nothing", None, None)
+    assert (found.outcome, found.at, found.neighbour) == ("nothing", None, None)
 
 
 def test_there_is_no_largest_batch_where_memory_does_not_depend_on_it() -> None:
@@ -118,12 +118,12 @@ def test_there_is_no_largest_batch_where_memory_does_not_depend_on_it() -> None:
 
 def test_the_range_of_the_caller_is_an_end() -> None:
     found = solved(asked(), "gbs", high=99)
-    assert (found.outcome, found.value, found.beside) == ("found", 96, None)
+    assert (found.outcome, found.value, found.neighbour) == ("found", 96, None)
 
 
 def test_the_divisors_of_a_batch_are_an_end() -> None:
     found = solved(asked(), "mbs", "memory.peak <= 100 TiB")
-    assert (found.outcome, found.value, found.beside) == ("found", 16, None)
+    assert (found.outcome, found.value, found.neighbour) == ("found", 16, None)
 
 
 def test_smallest_bandwidth_for_a_memory_has_no_end() -> None:
@@ -173,8 +173,8 @@ def test_dimensions_that_follow_are_those_of_set() -> None:
 
 def test_every_number_of_chunks_has_formulas_of_its_own() -> None:
     found = solve(asked(("pp=4",)), "vp", [parsed("time.bubble_share <= 0.05")], "smallest", high=5)
-    assert found.value is not None and found.beside is not None
-    assert found.value > found.beside.value
+    assert found.value is not None and found.neighbour is not None
+    assert found.value > found.neighbour.value
 
 
 def test_a_default_has_formulas_of_its_own() -> None:
