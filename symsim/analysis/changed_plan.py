@@ -16,7 +16,7 @@ Values = Mapping[str, Value | None]
 """Names of a strategy and their values; ``None`` leaves a name out."""
 
 _PLACES: Mapping[str, Place] = defaultdict(lambda: Place(Source("", ""), 1, 1, 1))
-"""Nobody wrote these choices anywhere; what is wrong with them is told by whoever asks."""
+"""Nobody wrote these choices anywhere; whoever asks says what is wrong with them."""
 
 
 def with_values(asked: Question, values: Values) -> Question:

@@ -22,7 +22,7 @@ from symsim.language.systems import elaborate_system
 from symsim.records.strategy import CHOICES
 
 _CHOICE = re.compile(r"[ \t]*(=|in\b)")
-"""What stands behind the first word of a strategy that has no header."""
+"""What follows the first word of a strategy that has no header."""
 
 
 def check_file(path: Path) -> str:

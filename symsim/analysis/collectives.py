@@ -26,7 +26,7 @@ def collective_time(
 ) -> float:
     """Seconds for a full buffer of ``size`` bytes among ``ranks`` GPUs that lie ``stride`` apart.
 
-    ``stride`` such groups run side by side in one stretch of GPUs. ``copies``: places that want each token, of an
+    ``stride`` such groups run side by side in one run of GPUs. ``copies``: places that want each token, of an
     all-to-all that sends it once to each island.
     """
     compiled, inputs = _compiled(collective, copies)

@@ -1,4 +1,4 @@
-"""A strategy applied to a model: every choice settled, structure and sizes told apart, rules checked."""
+"""A strategy applied to a model: every choice settled, structure and sizes separated, rules checked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DERIVED_NAMES = ("dp", "edp", "microbatches")
 @dataclass(frozen=True, slots=True)
 class Plan:
     """``values`` has every name of a strategy; ``structure`` selects the compiled formulas;
-    ``sizes`` are the numbers behind their symbols."""
+    ``sizes`` are the numbers of their symbols."""
 
     values: Mapping[str, Value | None]
     structure: Structure
@@ -253,8 +253,8 @@ Fits = Callable[[CheckedRule, str, int], bool]
 def impossible(rules: Sequence[CheckedRule], settled: Plan, fits: Fits) -> InputError:
     """Every broken rule, with the nearest values by which the plan would keep it and the others.
 
-    Where no such value keeps all ``rules``, values that mend the broken one are given. A rule on more
-    sizes is left out where what mends a rule on fewer of them mends it too.
+    Where no such value keeps all ``rules``, values that fix the broken one are given. A rule on more
+    sizes is left out where what fixes a rule on fewer of them fixes it too.
     """
     rules = [_in_given_sizes(rule, settled) for rule in rules]
     broken = [rule for rule in rules if not fits(rule, "pp", int(settled.sizes["pp"]))]

@@ -32,7 +32,7 @@ MOST_NUMBERS = 1 << 21
 """Numbers of stages that are computed together: fewer rows where pipelines are long."""
 
 WIDEST = 1 << 20
-"""Whole numbers that lie within so much are told apart by counting, others by sorting."""
+"""Whole numbers that lie within so much are separated by counting, others by sorting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ def _blocks(rows: NDArray[np.intp], length: int = BLOCK) -> Iterator[NDArray[np.
 
 
 def _factorised(columns: Mapping[str, Column]) -> tuple[dict[str, Column], dict[str, NDArray[np.intp]]]:
-    """The distinct values of each column, and where each row stands among them."""
+    """The distinct values of each column, and where each row is among them."""
     axes: dict[str, Column] = {}
     codes: dict[str, NDArray[np.intp]] = {}
     for name, column in columns.items():

@@ -208,7 +208,7 @@ def _held(
 
 
 def _saved(found: Answer, rank: int, chunk: int, schedule: str, chunks: int) -> float:
-    """What a chunk saves for one micro-batch; where one chunk stands for all, each saves the same."""
+    """What a chunk saves for one micro-batch; where one chunk represents all, each saves the same."""
     own = f"S.{chunk}"
     if own in found.values:
         return _of_rank(found, own)[rank]

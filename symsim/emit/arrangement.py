@@ -1,7 +1,7 @@
 """A formula as a person would write it: signs in front, one fraction bar, everything in a human order.
 
 :func:`arrange` turns a sympy expression into a small tree of nodes which all emitters print. It
-decides what they must agree on (what stands above and below the fraction bar, which sign is in
+decides what they must agree on (what is above and below the fraction bar, which sign is in
 front, what comes first) and nothing of how a thing looks. It reads the expression's structure only:
 no simplification, no assumption is ever asked for, so that it costs microseconds.
 
@@ -62,7 +62,7 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """The exponent is not a negative number: those stand in a denominator."""
+    """The exponent is not a negative number: those go into a denominator."""
 
     base: Node
     exponent: Node
@@ -297,7 +297,7 @@ class _Arrangement:
         return negative
 
     def _rank(self, name: str) -> _Rank:
-        """Where a name stands among others; a family such as ``n_dense`` goes with its letter."""
+        """The position of a name among others; a family such as ``n_dense`` goes with its letter."""
         rank = self._ranks.get(name)
         if rank is None:
             family = name[0] if name[1:2] == "_" else name

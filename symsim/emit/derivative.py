@@ -1,6 +1,6 @@
 """The exact partial derivatives of a program's output, as one more program.
 
-Forward mode: beside each register stands, for every name asked for, the register of its derivative,
+Forward mode: next to each register there is, for every name asked for, the register of its derivative,
 where that is not zero. A derivative of a stage's quantity is a stage's quantity, so the reductions
 over stages differentiate to reductions over stages and nothing has to be stored between them.
 
@@ -60,7 +60,7 @@ def derivative(program: Program, output: str, names: Sequence[str]) -> Program:
 
 
 class Tangents:
-    """The instructions of a program, and behind them those of its derivatives, each once."""
+    """The instructions of a program, and after them those of its derivatives, each once."""
 
     def __init__(self, program: Program) -> None:
         self.instructions: list[Instruction] = list(program.instructions)
@@ -107,7 +107,7 @@ class Tangents:
         return self.emit("const", value)
 
     def value_of(self, register: int) -> Any:
-        """The number behind a register that holds a constant, else ``None``."""
+        """The number of a register that holds a constant, else ``None``."""
         if register < self._first:
             return None
         instruction = self.instructions[register - self._first]

@@ -1,6 +1,6 @@
 """The derivative of a program along any direction of its inputs, on either side of a kink.
 
-One program answers for every name: beside the inputs stand ``along NAME``, how fast each of them moves,
+One program answers for every name: next to the inputs there are ``along NAME``, how fast each of them moves,
 and ``nudge``, how far off its point the program decides what to follow. With a nudge of 0 the result is
 that of :mod:`symsim.emit.derivative`. With a nudge n each argument x of a maximum or minimum counts as
 x + n·x', so that of arguments that are equal the one is followed that has the word on that side of the

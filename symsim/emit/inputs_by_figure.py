@@ -1,7 +1,7 @@
 """A program over the figures that a machine states: what one figure answers for becomes one input.
 
 Formulas ask for ``matmul.forward.sms`` and look up ``network.all_gather.fixed``; a machine's file has one
-figure that answers for several such inputs and tables. Behind this pass each figure stands once, so that
+figure that answers for several such inputs and tables. After this pass each figure is there once, so that
 a derivative with respect to it has everything that it answers for.
 """
 
@@ -14,7 +14,7 @@ from symsim.emit.program import Instruction, Program, renumbered
 
 
 def by_figure(program: Program, figure_of: FigureOfInput) -> Program:
-    """The same outputs and rules; inputs and tables that a figure is ``behind`` are that figure's input."""
+    """The same outputs and rules; inputs and tables that ``figure_of`` names a figure for are that figure's input."""
     answered = {k: found for k, name in enumerate(program.inputs) if (found := figure_of(name, False)) is not None}
     tables = {t: found for t in program.tables if (found := figure_of(t, True)) is not None}
     plain = [name for k, name in enumerate(program.inputs) if k not in answered]

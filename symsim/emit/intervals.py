@@ -287,4 +287,4 @@ _OPERATIONS: Mapping[str, Callable[..., Bounds]] = {
     "pick_to": _picked_so_far,
     "pick_from": _picked_so_far,
 }
-"""One rule for each operation of a program; ``const`` and ``table`` stand beside."""
+"""One rule for each operation of a program; ``const`` and ``table`` are handled apart."""

@@ -162,7 +162,7 @@ _SPECIAL: Final = re.compile(rf"[{{}}$]|[{re.escape(''.join(_MATHEMATICAL))}]+")
 
 
 def _upright(word: str) -> str:
-    # A bare full stop is punctuation to MathJax, which puts a space behind it.
+    # A bare full stop is punctuation to MathJax, which puts a space after it.
     letters = word.replace("_", r"\_").replace(".", "{.}")
     return rf"\mathrm{{{letters}}}"
 
@@ -283,7 +283,7 @@ def _call(function: str, arguments: tuple[Node, ...]) -> tuple[_Binding, str]:
 
 
 def _condition(node: Node) -> str:
-    """What stands after "if": a comparison needs no brackets there."""
+    """What follows "if": a comparison needs no brackets there."""
     if is_condition(node) and isinstance(node, Call):
         return _relation(node.function, node.arguments)
     return render(node)

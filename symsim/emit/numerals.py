@@ -19,7 +19,7 @@ _PLAIN: Final = (1e-3, 1e6)
 def numeral(value: float, separator: str, times_ten_to: str = "e{}") -> str:
     """A number that is not negative, its integer digits grouped by ``separator``.
 
-    ``times_ten_to`` says how a power of ten is written; ``{}`` stands for the exponent.
+    ``times_ten_to`` says how a power of ten is written; ``{}`` is the exponent.
     """
     if isinstance(value, int):
         return group_digits(value, separator)

@@ -1,4 +1,4 @@
-"""A program parted in two: what a few searched figures do not touch, and what is left.
+"""A program split in two: what a few searched figures do not touch, and what is left.
 
 Sizes of a plan and most figures of a machine are known while a few figures are searched for. The
 first part is computed once for a plan; the second, short one is computed for every value tried, and
@@ -14,12 +14,12 @@ from symsim.emit.code import Compiled, compile_scalar
 from symsim.emit.program import REDUCING, Instruction, Output, Program
 
 FigureOfInput = Callable[[str, bool], str | None]
-"""``behind(name, is_table)`` → the searched figure that answers for an input or a table, or ``None``."""
+"""``figure_of(name, is_table)`` → the searched figure that answers for an input or a table, or ``None``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Specialised:
-    """``known`` computes the inputs of ``rest`` behind the first ``1 + varying``, in their order.
+    """``known`` computes the inputs of ``rest`` after the first ``1 + varying``, in their order.
 
     The first inputs of ``rest`` are ``pp`` and the searched figures.
     """
@@ -31,7 +31,7 @@ class Specialised:
 def specialise(program: Program, output: str, varying: tuple[str, ...], figure_of: FigureOfInput) -> Specialised:
     """Part the computation of one output of a run by what depends on the figures ``varying``.
 
-    ``behind`` says which inputs and tables follow one of them: an input may have another name, and a
+    ``figure_of`` says which inputs and tables follow one of them: an input may have another name, and a
     table that a machine does not have is answered by a plain figure.
     """
     flow = _flow(program, figure_of)

@@ -41,7 +41,7 @@ OPERATIONS: Mapping[str, int] = {
     "pick_to": 2,
     "pick_from": 2,
 }
-"""Operation → number of registers it takes (−1: one or more). ``const`` and ``table`` stand beside."""
+"""Operation → number of registers it takes (−1: one or more). ``const`` and ``table`` are handled apart."""
 
 REDUCING = frozenset({"stage_sum", "stage_max", "stage_pick"})
 """Over all stages: one number."""
@@ -142,7 +142,7 @@ def joined(programs: Sequence[Program]) -> tuple[Program, list[dict[int, int]]]:
 
 
 def with_inputs(program: Program, fresh: tuple[str, ...]) -> Program:
-    """The same program with more inputs, behind its own: every later register moves up."""
+    """The same program with more inputs, after its own: every later register moves up."""
     if not fresh:
         return program
     old, by = len(program.inputs), len(fresh)
@@ -192,8 +192,8 @@ def assemble(cost: CostModel) -> Program:
 class Lowering:
     """Formulas to instructions.
 
-    ``emit(operation, …)`` gives what stands for the result: a register, or what the caller takes for one.
-    ``known`` is what stands for formulas that are there already, names above all; it grows.
+    ``emit(operation, …)`` gives the result: a register, or what the caller takes for one.
+    ``known`` has the formulas that are there already, names above all; it grows.
     """
 
     def __init__(self, emit: Callable[..., Any], known: dict[sympy.Expr, Any]) -> None:

@@ -114,7 +114,7 @@ def module(
 
 def identifiers(names: Iterable[str]) -> dict[str, str]:
     """A Python identifier for each name, no two alike: ``hbm.bandwidth`` becomes ``hbm_bandwidth``."""
-    # Names that are identifiers as they stand come first, so that no other name takes theirs.
+    # Names that are identifiers already come first, so that no other name takes theirs.
     ordered = sorted(dict.fromkeys(names), key=lambda name: _as_identifier(name) != name)
     chosen: dict[str, str] = {}
     taken = set(_RESERVED)
@@ -423,5 +423,5 @@ def _quoted(name: str) -> str:
 
 
 def _prose(text: str) -> str:
-    """Text that can stand in a docstring."""
+    """Text that is safe in a docstring."""
     return " ".join(text.split()).replace("\\", "\\\\").replace('"', "'")

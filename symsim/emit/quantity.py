@@ -1,4 +1,4 @@
-"""A user's expression put behind a program: ``memory.peak <= 0.95 * memory.capacity`` becomes instructions.
+"""A user's expression added to a program: ``memory.peak <= 0.95 * memory.capacity`` becomes instructions.
 
 So what a search minimises, a constraint checks, a derivative is taken of and a solver brackets is one
 more output of the same program, over numbers or over arrays. Conditions are 1 or 0; comparisons of
@@ -51,7 +51,7 @@ def with_quantities(program: Program, quantities: Mapping[str, tree.Expression],
     """The program with one more output, of a run, for each of ``quantities``.
 
     A condition on what differs between stages must hold on every stage. Inputs that only the
-    quantities need stand behind those of the program.
+    quantities need come after those of the program.
 
     Raises:
         InputError: an unknown name, a wrong type, a division by 0, a number that differs between stages.

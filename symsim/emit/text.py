@@ -7,12 +7,12 @@
 
 =============================  ==================================================================
 ``855 638 016``  ``0.88``      an integer of more than four digits is grouped; ``989e12`` is 989·10¹²
-``a·b/(c·d)``                  everything behind the one ``/`` divides
+``a·b/(c·d)``                  everything after the one ``/`` divides
 ``x²``  ``x^4``  ``√x``        powers
 ``[i = 0]``  ``[tp ≤ 8]``      1 if so, else 0; also ``<``
 ``max(a, b)``  ``min(a, b)``
 ``⌈x⌉``  ``⌊x⌋``               rounded up, rounded down
-``a mod b``                    in parentheses beside any other operator
+``a mod b``                    in parentheses next to any other operator
 ``(a if i < 3 else b)``
 ``matmul.forward(4096, 8192)``  a measured table, for these dimensions
 ``sum_i(F)``  ``max_i(F)``     over the pipeline stages i
@@ -99,7 +99,7 @@ def definitions(formulas: Sequence[Definition], title: str, *, width: int = 100,
     """A page of definitions: a headline, then for each part ``name = formula   meaning``.
 
     ``width`` is the page's in columns. ``inputs`` adds a list of the free names and their meanings.
-    A unit stands at the right of the headline, or of each part's heading where there are several.
+    A unit is at the right of the headline, or of each part's heading where there are several.
     """
     arranged = document.arranged(formulas)
     parts = document.parts(arranged)
@@ -203,7 +203,7 @@ def _call(function: str, arguments: Sequence[Node]) -> str:
 
 
 def _condition(node: Node) -> str:
-    """What stands after ``if``: a comparison needs no brackets there."""
+    """What follows ``if``: a comparison needs no brackets there."""
     if is_condition(node) and isinstance(node, Call):
         return _relation(node.function, node.arguments)
     return render(node)
@@ -227,7 +227,7 @@ class _Row:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """The rows of one part, whose ``=`` stand in one column."""
+    """The rows of one part, whose ``=`` are in one column."""
 
     rows: tuple[_Row, ...]
     equals: int
@@ -264,7 +264,7 @@ class _Columns:
         return cls(min(longest, max(width - note_width - _GUTTER, least)), note_width)
 
     def definition(self, equals: int, row: _Row) -> list[str]:
-        """``name = formula   meaning``; what follows stands below the formula and below the meaning."""
+        """``name = formula   meaning``; what follows is below the formula and below the meaning."""
         head = (" " * _MARGIN + row.name).ljust(equals - 1) + " = "
         formula = wrap(row.formula, max(self.end - len(head), _SHORTEST_FORMULA))
         meaning = wrap_words(row.note, self.note_width, break_on_hyphens=False) if row.note else []

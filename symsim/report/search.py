@@ -142,7 +142,7 @@ def _counts(result: Mapping[str, Any]) -> None:
         f"{variants} · {seconds_text(seconds)}, {rate} legal points/s"
     )
     if result["bounded"]:
-        print(f"{result['bounded']:,} legal points were shown to be behind without being evaluated in full")
+        print(f"{result['bounded']:,} legal points were pruned by a bound without being evaluated in full")
     removed = list(result["removed"].items())
     rows = [
         [_many(count), FITS_NOT if text == FITS else KINDS[result["kinds"][text]], text]

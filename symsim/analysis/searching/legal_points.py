@@ -40,7 +40,7 @@ class Tally:
     feasible: int = 0
     removed: Counter[str] = field(default_factory=Counter)
     bounded: int = 0
-    """Legal points that a bound showed to be behind those already found."""
+    """Legal points pruned: their bound is worse than the best plans found."""
 
     def add(self, other: Tally) -> None:
         self.legal += other.legal

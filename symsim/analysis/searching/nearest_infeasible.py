@@ -1,4 +1,4 @@
-"""No plan of a space meets what is required: the one that misses by least, and the smallest changes that mend it.
+"""No plan of a space meets what is required: the one that misses by least, and the smallest changes that fix it.
 
 How far a plan misses a comparison is the ratio of its sides. The space is searched once more without the comparisons
 for the plan whose largest ratio is smallest; single changes of that plan are then evaluated like any other.
@@ -59,7 +59,7 @@ class Closest:
 
 
 def closest(result: Result, engine: Engine | None = None) -> Closest | None:
-    """The plan of an infeasible space that misses by least; ``None`` where nothing tells how far plans miss."""
+    """The plan of an infeasible space that misses by least; ``None`` where no requirement says how far plans miss."""
     space = result.space
     parts = list(variants(space))
     first = next((part for part in parts if isinstance(part, Variant)), None)

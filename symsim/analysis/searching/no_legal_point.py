@@ -1,4 +1,4 @@
-"""Not one point of a space keeps the rules: of some points the one that breaks fewest, and what would mend it."""
+"""Not one point of a space keeps the rules: of some points the one that breaks fewest, and what would fix it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class NearlyLegal:
 
 
 def advice(result: Result) -> list[str]:
-    """Of a search without a legal point: how the plan that breaks fewest rules could be mended."""
+    """Of a search without a legal point: how the plan that breaks fewest rules could be fixed."""
     near = nearly_legal(result.space) if not result.legal else None
     if near is None:
         return []

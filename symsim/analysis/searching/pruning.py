@@ -1,4 +1,4 @@
-"""Points that bounds show to be behind those already found: they are counted, and not evaluated.
+"""Pruning: points whose lower bound is worse than the plans already found are counted, and not evaluated.
 
 A bound of the objective depends on fewer axes than the objective itself, so many points share one: their *head*.
 Bounds are computed head by head, the cheap ones for all, the closer ones for those that are left, the most
@@ -29,7 +29,7 @@ Offer = Callable[[Slice, Columns, Array], None]
 def offer_unless_pruned(
     points: Rows, feasible: Masks, columns: Sequence[Columns], sign: int, limit: Callable[[], float], offer: Offer
 ) -> int:
-    """Evaluate what no bound shows to be behind ``limit()``, which falls meanwhile.
+    """Evaluate the points whose bound is not worse than ``limit()``, which falls meanwhile.
 
     Gives how many were evaluated; a point counts for each column that it is evaluated under.
     """

@@ -10,7 +10,7 @@ import numpy as np
 from symsim.emit.grid.sampled_stages import Array
 
 DIGITS = 12
-"""Values that agree to so many digits are equal: scalar and array arithmetic differ behind them."""
+"""Values that agree to so many digits are equal: scalar and array arithmetic differ in later ones."""
 
 
 def rounded(values: Array) -> Array:

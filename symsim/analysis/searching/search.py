@@ -1,7 +1,7 @@
-"""Search a space whole: every legal plan is evaluated or shown to be behind, the best are answered in full.
+"""Search a space whole: every legal plan is evaluated or pruned by a lower bound, the best are answered in full.
 
-The space is parted into units of structural variants (:mod:`symsim.analysis.searching.sweep`); an engine runs them
-(:mod:`symsim.analysis.searching.engines`); what they find is merged. The plans that come out on top are evaluated
+The space is split into units of structural variants (:mod:`symsim.analysis.searching.sweep`); an engine runs them
+(:mod:`symsim.analysis.searching.engines`); what they find is merged. The best plans are evaluated
 once more one by one, as ``eval`` does it, so that every figure printed is the one that ``eval`` prints.
 """
 
@@ -36,10 +36,10 @@ UNIT = 128
 """Structural variants that one process compiles together: formulas that they share are made once."""
 
 SPARE = 16
-"""Plans kept beside those asked for: what arrays found equal to 12 digits is told apart by scalars."""
+"""Plans kept in addition to those asked for: arrays compare 12 digits, scalars decide between equals."""
 
 LARGER_IS_BETTER = ("throughput.", "mfu", "hfu")
-"""Beginnings of outputs that a Pareto front wants large; all others small, unless ``-`` stands before them."""
+"""Beginnings of outputs that a Pareto front wants large; all others small, unless ``-`` comes before them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Result:
     """``plans`` best first. ``front`` is ``None`` where none was asked for.
 
     ``points`` = ``legal`` + illegal ones; ``legal`` = ``feasible`` + those that break a requirement; what each
-    rule and requirement removed is in ``removed``. ``bounded`` legal points were shown to be behind without being
+    rule and requirement removed is in ``removed``. ``bounded`` legal points were pruned by a bound without being
     evaluated in full.
     """
 

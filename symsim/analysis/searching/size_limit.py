@@ -1,4 +1,4 @@
-"""Whether a space has more legal points than one search evaluates, told from a part of it before it is walked.
+"""Whether a space has more legal points than one search evaluates, estimated from a part of it before it is searched.
 
 Of each axis a few values are drawn; the legal points of what they span, times how much larger the space is, estimate
 those of the whole. Spaces whose rules leave little, such as all meshes of a world, are small there and pass.
@@ -21,7 +21,7 @@ DRAWN = (6, 12, 24)
 """Values drawn of each axis, until enough legal points are among them."""
 
 ENOUGH = 50
-"""Legal points that an estimate stands on."""
+"""Legal points that an estimate needs."""
 
 VARIANTS = 3
 """Variants that are looked at."""

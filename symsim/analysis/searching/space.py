@@ -1,4 +1,4 @@
-"""A search space: a strategy some of whose choices are sets, parted into structural variants and axes of sizes.
+"""A search space: a strategy some of whose choices are sets, split into structural variants and axes of sizes.
 
 Every point is one value for each set. Structural choices select formulas and figures select a machine, so each
 of their combinations is a :class:`Variant`, compiled once; sizes are axes of that variant. A size that is a symbol
@@ -69,7 +69,7 @@ class Variant:
     """One structure on one machine, and the sizes that vary.
 
     ``plan`` has the structure and every size that does not vary, ``figures`` what is searched of the machine.
-    ``axes`` are the sizes that vary, ``places`` where their values stand on the axes of the space. ``base`` is the
+    ``axes`` are the sizes that vary, ``places`` the positions of their values on the axes of the space. ``base`` is the
     number of the point whose varying sizes are at place 0.
     """
 
@@ -243,7 +243,7 @@ SHALLOW = frozenset(
 
 
 def kinship(part: Variant | Refused) -> tuple[bool, str, str]:
-    """Sorts variants so that those stand together whose formulas, and then whose axes, are most alike."""
+    """Sorts variants so that those come together whose formulas, and then whose axes, are most alike."""
     if isinstance(part, Refused):
         return (True, "", "")
     deep = [(n, sorted(v) if isinstance(v, frozenset) else v) for n, v in part.plan.structure.words if n not in SHALLOW]

@@ -1,7 +1,7 @@
 """The formulas of a space before the first point: variants compiled, and folded into as few programs as can be.
 
 Variants are compiled where there is a core for it; what they have come to is then put together, so that what all of
-them share of a point is computed once, and parted anew by points among the cores.
+them share of a point is computed once, and split again by points among the cores.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _of_bounded_size(parts: Sequence[SpaceProgram]) -> Iterator[list[SpaceProgra
 def split(whole: Sequence[SpaceProgram], count: int) -> list[SpaceProgram]:
     """Pieces for so many hands, the heaviest first: none has much more than its share.
 
-    Numbers of stages are parted as long as there are several, then variants. Rules are asked of a point in the same
+    Numbers of stages are split as long as there are several, then variants. Rules are asked of a point in the same
     order then, so what removed it stays the same.
     """
     return split_by_halving(whole, lambda part: part.weight, _halves, count)

@@ -40,7 +40,7 @@ def sweep_unit(space: Space, unit: Sequence[Variant | Refused], asked: Asked) ->
 def sweep(
     space: Space, part: SpaceProgram, asked: Asked, result: SweepResult | None = None, limit: Any = None
 ) -> SweepResult:
-    """All legal points of some variants, added to what was found. ``limit`` is what processes beside this one found.
+    """All legal points of some variants, added to what was found. ``limit`` is what other processes found.
 
     Raises:
         InputError: more points than one search evaluates.

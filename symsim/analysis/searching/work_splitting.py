@@ -1,4 +1,4 @@
-"""Work parted among hands by halving whatever is too large."""
+"""Work split among workers by halving whatever is too large."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ EXACT = 1e-13
 
 @dataclass(frozen=True, slots=True)
 class Bracket:
-    """``holds`` satisfies; ``fails``, beside it on the sought side, does not: ``None`` at the end of the range."""
+    """``holds`` satisfies; ``fails``, next to it on the sought side, does not: ``None`` at the end of the range."""
 
     holds: float
     fails: float | None

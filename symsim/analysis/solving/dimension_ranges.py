@@ -1,7 +1,7 @@
-"""The stretches of a dimension of the model: compiled as a symbol, anew wherever it decided something.
+"""The ranges of a dimension of the model: compiled as a symbol, anew wherever it decided something.
 
 A text may ask ``layers > 1``; the formulas then hold on one side of it. Every decision is known, and
-how it came out: the decisions of all stretches make a tree, and where a branch of it has no formulas
+how it came out: the decisions of all ranges make a tree, and where a branch of it has no formulas
 yet, a value on that branch is looked for, and compiled. When no branch has one left, every value of the
 range has its formulas.
 """
@@ -143,11 +143,11 @@ def _check_text(asked: Question, about: Parameter) -> None:
 
 
 Branch = tuple[FormulaRange, tuple[Decision, ...]]
-"""Decisions that lead to where no formulas are known, with the stretch whose program has them."""
+"""Decisions that lead to where no formulas are known, with the range whose program has them."""
 
 
 def _open(found: list[FormulaRange]) -> list[Branch]:
-    """The branches beside the known ones."""
+    """The branches next to the known ones."""
     known = {tuple((d.condition, d.held) for d in s.decisions[: k + 1]) for s in found for k in range(len(s.decisions))}
     out: list[Branch] = []
     for formulas in found:

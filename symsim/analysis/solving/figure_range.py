@@ -1,4 +1,4 @@
-"""The stretch of a figure of the machine: the inputs of the formulas that change with it."""
+"""The one range of a figure of the machine: the inputs of the formulas that change with it."""
 
 from __future__ import annotations
 

@@ -38,12 +38,12 @@ class Decision:
 
 @dataclass(frozen=True)
 class FormulaRange:
-    """The formulas of the plans on one stretch of a line.
+    """The formulas of the plans in one range of a parameter.
 
     ``fixed`` are inputs that stay; ``following`` are inputs that are ``factor · value ** power`` of the
     name. ``decisions`` say where these formulas hold; ``only`` and ``without`` are values that it has
-    alone, or leaves to another stretch. ``figures`` are the tables that the name itself answers;
-    ``possible`` are the rules on the name alone. An ``empty`` stretch has no formulas: an error is met there.
+    alone, or leaves to another range. ``figures`` are the tables that the name itself answers;
+    ``possible`` are the rules on the name alone. An ``empty`` range has no formulas: compiling it is an error.
     """
 
     program: Program
@@ -98,7 +98,7 @@ class FormulaRange:
         return kept
 
     def evaluate(self, outputs: Sequence[str], values: Array) -> list[Array]:
-        """Outputs of a run at values that this stretch covers and that are legal."""
+        """Outputs of a run at values that this range covers and that are legal."""
         registers = [self.program.outputs[n].register for n in outputs]
         size = max(1, CHUNK // self._stages(values))
         parts = [self.run(registers, values[k : k + size]) for k in range(0, len(values), size)]
@@ -236,7 +236,7 @@ class FormulaRange:
 
 
 def formula_range(asked: Question, program: Program, following: Mapping[str, tuple[float, int]]) -> FormulaRange:
-    """The stretch of a question's plan, with its own sizes and machine for all that does not follow the name."""
+    """The range of a question's plan, with its own sizes and machine for all that does not follow the name."""
     machine = machine_for(asked.system, program)
     sizes = {n: float(v) for n, v in asked.plan.sizes.items()}
     values = {**sizes, **(machine.values if machine is not None else {})}

@@ -27,7 +27,7 @@ class Inverse:
 
 
 def inverse(plans: ParameterRanges, wanted: Sequence[Condition], holds: float, fails: float) -> Inverse | None:
-    """The root of the first condition that fails beside the answer; ``None`` where it has no closed form there.
+    """The root of the first condition that fails next to the answer; ``None`` where it has no closed form there.
 
     It lies between ``holds``, the answer or a number near it, and ``fails``.
     """

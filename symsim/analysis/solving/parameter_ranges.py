@@ -1,4 +1,4 @@
-"""All plans that differ from a question in one name, as stretches of one formula each."""
+"""All plans that differ from a question in one name, as ranges of one formula each."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ParameterRanges:
         return found
 
     def _parts(self, values: Array) -> list[tuple[FormulaRange, Array]]:
-        """Each stretch with the places of its legal values."""
+        """The formulas of each range with the positions of its legal values."""
         out = []
         for formulas in self.ranges:
             mine = np.flatnonzero(formulas.covers(values))

@@ -1,4 +1,4 @@
-"""The stretches of a size of the strategy: a symbol of the formulas, or what selects them."""
+"""The ranges of a size of the strategy: a symbol of the formulas, or what selects them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from symsim.emit.quantity import Names
 from symsim.records.strategy import CHOICES, SIZE_SYMBOLS
 
 Lower = Callable[[Program, Names], Program]
-"""Puts what is asked for behind a program, as more outputs."""
+"""Adds what is asked for to a program, as more outputs."""
 
 MOST_CHUNKS = 64
 """Virtual chunks that are looked at: each number of them has formulas of its own."""

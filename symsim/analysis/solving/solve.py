@@ -31,7 +31,7 @@ Method = Literal["closed form", "bracketing"]
 Outcome = Literal["found", "nothing", "everything"]
 
 NEIGHBOUR_STEP = 1e-9
-"""How far beside a real answer the conditions are shown, as a share of it."""
+"""How far from a real answer the conditions are shown, as a share of it."""
 MOST_ROUNDINGS = 8
 """How often an answer may turn out to be one of rounding."""
 MOST_LOOKED_AT = 4096
@@ -42,8 +42,8 @@ MOST_LOOKED_AT = 4096
 class Solution:
     """What was asked and what was found.
 
-    ``at`` is the plan at the answer; ``beside`` the next legal one, which breaks a condition (``None`` where
-    there is none). ``outcome`` ``nothing``: no legal value satisfies, and ``beside`` is the one that comes
+    ``at`` is the plan at the answer; ``neighbour`` the next legal one, which breaks a condition (``None`` where
+    there is none). ``outcome`` ``nothing``: no legal value satisfies, and ``neighbour`` is the one that comes
     nearest; ``everything``: there is no end to the values that do, and ``at`` is the last that was looked at.
     ``tried`` counts plans, ``ruled_out`` ranges that bounds left out. ``gap`` is a value on the other side
     of the answer that breaks a condition, where the values that satisfy are no single range; ``depends``
@@ -131,7 +131,7 @@ def _whole(plans: ParameterRanges, wanted: tuple[Condition, ...], way: Sought) -
 
 
 def _next_legal(plans: ParameterRanges, value: float, way: Sought) -> float | None:
-    """The legal value beside one, on the sought side."""
+    """The next legal value on the sought side."""
     about = plans.about
     low, high = (value + 1, about.high) if way == "largest" else (about.low, value - 1)
     near: Sought = "smallest" if way == "largest" else "largest"

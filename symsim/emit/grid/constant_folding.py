@@ -28,7 +28,7 @@ KnownTable = Callable[[str], float | None]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A number instead of a register. A whole number and its float are told apart: whole ones stay exact."""
+    """A number instead of a register. A whole number and its float differ: whole ones stay exact."""
 
     number: Any
     kind: type
@@ -39,7 +39,7 @@ def constant(number: Any) -> Known:
 
 
 Operand = Known | int
-"""What stands for a value: a number, or a register of the folded program."""
+"""A value: a number, or a register of the folded program."""
 
 
 class Folder:
@@ -74,11 +74,11 @@ class Folder:
         self._numbers |= numbers
 
     def name(self, name: str, operand: Operand) -> None:
-        """What stands for a name that no formula defines and that is neither an input nor a number."""
+        """The value of a name that no formula defines and that is neither an input nor a number."""
         self._named[name] = operand
 
     def input(self, name: str) -> Operand | None:
-        """What stands for a name that no formula defines."""
+        """The value of a name that no formula defines."""
         if name in self._named:
             return self._named[name]
         if name in self._inputs:
@@ -143,7 +143,7 @@ class Folder:
     ) -> list[tuple[int, int]]:
         """Of each condition one that holds nowhere in a box unless it does, and one that holds everywhere if it does.
 
-        A box has all values of those axes along which this can be told, of all conditions so far. ``counts`` are
+        A box has all values of those axes along which this is known, of all conditions so far. ``counts`` are
         registers that are not negative since they count something. Empty where there is no such axis.
         """
         self._signs.declare(counts)

@@ -34,7 +34,7 @@ class MonotoneBounds:
             self._known[place] = (emit("const", min(of_input)), emit("const", max(of_input)))
 
     def of(self, target: int) -> Pair | None:
-        """``None`` where it cannot be told."""
+        """``None`` where it is not known."""
         pending = [target]
         while pending:
             asked = pending[-1]

@@ -155,7 +155,7 @@ class Group:
         return Rows(self, codes)
 
     def place_of(self, codes: Array) -> Array:
-        """Where the stages of points stand in the arrays of this group."""
+        """Where the stages of points are in the arrays of this group."""
         if len(self.positions) == self.sheet.shape[self.sheet.pp]:
             return codes
         place = np.zeros(self.sheet.shape[self.sheet.pp], dtype=np.intp)

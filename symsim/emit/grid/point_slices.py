@@ -94,7 +94,7 @@ class Rows:
         return (self.kept(first), place) if len(first) <= len(self) // 2 else None
 
     def index(self, axes: tuple[int, ...], shape: Sequence[int]) -> Array:
-        """Where the points stand in an array that has some axes in their order."""
+        """Where the points are in an array that has some axes in their order."""
         if axes not in self._indices:
             index = np.zeros(len(self), dtype=np.intp)
             for k in axes:

@@ -2,7 +2,7 @@
 
 What a stage has of anything is almost always affine in its number between a few special stages: the first, the
 last, those around the place where micro-batches run out. So quantities are computed at these *samples* alone,
-and an interval between two of them stands for all stages inside. Every operation checks that what it makes is
+and an interval between two of them represents all stages inside. Every operation checks that what it makes is
 affine there too; where it is not (two lines cross inside, a product of two that both change), the value says
 so by ``exact``, and who asks walks all stages for those points. The result is that of the walk, at a cost that
 does not depend on the number of stages.
@@ -319,4 +319,4 @@ OVER_STAGES: Mapping[str, Callable[..., Value]] = {
     "max_to": _max_to,
     "max_from": _max_from,
 }
-"""Operations on what the stages have; picks over some of the stages are of derivatives, which are not swept."""
+"""Operations on what the stages have; picks over some of the stages are of derivatives, which a grid does not need."""

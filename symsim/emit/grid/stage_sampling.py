@@ -1,4 +1,4 @@
-"""Which stages of a pipeline to sample: those between which its formulas are affine, as far as that can be told.
+"""Which stages of a pipeline to sample: those between which its formulas are affine, as far as that is known.
 
 What only the stage decides ([i = 0], the layers of stage i) is computed for every stage, and its corners are
 sampled. Where such a line meets a number of the plan (pp − i and the micro-batches m), the stages on both

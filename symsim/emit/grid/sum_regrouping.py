@@ -104,7 +104,7 @@ class _Writer:
         return (staged, depends), total
 
     def _largest(self, operands: Sequence[int]) -> tuple[list[tuple[Axes, int]], list[int]]:
-        """What stands for all items of a quantity where it is largest; and the operands that are left."""
+        """What replaces all items of a quantity where it is largest; and the operands that are left."""
         picks: dict[tuple[tuple[int, ...], int], list[int]] = {}
         items: dict[tuple[tuple[int, ...], int], Counter[int]] = {}
         for operand in operands:

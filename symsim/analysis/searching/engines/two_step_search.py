@@ -1,7 +1,7 @@
 """A search among workers: first the formulas of its variants, then their points.
 
 Variants are compiled by whoever is free, those that are alike together. Then they are one program for each set of
-axes, and it is the points that are parted: what variants share of a point is computed once for all of them.
+axes, and it is the points that are split: what variants share of a point is computed once for all of them.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def weight(unit: Unit) -> int:
 
 
 def _halves(unit: Unit) -> list[Unit]:
-    """Two portions of about the same weight, or none where nothing can be parted: families of variants that are alike
+    """Two portions of about the same weight, or none where nothing can be split: families of variants that are alike
     stay together as long as there are others, since what one of them compiled the next takes over."""
     families = [list(family) for _, family in groupby(unit, kinship)]
     if len(families) == 1:
