@@ -42,6 +42,8 @@ _PRINTED = re.compile(_FENCE % "sh" + r"\n\n```text\n(?P<printed>(?:(?!^```).)*)
 _SESSION = re.compile(_FENCE % "pycon", re.DOTALL | re.MULTILINE)
 _FOLDER = re.compile(r"^<!-- folder: (\S+) -->$", re.MULTILINE)
 _SYMSIM = re.compile(r"(?:^|&& )(?:\.venv/bin/)?(symsim (?:(?! && ).)*)")
+_ELAPSED = re.compile(r"[\d.]+ (?:s|ms), [\d.]+(?: k| M)? legal points/s")
+_REDIRECTED = re.compile(r"(.*?)(?: > ([\w./-]+))?$")
 
 INPUT_IS_WRONG = 2
 
@@ -105,11 +107,15 @@ def scratch(page: str) -> Iterator[None]:
 
 
 def run(command: str) -> tuple[int, str]:
-    """Exit status and what was printed: standard error where the input is wrong, else standard output."""
+    """Exit status and what was printed: standard error where the input is wrong, else standard output.
+
+    ``> FILE`` at the end of a command writes standard output to a file.
+    """
+    words, file = _REDIRECTED.findall(command)[0]
     printed, errors = io.StringIO(), io.StringIO()
     status = 0
     with (
-        mock.patch.object(sys, "argv", shlex.split(command)),
+        mock.patch.object(sys, "argv", shlex.split(words)),
         contextlib.redirect_stdout(printed),
         contextlib.redirect_stderr(errors),
     ):
@@ -117,6 +123,8 @@ def run(command: str) -> tuple[int, str]:
             main()
         except SystemExit as end:
             status = int(end.code or 0)
+    if file:
+        Path(file).write_text(printed.getvalue(), encoding="utf-8")
     return status, (errors if status == INPUT_IS_WRONG else printed).getvalue()
 
 
@@ -166,8 +174,11 @@ page that is gone costs 1."""
 def shortened(output: str, like: str) -> str:
     """``output`` with the lines left out that ``like``, an earlier shortened output, leaves out.
 
-    Lines are aligned so that as few as possible change; numbers count little, for they change most.
+    Lines are aligned so that as few as possible change; numbers count little, for they change most. How long a search
+    took is another number each time: the page keeps its own.
     """
+    if elapsed := _ELAPSED.search(like):
+        output = _ELAPSED.sub(elapsed[0], output)
     shown, lines = like.splitlines(), output.splitlines()
     if LEFT_OUT not in (line.strip() for line in shown):
         return output

@@ -56,7 +56,8 @@ def test_links_between_pages_lead_somewhere() -> None:
             assert file.exists(), f"{path.name}: {target}"
             if anchor:
                 headings = re.findall(r"^#+ (.*)$", page_of(file), re.MULTILINE)
-                assert anchor[1:] in {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}
+                known = {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}
+                assert anchor[1:] in known, f"{path.name}: {target}{anchor}"
 
 
 # strategy.md
@@ -152,3 +153,22 @@ def test_the_eval_page_names_definitions_that_exist() -> None:
     values = values_of("mixtral_8x7b", *EVERY_ITEM)
     named = re.findall(r"^\| `[\w.\[\]]+` \| `([\w.]+)` \|", page("eval.md"), re.MULTILINE)
     assert set(named) - set(values) == {"memory.capacity"}
+
+
+# tasks.md and README.md
+
+
+def test_ten_tasks_take_at_most_three_commands_each() -> None:
+    tasks = re.split(r"^## \d+\. ", page("tasks.md"), flags=re.MULTILINE)[1:]
+    counts = [sum(len(block.commands) for block in page_outputs.blocks(task)) for task in tasks]
+    assert len(tasks) == 10
+    assert all(1 <= count <= 3 for count in counts), counts
+
+
+def test_the_index_links_to_every_page() -> None:
+    linked = set(re.findall(r"\]\(([\w.]+\.md)", page("index.md")))
+    assert linked == {path.name for path in (ROOT / "docs").glob("*.md")} - {"index.md"}
+
+
+def test_the_readme_is_short() -> None:
+    assert len(page_of(ROOT / "README.md").splitlines()) <= 120
