@@ -74,7 +74,8 @@ def command(
 
     \b
     symsim calibrate cases.json -y h100_sxm --fit hbm.efficiency,matmul.sustained
-    symsim calibrate cases.json -y b200 --only b200-megatron --fit 'hbm.*:10%,nvlink.*.latency' -o b200.sym
+    symsim calibrate cases.json -y b200 --only b200-megatron \\
+        --fit 'hbm.*:10%,nvlink.*.latency' -o b200.sym
     """
     machine = load_system(system)
     wanted = [n.replace(" ", "") for given in names for n in given.split(",") if n.strip()]

@@ -52,9 +52,11 @@ def command(
     (--set) are those of both plans.
 
     \b
-    symsim compare llama3_70b -s tp8_pp4 -s world=128,tp=4,pp=8,gbs=128,seq=8192,recompute=full -y h100_sxm
+    symsim compare llama3_70b -s tp8_pp4 \\
+        -s world=128,tp=4,pp=8,gbs=128,seq=8192,recompute=full -y h100_sxm
     symsim compare llama3_70b -s tp8_pp4 -y h100_sxm -y b200 --plot machines.png
-    symsim compare mixtral_8x7b -s a.sym -s b.sym -y h100_sxm --of throughput.mfu --json
+    symsim compare mixtral_8x7b -s a.sym -s b.sym -y h100_sxm \\
+        --of throughput.mfu --json
     """
     first, second = _questions(model, strategies, systems, settings)
     expression = parsed(of, "--of") if of is not None else None

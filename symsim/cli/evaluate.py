@@ -28,8 +28,10 @@ def command(model: str, strategy: str | None, system: str | None, settings: tupl
 
     \b
     symsim eval llama3_70b -s tp8_pp4 -y h100_sxm
-    symsim eval mixtral_8x7b -s tp=2,ep=4,world=16,gbs=256,seq=4096 --set recompute='{core_attn}'
-    symsim eval config.json -s tp8_pp4 -y b200 --set network.bandwidth='25 GB/s' --json
+    symsim eval mixtral_8x7b -s tp=2,ep=4,world=16,gbs=256,seq=4096 \\
+        --set recompute='{core_attn}'
+    symsim eval config.json -s tp8_pp4 -y b200 --set network.bandwidth='25 GB/s' \\
+        --json
     """
     if strategy is None and not settings:
         raise error(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-
 import click
 
 from symsim.analysis.formulas import DEPTHS, SHOWN, formulas
 from symsim.analysis.load import Question, question
 from symsim.cli.options import model_argument, set_option, strategy_option, system_option
 from symsim.diagnostics import placed
-from symsim.report.formulas import FORMATS, PIPE_WIDTH, WHOLE, printed
+from symsim.report.formulas import FORMATS, WHOLE, printed
+from symsim.report.page_width import page_width
 
 
 @click.command("formula", short_help="Print a model's cost as formulas.")
@@ -49,7 +47,8 @@ def command(
     \b
     symsim formula llama3_70b --show memory
     symsim formula deepseek_v3 --show memory --per layer --format latex
-    symsim formula llama3_70b --show memory --keep hidden,layers --set recompute=full
+    symsim formula llama3_70b --show memory --keep hidden,layers \\
+        --set recompute=full
     """
     asked = question(model, strategy, system, settings, needs_sizes=False)
     keep_names = frozenset(n.strip() for n in keep.split(",") if n.strip())
@@ -57,8 +56,7 @@ def command(
         keep_names = frozenset({"all"})
     with placed(asked.plan.places):
         found = formulas(asked, show, per, keep_names, _put(asked, settings), whole=form in WHOLE)
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
-    click.echo(printed(asked, found, show, form, bool(keep_names), width), nl=False)
+    click.echo(printed(asked, found, show, form, bool(keep_names), page_width()), nl=False)
 
 
 def _put(asked: Question, settings: tuple[str, ...]) -> dict[str, int]:

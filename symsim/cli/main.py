@@ -18,6 +18,7 @@ import click
 
 from symsim import __version__
 from symsim.diagnostics import InputError, error, nearest
+from symsim.report.page_width import PAGE_WIDTH
 
 COMMANDS = {
     "formula": "symsim.cli.formula",
@@ -60,7 +61,7 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": PAGE_WIDTH},
     epilog="Start with:  symsim formula llama3_70b --show memory",
 )
 @click.version_option(__version__, "-V", "--version", prog_name="symsim")

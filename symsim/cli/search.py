@@ -86,10 +86,15 @@ def command(
 
     \b
     symsim search llama3_70b -s search_1k -y h100_sxm
-    symsim search llama3_70b -s search_1k -y h100_sxm --pareto time.iteration,memory.peak --plot front.png
-    symsim search llama3_8b -s 'tp in {1,2,4,8},pp in 1..8,mbs in {1,2,4},world=64,gbs=512,seq=8192' -y h100_sxm
-    symsim search llama3_70b -s search_1k -y h200_sxm --set 'zero in {1,2,3}' --maximize mfu --require 'pp <= 4'
-    symsim search llama3_70b -s search_1k -y h100_sxm --save best.sym && symsim eval llama3_70b -s best.sym -y h100_sxm
+    symsim search llama3_70b -s search_1k -y h100_sxm \\
+        --pareto time.iteration,memory.peak --plot front.png
+    symsim search llama3_8b \\
+        -s 'tp in {1,2,4,8},pp in 1..8,mbs in {1,2,4},world=64,gbs=512,seq=8192' \\
+        -y h100_sxm
+    symsim search llama3_70b -s search_1k -y h200_sxm --set 'zero in {1,2,3}' \\
+        --maximize mfu --require 'pp <= 4'
+    symsim search llama3_70b -s search_1k -y h100_sxm --save best.sym \\
+        && symsim eval llama3_70b -s best.sym -y h100_sxm
     """
     if strategy is None and not settings:
         hint = "-s NAME, or choices such as -s 'tp in {1,2,4,8},world=64,gbs=512,seq=8192'"

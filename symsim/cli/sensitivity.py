@@ -55,10 +55,13 @@ def command(
 
     \b
     symsim sensitivity llama3_70b -s tp8_pp4 -y h100_sxm
-    symsim sensitivity llama3_70b -s tp8_pp4 -y h100_sxm --with-respect-to hidden,layers,seq --json
+    symsim sensitivity llama3_70b -s tp8_pp4 -y h100_sxm \\
+        --with-respect-to hidden,layers,seq --json
     symsim sensitivity llama3_70b -s tp8_pp4 --of memory.peak
-    symsim sensitivity mixtral_8x7b -s moe_ep8 -y a100_sxm --of 'throughput.mfu' --plot tornado.png
-    symsim sensitivity deepseek_v3 -s deepseek_v3_2048 -y b200 --of 'memory.capacity - memory.peak'
+    symsim sensitivity mixtral_8x7b -s moe_ep8 -y a100_sxm --of 'throughput.mfu' \\
+        --plot tornado.png
+    symsim sensitivity deepseek_v3 -s deepseek_v3_2048 -y b200 \\
+        --of 'memory.capacity - memory.peak'
     """
     if strategy is None and not settings:
         hint = "-s NAME, or choices such as -s tp=8,world=8,gbs=64,seq=4096"

@@ -72,10 +72,13 @@ def command(
 
     \b
     symsim solve llama3_70b -s tp8_pp4 -y h100_sxm --for mbs
-    symsim solve llama3_70b -s tp8_pp4 -y h100_sxm --for world --subject-to 'time.iteration <= 10 s'
-    symsim solve llama3_70b -s tp8_pp4 -y h100_sxm --for nvlink.bandwidth --subject-to 'time.iteration <= 9.5'
+    symsim solve llama3_70b -s tp8_pp4 -y h100_sxm --for world \\
+        --subject-to 'time.iteration <= 10 s'
+    symsim solve llama3_70b -s tp8_pp4 -y h100_sxm --for nvlink.bandwidth \\
+        --subject-to 'time.iteration <= 9.5'
     symsim solve llama3_70b -s tp8_pp4 -y h100_sxm --for hidden --json
-    symsim solve llama3_70b -s tp8_pp4 -s tp=4,pp=8,world=128,gbs=128,seq=8192 -y h100_sxm --for gbs
+    symsim solve llama3_70b -s tp8_pp4 -s tp=4,pp=8,world=128,gbs=128,seq=8192 \\
+        -y h100_sxm --for gbs
     """
     if not strategies and not settings:
         hint = "-s NAME, or choices such as -s tp=8,world=8,gbs=64,seq=4096"

@@ -47,7 +47,8 @@ def command(
 
     \b
     symsim trace llama3_70b -s tp8_pp4 -y h100_sxm -o trace.json
-    symsim trace llama3_70b -s tp8_pp4 -y h100_sxm --set vp=4 --micro-batches 8 -o trace.json --plot step.png
+    symsim trace llama3_70b -s tp8_pp4 -y h100_sxm --set vp=4 --micro-batches 8 \\
+        -o trace.json --plot step.png
     """
     if strategy is None and not settings:
         hint = "-s NAME, or choices such as -s tp=8,world=8,gbs=64,seq=4096"

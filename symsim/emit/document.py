@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -51,8 +52,9 @@ class Part:
         return PART_TITLES.get(self.name, self.name)
 
     def note(self, definition: Definition) -> str:
-        """The meaning, with the unit where it is not the part's."""
-        return noted(definition.meaning, "" if definition.unit == self.unit else definition.unit)
+        """The meaning, with the unit where it is not the part's; nothing where that only repeats the name."""
+        meaning = "" if _same_words(definition.name, definition.meaning) else definition.meaning
+        return noted(meaning, "" if definition.unit == self.unit else definition.unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,11 @@ def inputs(formulas: Iterable[Formula], *others: str) -> list[Input]:
 def noted(meaning: str, unit: str) -> str:
     """``parameters held (elements)``: a meaning, and its unit if the meaning does not say it."""
     words = " ".join(meaning.split())
-    return f"{words} ({unit})" if unit and unit not in words.split() else words
+    return f"{words} ({unit})".strip() if unit and unit not in words.split() else words
+
+
+def _same_words(name: str, meaning: str) -> bool:
+    return meaning.casefold().split() == re.split(r"[._ ]", name.casefold())
 
 
 def _input(name: str) -> Input:

@@ -24,10 +24,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import zip_longest
 from textwrap import wrap as wrap_words
 from typing import TYPE_CHECKING, Final
 
@@ -78,16 +78,17 @@ _NAMED: Final = {
 }
 _SUPERSCRIPT: Final = {2: "²", 3: "³"}
 
+PAGE_WIDTH: Final = 80
+"""Columns of a page where nobody says otherwise."""
+
 _MARGIN: Final = 2
 """Columns before a definition."""
 _GUTTER: Final = 3
 """Columns between a formula and its meaning."""
-_LONGEST_NAME: Final = 24
+_LONGEST_NAME: Final = 14
 """Columns: names up to this length have their ``=`` aligned."""
-_SHORTEST_NOTE: Final = 40
-"""Columns that a meaning may always use; a longer one is broken over lines where formulas need room."""
-_SHORTEST_FORMULA: Final = 36
-"""Columns that a formula may always use, however narrow the page."""
+_SHORTEST_FORMULA: Final = 48
+"""Columns for a formula of several lines; where a long name leaves less, it starts below the name."""
 
 
 def expression(expr: Expr, order: Sequence[str] = ()) -> str:
@@ -95,26 +96,27 @@ def expression(expr: Expr, order: Sequence[str] = ()) -> str:
     return render(arrange(expr, order))
 
 
-def definitions(formulas: Sequence[Definition], title: str, *, width: int = 100, inputs: bool = False) -> str:
+def definitions(formulas: Sequence[Definition], title: str, *, width: int = PAGE_WIDTH, inputs: bool = False) -> str:
     """A page of definitions: a headline, then for each part ``name = formula   meaning``.
 
-    ``width`` is the page's in columns. ``inputs`` adds a list of the free names and their meanings.
+    ``width`` is the page's in columns. A meaning that has no room beside its formula has lines of its own below it;
+    one that only repeats the name is left out. ``inputs`` adds a list of the free names and their meanings.
     A unit is at the right of the headline, or of each part's heading where there are several.
     """
     arranged = document.arranged(formulas)
     parts = document.parts(arranged)
     blocks = [_Block.of(part) for part in parts]
-    columns = _Columns.fitting(blocks, width)
+    layout = _Layout.fitting(blocks, width)
 
     lines = [_headline(title, parts[0].unit if len(parts) == 1 else "", width), ""]
     for part, block in zip(parts, blocks, strict=True):
         if len(parts) > 1:
             lines += [_headline(part.title, part.unit, width), ""]
         for row in block.rows:
-            lines += columns.definition(block.equals, row)
+            lines += layout.definition(block.equals, row)
         lines.append("")
     if inputs:
-        lines += _inputs(document.inputs(arranged))
+        lines += _inputs(document.inputs(arranged), width)
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -246,33 +248,48 @@ class _Block:
         """The column in which its formulas start."""
         return self.equals + len("= ")
 
+    def end(self, row: _Row) -> int:
+        """The column behind a formula that stands on one line."""
+        return max(self.start, _MARGIN + len(row.name) + len(" = ")) + len(row.formula)
+
 
 @dataclass(frozen=True, slots=True)
-class _Columns:
-    """Where formulas end and meanings start, the same on the whole page."""
+class _Layout:
+    """A page of ``width`` columns, and the column in which meanings beside their formulas start."""
 
-    end: int
-    note_width: int
+    width: int
+    note_column: int
 
     @classmethod
-    def fitting(cls, blocks: Sequence[_Block], width: int) -> _Columns:
-        """Meanings next to the longest formula, or as far right as leaves room for them."""
-        longest = max((block.start + len(row.formula) for block in blocks for row in block.rows), default=0)
-        least = max((block.start for block in blocks), default=0) + _SHORTEST_FORMULA
-        note_width = max((len(row.note) for block in blocks for row in block.rows), default=0)
-        note_width = min(note_width, max(width - longest - _GUTTER, _SHORTEST_NOTE))
-        return cls(min(longest, max(width - note_width - _GUTTER, least)), note_width)
+    def fitting(cls, blocks: Sequence[_Block], width: int) -> _Layout:
+        """Meanings start where most of them have room beside their formulas; the others have lines of their own."""
+        rows = Counter((block.end(row) + _GUTTER, len(row.note)) for block in blocks for row in block.rows if row.note)
+
+        def fitting_at(column: int) -> int:
+            return sum(n for (end, note), n in rows.items() if end <= column <= width - note)
+
+        ends = sorted({end for end, _ in rows})
+        return cls(width, max(ends, key=fitting_at, default=0))
 
     def definition(self, equals: int, row: _Row) -> list[str]:
-        """``name = formula   meaning``; what follows is below the formula and below the meaning."""
-        head = (" " * _MARGIN + row.name).ljust(equals - 1) + " = "
-        formula = wrap(row.formula, max(self.end - len(head), _SHORTEST_FORMULA))
-        meaning = wrap_words(row.note, self.note_width, break_on_hyphens=False) if row.note else []
-        left = [head + formula[0], *(" " * len(head) + line for line in formula[1:])]
-        # A formula that cannot be broken pushes all of its meaning to the right.
-        column = max(self.end, *map(len, left[: len(meaning)] or [""])) + _GUTTER
-        lines = zip_longest(left, meaning, fillvalue="")
-        return [f"{formula:<{column}}{note}".rstrip() for formula, note in lines]
+        """``name = formula   meaning``; a meaning without room beside its formula is below it, to the right."""
+        head = (" " * _MARGIN + row.name).ljust(equals - 1) + " ="
+        start = len(head) + 1
+        formula = wrap(row.formula, self.width - start)
+        overflows = start + max(map(len, formula)) > self.width
+        if overflows or (len(formula) > 1 and self.width - start < _SHORTEST_FORMULA):
+            start = 3 * _MARGIN
+            formula, lines = wrap(row.formula, self.width - start), [head]
+        else:
+            lines = [f"{head} {formula.pop(0)}"]
+        lines += (" " * start + line for line in formula)
+        if not row.note:
+            return lines
+        if len(lines) == 1 and len(lines[0]) + _GUTTER <= self.note_column <= self.width - len(row.note):
+            return [lines[0].ljust(self.note_column) + row.note]
+        column = max(min(self.note_column, self.width - len(row.note)), min(equals, self.width // 2) + 2 * _MARGIN)
+        below = wrap_words(row.note, self.width - column, break_on_hyphens=False)
+        return [*lines, *(" " * column + line for line in below)]
 
 
 def _headline(title: str, unit: str, width: int) -> str:
@@ -281,11 +298,11 @@ def _headline(title: str, unit: str, width: int) -> str:
     return title + unit.rjust(max(width - len(title), len(unit) + _GUTTER))
 
 
-def _inputs(free: Sequence[document.Input]) -> list[str]:
-    longest = max((len(entry.name) for entry in free), default=0)
-    rows = (f"{' ' * _MARGIN}{entry.name:<{longest}}{' ' * _GUTTER}{_note(entry)}".rstrip() for entry in free)
-    return ["inputs", "", *rows] if free else []
-
-
-def _note(entry: document.Input) -> str:
-    return document.noted(entry.meaning, entry.unit)
+def _inputs(free: Sequence[document.Input], width: int) -> list[str]:
+    column = _MARGIN + max((len(entry.name) for entry in free), default=0) + _GUTTER
+    lines: list[str] = []
+    for entry in free:
+        meaning = wrap_words(document.noted(entry.meaning, entry.unit), width - column) or [""]
+        lines.append(f"{' ' * _MARGIN}{entry.name}".ljust(column) + meaning[0])
+        lines += [" " * column + line for line in meaning[1:]]
+    return ["inputs", "", *(line.rstrip() for line in lines)] if free else []

@@ -13,12 +13,15 @@ from typing import Final
 INDENT: Final = 2
 """Columns by which what belongs to the line above is set in."""
 
+SHORTEST: Final = 44
+"""Columns that a line may use, however deep it is: what is deeper is set in no further."""
+
 _TOKEN: Final = re.compile(
     r"(?P<item>(?<=,) | (?=if |else |for ))|(?P<term> (?=[+−\-] ))"
     r"|(?P<factor>(?=/\()|(?=·\([^()]{1,30}\))| (?=//? \()| (?=\* \([^()]{1,30}\)))"
-    r"|(?P<open>[(\[⌈⌊])|(?P<close>[)\]⌉⌋])"
+    r"|(?P<name>(?<=[^ ])(?=[·/][^ /]))|(?P<open>[(\[⌈⌊])|(?P<close>[)\]⌉⌋])"
 )
-_LOOSEST_FIRST: Final = ("item", "term", "factor")
+_LOOSEST_FIRST: Final = ("item", "term", "factor", "name")
 
 
 def wrap(formula: str, width: int) -> list[str]:
@@ -38,7 +41,7 @@ def _broken(formula: str, width: int, *, margin: int, hanging: int, nested: bool
     if not breaks:
         return [" " * margin + formula]
     if nested or depth > 0:
-        hanging += INDENT
+        hanging = max(hanging, min(hanging + INDENT, max(2 * INDENT, width - SHORTEST)))
     lines: list[str] = []
     joinable = False
     for (start, glue), (end, _) in pairwise([(0, ""), *breaks, (len(formula), "")]):
@@ -55,7 +58,10 @@ def _broken(formula: str, width: int, *, margin: int, hanging: int, nested: bool
 
 
 def _outermost_breaks(formula: str) -> tuple[int, list[tuple[int, str]]]:
-    """The loosest breaks within the fewest brackets: how many brackets, and each with the space it is at."""
+    """The loosest breaks within the fewest brackets: how many brackets, and each with the space it is at.
+
+    A product of names is broken where nothing else can be.
+    """
     depth = 0
     breaks: dict[tuple[int, int], list[tuple[int, str]]] = {}
     for match in _TOKEN.finditer(formula):
@@ -68,5 +74,6 @@ def _outermost_breaks(formula: str) -> tuple[int, list[tuple[int, str]]]:
             breaks.setdefault((depth, looseness), []).append((match.start(), match[0]))
     if not breaks:
         return 0, []
-    outermost = min(breaks)
+    last = _LOOSEST_FIRST.index("name")
+    outermost = min(breaks, key=lambda at: (at[1] == last, at))
     return outermost[0], breaks[outermost]

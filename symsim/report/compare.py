@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from symsim.analysis.comparing.compare_json import LETTERS, amount, quantity_text
+from symsim.report.bar_table import print_with_bars
 from symsim.report.tables import print_notes, print_table
-from symsim.report.terminal_text import print_with_bars, say
+from symsim.report.terminal_text import print_wrapped, say
 from symsim.units import bytes_text, decimal_text, seconds_text
 
 TITLES = {"time.iteration": "time of a step", "memory.peak": "peak of memory"}
@@ -51,7 +52,7 @@ def _plans(result: dict[str, Any]) -> None:
         names = [n for n in ("world", "dp", "tp", "cp", "pp", "ep") if n in ("world", "dp") or sizes[n] != 1]
         told = "  ".join(f"{n} {sizes[n]}" for n in names)
         own = "" if model is not None else f"{plan['model']['name']} · "
-        print(f"{letter}  {own}{plan['name']} · {plan['system'] or 'no machine'} · {told}")
+        print_wrapped(f"{letter}  {own}{plan['name']} · {plan['system'] or 'no machine'} · {told}")
 
 
 def signed_amount(value: Any) -> str:

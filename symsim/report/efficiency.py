@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from symsim.emit.wrapping import wrap
+from symsim.report.page_width import page_width
 from symsim.report.tables import print_table
+from symsim.report.terminal_text import print_wrapped
 
 
 def print_efficiency(result: Mapping[str, Any]) -> None:
@@ -24,17 +27,17 @@ def print_efficiency(result: Mapping[str, Any]) -> None:
         print_table(headings, rows, f"{result['system']}: the form of each efficiency beside the measured entries")
         print()
     for form, names in _by_form([*result["tables"], *result["transferred"]]).items():
-        print(f"{', '.join(n['name'] for n in names)}")
-        print(f"  = {form}")
+        print_wrapped(", ".join(n["name"] for n in names))
+        print("\n".join(f"{'  = ' if not k else '    '}{line}" for k, line in enumerate(wrap(form, page_width() - 4))))
         for each in names:
             shown = ", ".join(f"{c} {v:.4g}" for c, v in each["coefficients"].items())
-            print(f"  {each['name']}: {shown}")
+            print_wrapped(f"  {each['name']}: {shown}", 4)
     for table in result["tables"]:
         missed = "; ".join(
             f"{' x '.join(map(str, w['sizes']))} {w['measured']:.3f} ({w['left_out_error_pct']:+.0f}%)"
             for w in table["worst"]
         )
-        print(f"worst of {table['name']}, left out: {missed}")
+        print_wrapped(f"worst of {table['name']}, left out: {missed}")
 
 
 def _by_form(entries: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from symsim.report.bar_table import print_with_bars
 from symsim.report.repair import change_text, print_constraints, print_repairs
 from symsim.report.tables import print_notes, print_question, print_table
-from symsim.report.terminal_text import print_with_bars, say
+from symsim.report.terminal_text import say
 from symsim.report.time_explanation import print_time
 from symsim.units import bytes_text
 
@@ -175,8 +176,7 @@ def _alive(memory: dict[str, Any]) -> None:
     bars = [(item["share"] / largest, COLOURS.get(item["kind"], "magenta")) for item in shown]
     rows = [
         [
-            LABELS.get(item["kind"], item["kind"].replace("_", " ")),
-            _of(item, unit),
+            f"{LABELS.get(item['kind'], item['kind'].replace('_', ' '))} {_of(item, unit)}".rstrip(),
             _count(item),
             bytes_text(item["bytes"]),
             f"{item['share']:.1%}",
@@ -187,9 +187,9 @@ def _alive(memory: dict[str, Any]) -> None:
         rest = items[len(shown) :]
         share = sum(i["share"] for i in rest)
         size = sum(i["bytes"] for i in rest)
-        rows.append([f"and {len(rest)} smaller", "", "", bytes_text(size), f"{share:.1%}"])
-    rows.append(["peak", "", "", bytes_text(memory["peak_bytes"]), "100.0%"])
-    print_with_bars(["alive then", "", "count × each", "bytes", "share"], rows, bars)
+        rows.append([f"and {len(rest)} smaller", "", bytes_text(size), f"{share:.1%}"])
+    rows.append(["peak", "", bytes_text(memory["peak_bytes"]), "100.0%"])
+    print_with_bars(["alive then", "count × each", "bytes", "share"], rows, bars)
 
 
 def _of(item: dict[str, Any], unit: str) -> str:

@@ -8,6 +8,7 @@ from functools import partial
 from symsim.analysis.load import Question
 from symsim.machine.bind import measured
 from symsim.records.cost import Definition
+from symsim.report.page_width import PAGE_WIDTH
 
 FORMATS = ("text", "latex", "markdown", "python", "json")
 WHOLE = ("python", "json")
@@ -22,12 +23,12 @@ TITLES = {
     "all": "parameters, memory, FLOPs, messages and time",
 }
 
-PIPE_WIDTH = 120
-"""Characters of a line where there is no terminal."""
+SHORTEST_LINE = 60
+"""Columns that a page of formulas needs."""
 
 
 def printed(
-    asked: Question, found: tuple[Definition, ...], show: str, form: str, kept: bool, width: int = PIPE_WIDTH
+    asked: Question, found: tuple[Definition, ...], show: str, form: str, kept: bool, width: int = PAGE_WIDTH
 ) -> str:
     """Formulas in a format. ``kept``: dimensions of the model stay symbols, so text says what each name is."""
     from symsim.emit import json as as_json
@@ -45,7 +46,7 @@ def printed(
         case "json":
             out = json.dumps(as_json.definitions(found, title), indent=1, ensure_ascii=False)
         case _:
-            out = text.definitions(found, title, width=max(60, width), inputs=kept)
+            out = text.definitions(found, title, width=max(SHORTEST_LINE, width), inputs=kept)
             if show in ("time", "all") and any(
                 str(s).startswith("one.") for d in found for s in d.expression.free_symbols
             ):

@@ -7,7 +7,7 @@ from typing import Any
 
 from symsim.analysis.searching.search import FITS
 from symsim.report.tables import print_table
-from symsim.report.terminal_text import say
+from symsim.report.terminal_text import print_wrapped, say
 from symsim.units import bytes_text, decimal_text, seconds_text
 
 Plan = Mapping[str, Any]
@@ -41,7 +41,7 @@ MOST_REMOVED = 12
 def print_search(result: Mapping[str, Any]) -> None:
     objective = result["objective"]
     machine = result["system"] or "no machine"
-    print(f"{result['model']} · {result['space']} · {machine} · {objective['goal']} {objective['value']}")
+    print_wrapped(f"{result['model']} · {result['space']} · {machine} · {objective['goal']} {objective['value']}")
     if result["plans"]:
         _plans(result, result["plans"], "best plans", [objective["value"]])
     if result["pareto"]:
@@ -137,12 +137,12 @@ def _counts(result: Mapping[str, Any]) -> None:
     seconds = result["elapsed_s"]
     rate = decimal_text(float(f"{result['legal'] / seconds:.3g}")) if seconds > 0 else "0"
     variants = f"{result['variants']:,} structural variant" + "s" * (result["variants"] != 1)
-    print(
-        f"{_many(result['points'])} points, {result['legal']:,} legal, {result['feasible']:,} feasible · "
-        f"{variants} · {seconds_text(seconds)}, {rate} legal points/s"
+    print_wrapped(
+        f"{_many(result['points'])} points, {result['legal']:,} legal, {result['feasible']:,} feasible · {variants}"
     )
+    print(f"took {seconds_text(seconds)}, {rate} legal points/s")
     if result["bounded"]:
-        print(f"{result['bounded']:,} legal points were pruned by a bound without being evaluated in full")
+        print_wrapped(f"{result['bounded']:,} legal points were pruned by a bound without being evaluated in full")
     removed = list(result["removed"].items())
     rows = [
         [_many(count), FITS_NOT if text == FITS else KINDS[result["kinds"][text]], text]

@@ -7,8 +7,9 @@ from typing import Any
 
 from symsim.analysis.sensitivities.steps import LESS, MORE
 from symsim.language.figures import is_whole
+from symsim.report.bar_table import print_with_bars
 from symsim.report.tables import print_notes, print_question, print_table
-from symsim.report.terminal_text import print_with_bars, say
+from symsim.report.terminal_text import say
 from symsim.units import bytes_text, decimal_text, seconds_text
 
 SHOWN = 20

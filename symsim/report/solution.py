@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from symsim.report.tables import print_table
+from symsim.report.terminal_text import print_wrapped
 from symsim.units import bytes_text, decimal_text, group_digits, seconds_text
 
 SHOWN = 40
@@ -21,9 +22,9 @@ def print_solution(result: dict[str, Any]) -> None:
         case "found":
             print(f"{result['sought']} {name}  {number_text(value, result['unit'])}")
         case "everything":
-            print(_everything(result))
+            print_wrapped(_everything(result))
         case _:
-            print(_nothing(result))
+            print_wrapped(_nothing(result))
     _print_constraints(result)
     _print_reasons(result)
 
@@ -102,7 +103,7 @@ def _print_reasons(result: dict[str, Any]) -> None:
     if lines:
         print()
     for label, text in lines:
-        print(f"{label:<7} {text}".rstrip())
+        print_wrapped(f"{label:<7} {text}".rstrip(), 8)
 
 
 def _proof(result: dict[str, Any]) -> str:
@@ -169,12 +170,12 @@ def print_break_even(result: dict[str, Any]) -> None:
     print(f"{result['model']} · {first} against {second} · {result['system'] or 'no machine'}")
     low, high = (number_text(result[end], unit) for end in ("from", "to"))
     if result["less_at_first"] is None:
-        print(f"no {name} from {low} to {high} makes both plans legal")
+        print_wrapped(f"no {name} from {low} to {high} makes both plans legal")
         return
     if not result["crossings"]:
         less = result["less_at_first"]
         verdict = "both are equal" if less == "equal" else f"{names[less]} has less {quantity}"
-        print(f"no break-even: {verdict} at every {name} from {low} to {high} at which both are legal")
+        print_wrapped(f"no break-even: {verdict} at every {name} from {low} to {high} at which both are legal")
     for crossing in result["crossings"][:SHOWN]:
         below, above = (number_text(crossing[end], unit) for end in ("below", "above"))
         where = (
@@ -183,7 +184,7 @@ def print_break_even(result: dict[str, Any]) -> None:
             else f"between {name} = {below} and {above}"
         )
         sides = f"less {quantity} below: {names[crossing['less_below']]}, above: {names[crossing['less_above']]}"
-        print(f"break-even {where} ({crossing['method']}); {sides}")
+        print_wrapped(f"break-even {where} ({crossing['method']}); {sides}")
     if len(result["crossings"]) > SHOWN:
         print(f"and {len(result['crossings']) - SHOWN} more")
     print()

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
+from symsim.report.page_width import page_width
+from symsim.report.table_layout import Part, fitted
+from symsim.report.terminal_text import NO_BREAK, print_wrapped
 from symsim.units import bytes_text, decimal_text, seconds_text
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
     """A table: numbers to the right, drawn by rich on a terminal, columns of plain text in a pipe.
 
-    On a narrow terminal columns move together, then text is folded. Numbers stay whole: where that is not
-    enough the terminal breaks the lines.
+    It fits the page (:mod:`symsim.report.table_layout`): text is folded, numbers stay whole.
     """
     right = [all(_numeric(row[k]) for row in rows if row[k]) and bool(rows) for k in range(len(headings))]
     if sys.stdout.isatty():
@@ -22,14 +25,22 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: s
         return
     if title:
         print(title)
-    widths = [max(len(h), *(len(r[k]) for r in rows)) if rows else len(h) for k, h in enumerate(headings)]
-    for row in (headings, *rows):
-        cells = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True))
-        print("  ".join(cells).rstrip())
+    for k, part in enumerate(fitted(headings, rows, right, page_width())):
+        if k:
+            print()
+        _print_part(part, right)
 
 
-NARROWEST = 16
-"""Characters to which a column of text is folded at most."""
+def _print_part(part: Part, right: Sequence[bool]) -> None:
+    lines = [[cell.split("\n") for cell in row] for row in (part.headings, *part.rows)]
+    widths = [max(len(text) for row in lines for text in row[k]) for k in range(len(part.columns))]
+    for row in lines:
+        for line in zip_longest(*row, fillvalue=""):
+            cells = (
+                text.rjust(w) if right[k] else text.ljust(w)
+                for text, w, k in zip(line, widths, part.columns, strict=True)
+            )
+            print((" " * part.gap).join(cells).rstrip())
 
 
 def _draw(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str | None, right: Sequence[bool]) -> None:
@@ -37,23 +48,26 @@ def _draw(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str | N
     from rich.table import Table
     from rich.text import Text
 
-    shown = Console().width
-    columns = list(zip(headings, *rows, strict=True))
-    widths = [max(Text.from_markup(cell).cell_len for cell in column) for column in columns]
-    folds = [
-        not to_right and (k > 0 or any(" " in cell for cell in column))
-        for k, (column, to_right) in enumerate(zip(columns, right, strict=True))
-    ]
-    roomy = sum(widths) + 2 * (len(widths) - 1) <= shown
-    least = sum(min(w, NARROWEST) if fold else w for w, fold in zip(widths, folds, strict=True)) + len(widths) - 1
-    table = Table(
-        title=title, title_justify="left", box=None, header_style="bold", pad_edge=False, padding=(0, int(roomy), 0, 1)
-    )
-    for heading, to_right, fold in zip(headings, right, folds, strict=True):
-        table.add_column(heading, justify="right" if to_right else "left", overflow="fold", no_wrap=not fold)
-    for row in rows:
-        table.add_row(*row)
-    Console(highlight=False, width=max(shown, least)).print(table)
+    def length(text: str) -> int:
+        return Text.from_markup(text).cell_len
+
+    console = Console(highlight=False)
+    for k, part in enumerate(fitted(headings, rows, right, console.width, length)):
+        table = Table(
+            title=title if not k else None,
+            title_justify="left",
+            box=None,
+            header_style="bold",
+            pad_edge=False,
+            padding=(0, part.gap - 1, 0, 1),
+        )
+        for heading, column in zip(part.headings, part.columns, strict=True):
+            table.add_column(heading, justify="right" if right[column] else "left", no_wrap=True)
+        for row in part.rows:
+            table.add_row(*row)
+        if k:
+            console.print()
+        console.print(table)
 
 
 _NUMERIC = re.compile(r"[+-]?[0-9][0-9.,]*%?( [A-Za-zµ/]+)?")
@@ -81,9 +95,9 @@ def print_answer(result: dict[str, Any]) -> None:
 
 def print_notes(result: dict[str, Any]) -> None:
     for warning in result["warnings"]:
-        print(f"warning: {warning}")
+        print_wrapped(f"warning: {warning}")
     for assumption in result["assumptions"]:
-        print(f"assumed: {assumption}")
+        print_wrapped(f"assumed: {assumption}")
 
 
 def print_question(result: dict[str, Any]) -> None:
@@ -95,7 +109,8 @@ def print_question(result: dict[str, Any]) -> None:
         sizes += f", {decimal_text(active)} active"
     print(f"{model['name']} · {sizes} · {result['system'] or 'no machine'}")
     names = ("world", "dp", "tp", "cp", "pp", "vp", "ep", "etp", "mbs", "gbs", "microbatches", "seq")
-    print("  ".join(f"{n} {strategy[n]}" for n in names if n not in ("cp", "vp", "ep", "etp") or strategy[n] != 1))
+    shown = (n for n in names if n not in ("cp", "vp", "ep", "etp") or strategy[n] != 1)
+    print_wrapped("  ".join(f"{n}{NO_BREAK}{strategy[n]}" for n in shown))
 
 
 def _memory(memory: dict[str, Any]) -> None:
@@ -108,7 +123,7 @@ def _memory(memory: dict[str, Any]) -> None:
         share = memory["peak_bytes"] / memory["capacity_bytes"]
         verdict = "fits" if memory["fits"] else "does not fit"
         line += f", {share:.1%} of {bytes_text(memory['capacity_bytes'])}: {verdict}"
-    print(line)
+    print_wrapped(line)
     if memory["fits"] is False:
         print("symsim explain, asked the same, shows the cheapest change that fits")
     if memory["host_bytes"]:
@@ -122,8 +137,8 @@ def _time(time: dict[str, Any], throughput: dict[str, Any]) -> None:
     print_table(["time of a step", "seconds", "share"], rows)
     if time["error_pct"] is not None:
         named = ", ".join(f"{case['id']} at {case['distance']:.1f}" for case in time["nearest_cases"])
-        print(f"{seconds_text(total)} ± {time['error_pct']:.0f} % (nearest measured: {named})")
-    print(
+        print_wrapped(f"{seconds_text(total)} ± {time['error_pct']:.0f} % (nearest measured: {named})")
+    print_wrapped(
         f"{throughput['tokens_per_s_per_gpu']:,.0f} tokens/s per GPU, {throughput['tokens_per_s']:,.0f} in all · "
         f"bubble {time['bubble_share']:.1%} of the step"
     )

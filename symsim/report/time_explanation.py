@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from symsim.report.bar_table import print_with_bars
+from symsim.report.page_width import page_width
 from symsim.report.tables import print_table
-from symsim.report.terminal_text import print_with_bars, say
+from symsim.report.terminal_text import say
 from symsim.units import decimal_text, seconds_text
 
 SHOWN_ROWS = 16
 """How many of the largest contributors are listed one by one."""
+
+WIDE_PAGE = 110
+"""Columns of a page on which the turns of an operator have columns of their own."""
 
 KINDS = {
     "matmul": "GEMM",
@@ -23,6 +28,10 @@ KINDS = {
 """Classes of operators; others are called by their own name."""
 
 WHOLE = {
+    "recompute": "recomputation",
+    "tensor_parallel": "tp messages",
+    "context_parallel": "cp messages",
+    "expert_parallel": "ep messages",
     "pipeline_parallel": "messages between stages",
     "accumulate": "gradients added to their buffer",
     "shards": "messages that make shards whole",
@@ -150,31 +159,26 @@ def _hidden(message: dict[str, Any]) -> str:
 
 
 def _items(items: Sequence[Item], whole: float) -> None:
-    """One row for each operator or message, its turns side by side."""
+    """One row for each operator or message; on a wide page its turns side by side."""
     rows = _merged(items)
     shown = rows if len(rows) <= SHOWN_ROWS + 1 else rows[:SHOWN_ROWS]
-    largest = rows[0]["seconds"]
-    table = [
-        [
-            row["name"],
-            row["kind"],
-            *(seconds_text(row[t]) if row[t] else "" for t in ("forward", "backward", "recompute")),
-            seconds_text(row["seconds"]),
-            f"{row['seconds'] / whole:.1%}",
-            row["limit"],
-            row["next"],
-        ]
-        for row in shown
-    ]
+    turns = [t for t in ("forward", "backward", "recompute") if any(row[t] for row in rows)]
+    turns = turns if page_width() >= WIDE_PAGE else []
+
+    def cells(name: str, kind: str, seconds: float, row: dict[str, Any]) -> list[str]:
+        each = [seconds_text(row[t]) if row.get(t) else "" for t in turns]
+        limits = [row.get("limit", ""), row.get("next", "")]
+        return [name, kind, *each, seconds_text(seconds), f"{seconds / whole:.1%}", *limits]
+
+    table = [cells(row["name"], row["kind"], row["seconds"], row) for row in shown]
     if len(shown) < len(rows):
-        rest = sum(row["seconds"] for row in rows[len(shown) :])
-        count = len(rows) - len(shown)
-        table.append([f"and {count} smaller", "", "", "", "", seconds_text(rest), f"{rest / whole:.1%}", "", ""])
-    table.append(["step", "", "", "", "", seconds_text(whole), "100.0%", "", ""])
-    headings = ["takes a step's time", "", "forward", "backward", "again", "in all", "share", "limited by", "next, at"]
-    if not any(row["recompute"] for row in rows):
-        headings.remove("again")
-        table = [[*row[:4], *row[5:]] for row in table]
+        table.append(
+            cells(f"and {len(rows) - len(shown)} smaller", "", sum(row["seconds"] for row in rows[len(shown) :]), {})
+        )
+    table.append(cells("step", "", whole, {}))
+    columns = ["again" if t == "recompute" else t for t in turns]
+    headings = ["takes a step's time", "", *columns, "in all", "share", "limited by", "next, at"]
+    largest = rows[0]["seconds"]
     bars = [(row["seconds"] / largest, COLOURS.get(row["main"], "magenta")) for row in shown]
     print_with_bars(headings, table, bars)
 

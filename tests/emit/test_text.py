@@ -188,7 +188,7 @@ def test_what_is_no_number_is_not_decided(comparison: Any) -> None:
 
 @given(
     st.lists(formulas(), min_size=1, max_size=4),
-    st.lists(st.text("abc ·=", max_size=90), min_size=4, max_size=4),
+    st.lists(st.text("abc ·=", max_size=90).map("meaning {}".format), min_size=4, max_size=4),
     st.integers(30, 130),
     environments,
 )
@@ -211,9 +211,40 @@ def test_any_page_reads_back(bodies: list[Any], meanings: list[str], width: int,
         assert reading.evaluate(environment) == expected
 
 
-def test_no_line_is_wider_than_the_page() -> None:
-    page = text.definitions(samples.llama3_70b(), "llama3_70b", width=100)
-    assert max(map(len, page.split("\n"))) <= 100
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_no_line_is_wider_than_the_page(width: int) -> None:
+    page = text.definitions(samples.llama3_70b(), "llama3_70b", width=width, inputs=True)
+    assert max(map(len, page.split("\n"))) <= width
+
+
+def test_a_meaning_without_room_stands_below_its_formula() -> None:
+    long = Definition("P", tp + sum(samples.names("a b c d")), "what it means", "", "run", "sizes")
+    short = Definition("n", 80 / pp, "layers on the stage", "", "run", "sizes")
+    assert text.definitions([short, long], "page", width=34).split("\n")[2:] == [
+        "  n = 80/pp   layers on the stage",
+        "  P = a + b + c + d + tp",
+        "              what it means",
+        "",
+    ]
+
+
+def test_a_formula_without_room_stands_below_its_name() -> None:
+    name = "w.recomputed.attention.context.backward"
+    formula = sum(samples.names("weights gradients optimizer activations workspace"))
+    page = text.definitions([Definition(name, formula, "", "", "run", "sizes")], "page", width=66)
+    assert page.split("\n")[2:4] == [
+        f"  {name} =",
+        "      activations + gradients + optimizer + weights + workspace",
+    ]
+
+
+def test_a_meaning_that_repeats_the_name_is_left_out() -> None:
+    found = [
+        Definition("weights", 2 * P, "weights", "bytes", "stage", "memory"),
+        Definition("sent_gradient", 4 * P, "sent gradient", "bytes", "stage", "memory"),
+        Definition("optimizer", 6 * P, "optimizer states", "bytes", "stage", "memory"),
+    ]
+    assert [reading.note for reading in read_page(text.definitions(found, "page"))] == ["", "", "optimizer states"]
 
 
 def test_printing_asks_no_assumptions(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,8 +44,19 @@ def test_operators_of_two_characters_stay_whole() -> None:
 
 
 def test_groups_of_digits_stay_together() -> None:
-    assert wrap("855 638 016·tp + 1", 8) == ["855 638 016·tp", "+ 1"]
+    assert wrap("855 638 016 + 1", 8) == ["855 638 016", "+ 1"]
 
 
 def test_what_follows_a_broken_piece_starts_a_line() -> None:
     assert wrap("max(aaaa, bbbb) + c", 10) == ["max(aaaa,", "  bbbb)", "+ c"]
+
+
+def test_a_product_of_names_breaks_where_nothing_else_can() -> None:
+    assert wrap("aaaa·bbbb·cccc/dddd", 12) == ["aaaa·bbbb", "·cccc/dddd"]
+    assert wrap("aaaa·(bbbb + cc + dd + ee + ff + gggggggggggg)", 14)[0] == "aaaa·(bbbb"
+
+
+def test_what_is_deep_is_set_in_no_further_than_leaves_room() -> None:
+    names = [f"name_{k:02}_of_twenty_five_cols" for k in range(8)]
+    nested = "".join(f"max({name}, " for name in names) + "0" + ")" * len(names)
+    assert max(map(len, wrap(nested, 48))) <= 48

@@ -102,35 +102,41 @@ def read(formula: str) -> Evaluator:
     return cast(Evaluator, _parser().parse(formula))
 
 
-_DEFINITION: Final = re.compile(r"  (?P<name>\S+) += (?P<rest>.*)")
+_DEFINITION: Final = re.compile(r"  (?P<name>\S+) += ?(?P<rest>.*)")
 
 
 def read_page(page: str) -> list[Reading]:
     """The definitions of a page, in order. Headlines and the list of inputs are passed over.
 
-    A definition is ``  name = formula   note``. Lines that follow are set in: what stands in the
-    note's column goes on with the note, all else with the formula.
+    A definition is ``  name = formula   meaning``. Lines that follow are set in: as long as a bracket is open, or a
+    line starts with an operator, the formula goes on; then comes the meaning, which starts with neither.
     """
     found: list[tuple[str, list[str], list[str]]] = []
-    note_column = 0
+    inside = False
     for line in page.split("\n"):
         if match := _DEFINITION.fullmatch(line):
-            formula, gap, note = _columns(match["rest"])
-            note_column = match.start("rest") + len(formula) + len(gap)
+            formula, note = _columns(match["rest"])
             found.append((match["name"], [formula], [note]))
-        elif line.startswith("   ") and found:
+            inside = True
+        elif line and not line.startswith("   "):
+            inside = False
+        elif line and inside:
             _, formulas, notes = found[-1]
-            # No formula holds two spaces in a row, so that two in front of the note's column part them.
-            parted = notes[0] and line[note_column - 2 : note_column] == "  "
-            formulas.append(line[:note_column].strip() if parted else line.strip())
-            notes.append(line[note_column:].strip() if parted else "")
+            of_formula = not any(notes) and _goes_on(_joined(formulas), line.strip())
+            (formulas if of_formula else notes).append(line.strip())
     return [Reading(name, read(_joined(formula)), _joined(note)) for name, formula, note in found]
 
 
-def _columns(text: str) -> tuple[str, str, str]:
-    """Formula, gap and note."""
-    formula, gap, note = re.fullmatch(r"(.*?)(?:(  +)(.*))?", text).groups("")  # type: ignore[union-attr]
-    return formula, gap, note
+def _goes_on(formula: str, line: str) -> bool:
+    """Whether a line is part of the formula before it."""
+    is_open = sum(formula.count(c) for c in "([⌈⌊") > sum(formula.count(c) for c in ")]⌉⌋")
+    return not formula or is_open or line[0] in "+−·/"
+
+
+def _columns(text: str) -> tuple[str, str]:
+    """Formula and meaning: no formula holds two spaces in a row."""
+    formula, note = re.fullmatch(r"(.*?)(?:  +(.*))?", text).groups("")  # type: ignore[union-attr]
+    return formula, note
 
 
 def _joined(lines: list[str]) -> str:
