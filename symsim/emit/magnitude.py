@@ -86,4 +86,4 @@ def _power(base: int, exponent: int, known: Sequence[int], others: Sequence[Inst
     raised = others[exponent - first] if exponent >= first else None
     if raised is not None and raised[0] == "const":
         return base * abs(raised[1]) if type(raised[1]) is int else 0
-    return base * 2 ** min(known[exponent], 64)
+    return base << min(known[exponent], 64)

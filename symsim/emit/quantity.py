@@ -266,6 +266,8 @@ class _Lowering:
             return numbers[0] if len(numbers) == 1 else self._emit(function, numbers)
         if function in ("ceil", "floor"):
             return self._emit(function, numbers)
+        if function == "several":
+            return self._emit("less", (self._number_constant(1), *numbers))
         raise error("E205", f"{function}() cannot be taken of what a plan decides", place, "use it on given numbers")
 
     def _emit(
@@ -278,10 +280,11 @@ class _Lowering:
         if known is None:
             self.instructions.append(instruction)
             known = self._seen[instruction] = self.program.register_of(len(self.instructions) - 1)
-        self._bits[known] = self._needed(operation, constant, [self._bits.get(a.register, NAME_BITS) for a in arguments])
+        self._bits[known] = self._needed(
+            operation, constant, [self._bits.get(a.register, NAME_BITS) for a in arguments]
+        )
         staged = operation not in REDUCING and any(a.staged for a in arguments)
         return _Lowered(known, flag, staged)
-
 
     def _needed(self, operation: str, constant: Any, read: list[int]) -> int:
         match operation:

@@ -7,7 +7,6 @@ handed to Python's ``eval``.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any, Protocol

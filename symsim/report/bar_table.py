@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 
-from symsim.report.tables import print_table
+from symsim.report.tables import Coloured, print_table
 
 SHORTEST_BAR, LONGEST_BAR = 6, 24
 """Characters of a bar of the whole."""
@@ -22,6 +22,6 @@ def print_with_bars(headings: list[str], rows: list[list[str]], bars: list[tuple
     print_table(headings, rows)
 
 
-def _bar(share: float, colour: str, length: int) -> str:
+def _bar(share: float, colour: str, length: int) -> Coloured:
     whole, eighths = divmod(round(min(share, 1.0) * length * 8), 8)
-    return f"[{colour}]{'█' * whole}{' ▏▎▍▌▋▊▉'[eighths].strip()}[/]"
+    return Coloured(f"{'█' * whole}{' ▏▎▍▌▋▊▉'[eighths].strip()}", colour)

@@ -12,7 +12,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_UNPRINTABLE = re.compile(r"[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+from symsim.diagnostics import CONTROLS
+
+_UNPRINTABLE = re.compile(f"(?!\n){CONTROLS}")
 
 
 def json_text(document: Any, indent: int | None = 1, ascii_only: bool = True) -> str:
@@ -24,7 +26,12 @@ def json_text(document: Any, indent: int | None = 1, ascii_only: bool = True) ->
         text = json.dumps(document, indent=indent, ensure_ascii=ascii_only, allow_nan=False)
     except ValueError:
         text = json.dumps(_finite(document), indent=indent, ensure_ascii=ascii_only, allow_nan=False)
-    return text if ascii_only else _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _UNPRINTABLE.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[k]:02x}{units[k + 1]:02x}" for k in range(0, len(units), 2))
 
 
 def _finite(value: Any) -> Any:

@@ -7,10 +7,13 @@ terminal obeys: they clear the screen, or write over what was said. A command's 
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
+from pathlib import Path
 from typing import Any, TextIO
 
 from symsim.diagnostics import CONTROLS
@@ -50,8 +53,18 @@ def unfiltered(stream: TextIO) -> TextIO:
 def safe_streams() -> Iterator[None]:
     """While a command runs, what it prints is safe for a terminal."""
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (SafeStream(unfiltered(stream)) for stream in before)  # type: ignore[assignment]
+    sys.stdout, sys.stderr = (SafeStream(_ready(stream)) for stream in before)
     try:
         yield
     finally:
         sys.stdout, sys.stderr = before
+
+
+def _ready(stream: TextIO | None) -> TextIO:
+    """A stream that takes every letter: one that was closed before the start takes it nowhere."""
+    if stream is None:
+        return Path(os.devnull).open("w", encoding="utf-8")
+    found = unfiltered(stream)
+    if isinstance(found, TextIOWrapper):
+        found.reconfigure(errors="backslashreplace")
+    return found
