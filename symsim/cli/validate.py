@@ -11,6 +11,7 @@ from symsim.analysis.fitting.cases_file import load_cases
 from symsim.analysis.fitting.validate import PREDICTIONS, validate
 from symsim.cli.case_progress import case_progress
 from symsim.cli.options import json_option
+from symsim.diagnostics import printable
 from symsim.report.strict_json import json_text
 from symsim.units import bytes_text, seconds_text
 
@@ -47,10 +48,10 @@ def command(cases: Path, only: str | None, as_json: bool) -> None:
     print_table(["set", "quantity", "n", "mean |e| %", "median %", "max %", "bias %", "Spearman"], rows)
     unpredicted = sorted({n for row in result["cases"] for n in row["measured"] if n not in PREDICTIONS})
     if unpredicted:
-        click.echo(f"measured, and not predicted yet: {', '.join(unpredicted)}")
+        click.echo(printable(f"measured, and not predicted yet: {', '.join(unpredicted)}"))
     for row in result["cases"]:
         if row["failed"]:
-            click.echo(f"cannot be computed: {row['id']}: {row['failed']}")
+            click.echo(printable(f"cannot be computed: {row['id']}: {row['failed']}"))
 
 
 def _cases(cases: list[dict[str, Any]]) -> None:

@@ -16,7 +16,7 @@ def print_with_bars(headings: list[str], rows: list[list[str]], bars: list[tuple
     width = sum(max(len(row[k]) for row in (headings, *rows)) + 2 for k in range(len(headings)))
     room = shutil.get_terminal_size().columns - width if sys.stdout.isatty() else 0
     if room >= SHORTEST_BAR:
-        drawn = [_bar(share, colour, min(room, LONGEST_BAR)) for share, colour in bars]
+        drawn: list[str] = [_bar(share, colour, min(room, LONGEST_BAR)) for share, colour in bars]
         drawn += [""] * (len(rows) - len(bars))
         headings, rows = [*headings, ""], [[*row, bar] for row, bar in zip(rows, drawn, strict=True)]
     print_table(headings, rows)

@@ -48,7 +48,7 @@ def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     plan = dict(part.split("=") for part in SMALL_PLAN.split(","))
     good = {"id": HOSTILE, "set": HOSTILE, "model": "gpt2_xl", "strategy": {n: int(v) for n, v in plan.items()},
             "measured": {"last_rank_static_bytes": 1e9, HOSTILE: 1}}  # fmt: skip
-    failing = {**good, "model": HOSTILE.replace("\n", "")}
+    failing = {**good, "strategy": {**good["strategy"], "precision": HOSTILE}}
     (tmp_path / "cases.json").write_text(json.dumps([good, failing]))
     (tmp_path / "markup.json").write_text(json.dumps([{**good, "id": "[/red] [link=x]", "set": "[blink]"}]))
     folder = tmp_path / HOSTILE.replace("/", "").replace("\ud800", "")
