@@ -7,8 +7,7 @@ Importing this package loads nothing heavy; a function brings in what it needs: 
 when a formula is built.
 """
 
-TYPE_CHECKING = False
-"""What type checkers take for true: the name alone costs no import."""
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from symsim.api.answers import Answer

@@ -8,7 +8,6 @@ more of them, so that all errors of a file are reported together. Every message 
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -61,7 +60,7 @@ class Diagnostic:
 
     def render(self) -> str:
         """The message as it is printed: place, sentence, line with caret, hint."""
-        head = f"{printable(str(self.place))}: " if self.place else ""
+        head = f"{_printable(str(self.place))}: " if self.place else ""
         out = [f"{head}error[{self.code}]: {_shortened(self.message)}"]
         if self.place:
             out += _excerpt(self.place)
@@ -134,23 +133,13 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 _LONGEST_MESSAGE = 400
 
 
-CONTROLS = (
-    "[\\x00-\\x1f\\x7f-\\x9f\\xad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb"
-    "\\ud800-\\udfff\\U000e0000-\\U000e007f]"
-)
-"""A pattern of the characters that a terminal obeys instead of showing them, or that hide what is there: controls,
-marks of direction, spaces without width, halves of a letter."""
-
-_CONTROL = re.compile(CONTROLS)
-
-
-def printable(text: str) -> str:
+def _printable(text: str) -> str:
     """One line that leaves the terminal as it is, whatever the input had in it."""
-    return _CONTROL.sub("�", text)
+    return "".join(c if c.isprintable() else "�" for c in text)
 
 
 def _shortened(text: str) -> str:
-    text = printable(text)
+    text = _printable(text)
     return text if len(text) <= _LONGEST_MESSAGE else f"{text[: _LONGEST_MESSAGE // 2]} … {text[-60:]}"
 
 
@@ -158,7 +147,7 @@ _EXCERPT_WIDTH = 100
 
 
 def _excerpt(place: Place) -> list[str]:
-    line = printable(place.source.line(place.line).replace("\t", " "))
+    line = _printable(place.source.line(place.line).replace("\t", " "))
     if not line.strip():
         return []
     start = max(0, place.column - 1 - _EXCERPT_WIDTH // 2)

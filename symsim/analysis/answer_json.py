@@ -12,6 +12,7 @@ from symsim.analysis.load import Question
 from symsim.analysis.requirements import unmet
 from symsim.elements import QUANTISED_PRECISIONS
 from symsim.machine.bind import Machine
+from symsim.records.strategy import ASSUMED_FIGURES, FP8_COPIES
 from symsim.units import bytes_text
 
 MEMORY_PARTS = ("weights", "gradients", "optimizer", "activations", "workspace")
@@ -171,6 +172,8 @@ def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
         out.append("offload: transfers hide behind compute where the link to the host has offload.bandwidth")
     if values["precision"] in QUANTISED_PRECISIONS:
         out.append(f"precision = {values['precision']}: attention, norms, embedding, router and head stay in bf16")
+    if values["precision"] == "fp8" and machine is None:
+        out.append(f"no machine: a weight has {ASSUMED_FIGURES[FP8_COPIES]} fp8 copies, as on Hopper")
     if values["schedule"] in ("zb_v", "dualpipe"):
         out.append(f"schedule = {values['schedule']}: delayed weight gradients stand below the peak")
     if values["schedule"] == "dualpipe":

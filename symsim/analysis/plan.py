@@ -13,7 +13,7 @@ from symsim.elements import QUANTISED_PRECISIONS, STATE_CHOICES
 from symsim.emit.program import CheckedRule
 from symsim.language.layout import parse_layout
 from symsim.language.strategies import Strategy
-from symsim.records.strategy import CHOICES, SIZE_SYMBOLS, Structure, Value
+from symsim.records.strategy import ASSUMED_FIGURES, CHOICES, SIZE_SYMBOLS, Structure, Value
 
 DERIVED_NAMES = ("dp", "edp", "microbatches")
 
@@ -216,11 +216,13 @@ def structure_of(values: Mapping[str, Value | None]) -> Structure:
 
 
 def _sizes(values: Mapping[str, Value | None]) -> dict[str, int | Fraction]:
-    return {
+    """Sizes and numbers, and what is taken for a figure of the machine where none is named."""
+    sizes = {
         n: v
         for n, v in values.items()
         if CHOICES[n].kind in ("size", "number") and isinstance(v, int | Fraction) and not isinstance(v, bool)
     }
+    return {**sizes, **ASSUMED_FIGURES} if values["precision"] == "fp8" else sizes
 
 
 def with_size(settled: Plan, name: str, value: int) -> dict[str, int | Fraction]:

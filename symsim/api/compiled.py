@@ -21,7 +21,7 @@ from symsim.emit.program import Program
 from symsim.emit.quantity import with_quantities
 from symsim.language.strategies import MAX_SIZE, MAX_STAGES
 from symsim.machine.bind import Machine
-from symsim.records.strategy import CHOICES, SIZE_SYMBOLS
+from symsim.records.strategy import ASSUMED_FIGURES, CHOICES, SIZE_SYMBOLS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -171,7 +171,7 @@ class Compiled:
             needed = program.leading_to(program.outputs[name].register)
             inputs = (program.inputs[k] for k in needed if k < program.stage_register)
             timed = program.outputs[name].part in MACHINE_PARTS or name.startswith(TIMED)
-            if timed or any(n not in CHOICES for n in inputs):
+            if timed or any(n not in CHOICES and n not in ASSUMED_FIGURES for n in inputs):
                 raise error("E343", f"'{name}' needs a machine", None, "name one: symsim.load(model, strategy, system)")
 
     def _check(self, name: str) -> None:

@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from symsim.report.terminal_safety import unfiltered
-
 PATIENCE_S = 1.0
 
 
@@ -21,7 +19,7 @@ def progress_message(what: str) -> Iterator[Callable[[str], None]]:
         nonlocal shown
         if sys.stderr.isatty() and time.monotonic() - started > PATIENCE_S:
             line = f"{what}: {how_far}"
-            unfiltered(sys.stderr).write("\r" + line.ljust(shown))
+            sys.stderr.write("\r" + line.ljust(shown))
             sys.stderr.flush()
             shown = max(shown, len(line))
 
@@ -29,5 +27,5 @@ def progress_message(what: str) -> Iterator[Callable[[str], None]]:
         yield tell
     finally:
         if shown:
-            unfiltered(sys.stderr).write("\r" + " " * shown + "\r")
+            sys.stderr.write("\r" + " " * shown + "\r")
             sys.stderr.flush()

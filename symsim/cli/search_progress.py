@@ -7,8 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from symsim.report.terminal_safety import unfiltered
-
 PATIENCE_S = 1.0
 
 
@@ -27,7 +25,7 @@ def progress() -> Iterator[Callable[[int, int, int], None] | None]:
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=Console(file=unfiltered(sys.stderr)),
+        console=Console(stderr=True),
         transient=True,
         refresh_per_second=4,
     )

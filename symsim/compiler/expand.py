@@ -126,6 +126,7 @@ class _Walk:
         self._layers: sympy.Expr = sympy.Integer(0)
         self._kinds: dict[tuple[object, ...], tuple[Unit, Tensor]] = {}
         self._region_count = 0
+        self._layers_of_head = 0
         self._depth = 0
 
     # the family
@@ -150,7 +151,9 @@ class _Walk:
                 self._statement(statement, frame)
         if prologue is None:
             raise error("E227", f"family '{item.name}' repeats no layers", item.place, "write: repeat layers { … }")
-        return Graph(prologue, tuple(self._slots), self._unit.unit(None), self._layers, self._regions())
+        return Graph(
+            prologue, tuple(self._slots), self._unit.unit(None), self._layers, self._regions(), self._layers_of_head
+        )
 
     def _regions(self) -> frozenset[str]:
         """Regions that some layer of the model is in."""
@@ -362,6 +365,7 @@ class _Walk:
             asked = "needs a body" if item.takes_body else "takes no body"
             hint = f"write {item.name} {{ … }}" if item.takes_body else "a block that takes one is declared 'with body'"
             raise error("E234", f"'{item.name}' {asked}", call.place, hint)
+        self._layers_of_head += item.is_layer and self._unit.name == "head"
         stream = tensors[0] if tensors else frame.stream
         path = frame.path if item.takes_body or item.is_layer else (*frame.path, label or item.name)
         regions = frame.regions if item.region is None else (*frame.regions, self._region(item.region, item.discard))

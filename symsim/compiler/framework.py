@@ -6,15 +6,15 @@ Each item is there only where the profile states the fact behind it (``models/li
 from __future__ import annotations
 
 import sympy
-from sympy import Expr
+from sympy import Expr, Integer
 
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.profile import Profile
-from symsim.compiler.sharding import groups
+from symsim.compiler.sharding import gradients_away, groups, offloaded
 from symsim.compiler.simplify import tidy, total
 from symsim.compiler.stages import Stages
 from symsim.elements import ELEMENT_BYTES, element_bytes
-from symsim.functions import less
+from symsim.functions import less, minimum
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
@@ -37,9 +37,13 @@ def framework_buffers(profile: Profile, structure: Structure, stages: Stages, st
         items.append(
             ledger.define("late", late / symbol("mbs"), "saved tensors that are freed late", "bytes", "memory")
         )
-    if profile["gradients_beside"] == "kept" and _narrow(structure):
-        kept = weight * (ledger.value("P") + ledger.value("P_expert"))
+    kept = _kept_gradients(profile, structure, ledger)
+    if kept != 0:
         items.append(ledger.define("narrow_gradients", kept, "gradients beside their buffer", "bytes", "memory"))
+    if profile["gradient_bucket"] and zero >= 2:
+        several = 2 if zero == 2 and structure["overlap_grad_reduce"] else 1
+        bucket = several * weight * sympy.sympify(profile["gradient_bucket"])
+        items.append(ledger.define("bucket", bucket, "bucket in which gradients are reduced", "bytes", "memory"))
     if profile["kept_outputs"]:
         sent = ledger.value("f") * stages.has_next * stream
         items.append(ledger.define("outputs", sent, "outputs that the next stage has", "bytes", "memory"))
@@ -49,6 +53,20 @@ def framework_buffers(profile: Profile, structure: Structure, stages: Stages, st
         copy = sympy.sympify(profile["embedding_copy"]) * less(1, symbol("pp")) * first.count * table
         items.append(ledger.define("embedding_copy", copy, "copies of the embedding's table", "bytes", "memory"))
     return sympy.Add(*items)
+
+
+def _kept_gradients(profile: Profile, structure: Structure, ledger: Ledger) -> Expr:
+    """Bytes of gradients in the type of the weights that stay beside a wider buffer, or beside a shard of it."""
+    zero = int(structure["zero"])  # type: ignore[arg-type]
+    if profile["gradients_beside"] != "kept" or zero == 3:
+        return Integer(0)
+    weight = sympy.sympify(element_bytes("activation", str(structure["precision"])))
+    if zero == 2:
+        if gradients_away(profile, structure):
+            return Integer(0)
+        return weight * sympy.Add(*(group.elements / group.shard for group in groups(structure, ledger)))
+    wider = _narrow(structure) and structure["precision"] != "fp16"
+    return weight * (ledger.value("P") + ledger.value("P_expert")) if wider else Integer(0)
 
 
 def rises(profile: Profile, structure: Structure, ledger: Ledger) -> list[Expr]:
@@ -77,13 +95,18 @@ def rise_of_gradients(profile: Profile, structure: Structure, ledger: Ledger) ->
 def rise_of_step(profile: Profile, structure: Structure, ledger: Ledger) -> Expr | None:
     """How far the optimizer step stands above the activations in flight, of which it has none.
 
-    The shard of the gradients is made flat and then fp32, where it is not already a part of a buffer.
+    The shard of the gradients is made flat and then fp32, where it is not already a part of a buffer. None where the
+    step is made on the host.
     """
-    made = element_bytes(str(structure["grad_dtype"]), "bf16")
-    if not profile["step_copies"] or structure["zero"] == 0 or made == ELEMENT_BYTES["fp32"]:
+    made, fp32 = element_bytes(str(structure["grad_dtype"]), "bf16"), ELEMENT_BYTES["fp32"]
+    zero = int(structure["zero"])  # type: ignore[arg-type]
+    flat = made == fp32 and zero == 1 and structure["precision"] != "fp16"
+    if not profile["step_copies"] or zero == 0 or flat or "optimizer" in offloaded(structure):
         return None
-    size = sympy.sympify(made + ELEMENT_BYTES["fp32"])
+    size = sympy.sympify(made + (fp32 if made < fp32 else 0))
     elements = sympy.Add(*(group.elements / group.shard for group in groups(structure, ledger)))
+    if profile["step_group"] and zero == 3:
+        elements = minimum(sympy.sympify(profile["step_group"]), elements)
     whole = ledger.define("w_step", size * elements, "flat and fp32 gradients of the shard", "bytes", "memory")
     above = whole - symbol("activations")
     return ledger.define("rise_step", above, "above f·S in the optimizer step", "bytes", "memory")

@@ -61,7 +61,7 @@ def activations(
     held = _held_at_once(moments, units, saved, stages, bounds, structure, ledger)
     ledger.define("activations", held, "saved activations", "bytes", "memory")
     still_held = handed(stages, stream, structure)
-    worst = peaks.worst_rise(units, saved, still_held, bounds, stages.may_be_empty, structure, ledger)
+    worst = peaks.worst_rise(units, saved, still_held, bounds, stages.may_be_empty, structure, profile, ledger)
     others = framework.rises(profile, structure, ledger)
     if others:
         worst = maximum(worst, *others)

@@ -17,6 +17,9 @@ from symsim.language.library import Library
 from symsim.records.graph import Weight
 from symsim.records.strategy import Structure
 
+MASTER = "master"
+"""The state of an optimizer that is a copy of the weights."""
+
 
 @dataclass(frozen=True, slots=True)
 class States:
@@ -50,6 +53,11 @@ class States:
             count = number(evaluate(state.count, scope), state.count.place, scope)
             amount += sympy.sympify(self._size(state)) * sympy.sympify(count)
         return amount
+
+    def has_master(self) -> bool:
+        """Whether there is a state ``master`` that holds a weight in full: a remainder is only a part of one."""
+        states, _ = self._items(True, False)
+        return any(s.name == MASTER and self.words.get(s.element, s.element) != "remainder" for s in states)
 
     def traffic(self, structure: Structure) -> Fraction:
         """Bytes that a step moves for each parameter of a matrix, which most parameters are part of."""

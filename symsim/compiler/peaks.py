@@ -11,6 +11,7 @@ from sympy import Expr, Integer
 from symsim.compiler.freed_memory import freed_in_chunks, in_chunk
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.phases import Phased, phase
+from symsim.compiler.profile import Profile
 from symsim.compiler.sharding import gathered, reducing
 from symsim.compiler.simplify import Bounds, Terms, add, dominates, scale, terms, tidy, total, undominated
 from symsim.compiler.units import Held
@@ -56,6 +57,7 @@ def worst_rise(
     bounds: Bounds,
     may_be_empty: bool,
     structure: Structure,
+    profile: Profile,
     ledger: Ledger,
 ) -> Expr:
     """The largest rise over the units of the stage, less what later units have freed by then.
@@ -67,7 +69,7 @@ def worst_rise(
     layers = [h for h in units if h.part.is_layer]
     for position, held in enumerate(units):
         whole = gathered(held, structure, ledger)
-        found = heights(held, saved[held.suffix], reducing(held, structure, ledger))
+        found = heights(held, saved[held.suffix], reducing(held, profile, structure, ledger))
         own = _may_be_largest(found, still_held, bounds)
         if position == 0 and not may_be_empty and whole == 0:
             own = {n: r for n, r in own.items() if not all(dominates(saved[k.suffix], r, bounds) for k in layers)}

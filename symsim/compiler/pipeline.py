@@ -71,7 +71,7 @@ def compile_cost(
             else expand(model, library, structure, kept, assumed)
         )
     check_regions(graph, structure)
-    check_layout(graph.layers, int(model.dimensions.get("mtp_layers", 0)), structure)
+    check_layout(graph.layers, graph.layers_of_head, structure)
     with timed("stages"):
         run(sizes, given=(named,))
         profile = run(framework, given=(library,))

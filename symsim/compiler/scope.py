@@ -11,8 +11,7 @@ import sympy
 from symsim import functions
 from symsim.diagnostics import Place, error
 from symsim.elements import element_bytes
-from symsim.language.expressions import Plain, Value
-from symsim.language.function_table import FUNCTIONS
+from symsim.language.expressions import FUNCTIONS, Plain, Value
 from symsim.records.graph import Tensor
 
 SYMBOLIC: Mapping[str, Any] = {

@@ -19,17 +19,28 @@ from symsim.compiler.ledger import Ledger
 from symsim.compiler.network import sent_bytes
 from symsim.compiler.optimizer import States, kind_of
 from symsim.compiler.profile import Profile
-from symsim.compiler.simplify import tidy, total
+from symsim.compiler.simplify import terms, tidy, total, undominated
 from symsim.compiler.stages import Part, Stages
 from symsim.compiler.units import Held
 from symsim.elements import QUANTISED_PRECISIONS, element_bytes
-from symsim.functions import less, minimum
+from symsim.functions import less, maximum, minimum
 from symsim.records.graph import Message, Weight
-from symsim.records.strategy import Structure
+from symsim.records.strategy import FP8_COPIES, Structure
 from symsim.symbols import symbol
 
 COPIES = 2
-"""Of a quantised weight: one by rows for the forward pass, one by columns for the input gradient."""
+"""Of a block-scaled weight: one by rows for the forward pass, one by columns for the input gradient, as blocks lie
+along the dimension that is summed."""
+
+
+def copies(structure: Structure) -> Expr:
+    """How many copies of a quantised weight a rank holds.
+
+    With one scale for a tensor that is a fact of the machine: whether its GEMMs read a weight in both layouts.
+    Source: TransformerEngine, common/transformer_engine.cpp (nvte_is_non_tn_fp8_gemm_supported) and
+    pytorch/csrc/quantizer.cpp (Float8Quantizer::create_tensor).
+    """
+    return symbol(FP8_COPIES) if structure["precision"] == "fp8" else Integer(COPIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +87,7 @@ def states(stages: Stages, structure: Structure, profile: Profile, optimizer: St
     found = groups(structure, ledger)
     parts: dict[str, Expr] = {"weights": Integer(0), "gradients": Integer(0), "optimizer": Integer(0)}
     for group in found:
-        weight = _weights(stages, group, structure, profile, ledger)
+        weight = _weights(stages, group, structure, profile, optimizer, ledger)
         state = _optimizer(stages, group, optimizer, ledger)
         for name, amount, stage in (
             ("weights", weight, 3),
@@ -85,8 +96,10 @@ def states(stages: Stages, structure: Structure, profile: Profile, optimizer: St
         ):
             parts[name] += amount / (group.shard if zero >= stage else 1)
     away = offloaded(structure) & {"weights", "optimizer"}
+    if gradients_away(profile, structure):
+        away |= {"gradients"}
     for name, meaning in (("weights", "weights"), ("gradients", "gradient buffer"), ("optimizer", "optimizer states")):
-        if name in away:
+        if name in away - {"gradients"}:
             ledger.define(f"host.{name}", parts[name], f"{meaning} in host memory", "bytes", "memory")
         ledger.define(name, Integer(0) if name in away else parts[name], meaning, "bytes", "memory")
     static = symbol("weights") + symbol("gradients") + symbol("optimizer")
@@ -107,6 +120,12 @@ def offloaded(structure: Structure) -> frozenset[str]:
     return chosen if isinstance(chosen, frozenset) else frozenset()
 
 
+def gradients_away(profile: Profile, structure: Structure) -> bool:
+    """Whether the shards of the gradients are in host memory, with the optimizer states that they are for."""
+    sharded = int(structure["zero"]) >= 2  # type: ignore[arg-type]
+    return bool(profile["gradients_offload"]) and sharded and "optimizer" in offloaded(structure)
+
+
 def _weight_bytes(structure: Structure) -> Expr:
     return sympy.sympify(element_bytes("activation", str(structure["precision"])))
 
@@ -118,16 +137,18 @@ def _operand_bytes(structure: Structure) -> Expr:
     return sympy.sympify(element_bytes("operand", precision)) if quantised else Integer(0)
 
 
-def _weights(stages: Stages, group: Group, structure: Structure, profile: Profile, ledger: Ledger) -> Expr:
+def _weights(
+    stages: Stages, group: Group, structure: Structure, profile: Profile, optimizer: States, ledger: Ledger
+) -> Expr:
     """Bytes of a group's weights before they are sharded.
 
-    None where the shards are those of the optimizer's master copy.
+    None where the shards are those of the optimizer's master copy, if it has one that is whole.
 
     Quantised copies stay from micro-batch to micro-batch, unless weights are gathered anew for each;
     with ``fp8_params`` they are all there is.
     """
     plain, operand = _weight_bytes(structure), _operand_bytes(structure)
-    if profile["master_is_weight"] and structure["zero"] == 3 and structure["precision"] != "fp32":
+    if profile["master_is_weight"] and structure["zero"] == 3 and optimizer.has_master():
         return Integer(0)
     whole = plain * group.elements
     if operand == 0 or (passing(structure) and not structure["fp8_params"]):
@@ -136,8 +157,11 @@ def _weights(stages: Stages, group: Group, structure: Structure, profile: Profil
     name = f"{group.name}_quantised"
     quantised = ledger.define(name, elements, "of them operands of quantised GEMMs", "elements", "params")
     if structure["fp8_params"]:
-        return plain * (group.elements - quantised) + (1 if passing(structure) else COPIES) * operand * quantised
-    return whole + COPIES * operand * quantised
+        return (
+            plain * (group.elements - quantised)
+            + (1 if passing(structure) else copies(structure)) * operand * quantised
+        )
+    return whole + copies(structure) * operand * quantised
 
 
 def _optimizer(stages: Stages, group: Group, optimizer: States, ledger: Ledger) -> Expr:
@@ -185,17 +209,23 @@ def gathered(held: Held, structure: Structure, ledger: Ledger) -> Expr:
         own = group.own(held.part)
         in_bf16 = (w.elements for w in own if not (w.quantised and structure["fp8_params"]))
         plain = (1 + ahead) * _weight_bytes(structure) * tidy(total(in_bf16))
-        copies = COPIES * operand * tidy(total(w.elements for w in own if w.quantised))
+        quantised = copies(structure) * operand * tidy(total(w.elements for w in own if w.quantised))
         whole = Integer(1) if "weights" in offloaded(structure) else less(1, group.shard)
-        amount += whole * plain + copies
+        amount += whole * plain + quantised
     what = f"weights of {'two ' + held.title + 's' if ahead else 'one ' + held.title}, whole while it runs"
     return ledger.define(f"gathered{held.suffix}", amount, what, "bytes", "memory")
 
 
-def reducing(held: Held, structure: Structure, ledger: Ledger) -> Expr:
-    """Gradients that are whole until they are reduced: a unit's, and the layer's before if that overlaps."""
+def reducing(held: Held, profile: Profile, structure: Structure, ledger: Ledger) -> Expr:
+    """Gradients that are whole until they are reduced: a unit's, and the layer's before if that overlaps.
+
+    A framework that reduces buckets holds, beside the bucket, a copy of it in the order of the ranks, and the gradient
+    of the weight that is on its way there.
+    """
     if int(structure["zero"]) < 2:  # type: ignore[arg-type]
         return Integer(0)
+    if profile["gradient_bucket"]:
+        return _reducing_bucket(held, profile, structure, ledger)
     with_previous = bool(structure["overlap_grad_reduce"]) and held.part.is_layer
     size = sympy.sympify(element_bytes(str(structure["grad_dtype"]), "bf16")) * (1 + with_previous)
     amount: Expr = Integer(0)
@@ -203,6 +233,20 @@ def reducing(held: Held, structure: Structure, ledger: Ledger) -> Expr:
         amount += less(1, group.shard) * size * tidy(total(w.elements for w in group.own(held.part)))
     what = f"gradients of {f'two {held.title}s' if with_previous else f'one {held.title}'}, before they are reduced"
     return ledger.define(f"reducing{held.suffix}", amount, what, "bytes", "memory")
+
+
+def _reducing_bucket(held: Held, profile: Profile, structure: Structure, ledger: Ledger) -> Expr:
+    """Source: DeepSpeed, runtime/comm/coalesced_collectives.py (reduce_scatter_coalesced)."""
+    found = groups(structure, ledger)
+    own = (w for group in found for w in group.own(held.part))
+    weights = dict(enumerate(terms(w.elements) for w in own))
+    if not weights:
+        return Integer(0)
+    largest = [tidy(elements) for elements in undominated(weights, {}).values()]
+    copied = minimum(sympy.sympify(profile["gradient_bucket"]), sympy.Add(*(group.elements for group in found)))
+    one = maximum(*largest) if len(largest) > 1 else largest[0]
+    what = f"gradients on their way into and out of the bucket while one {held.title} runs"
+    return ledger.define(f"reducing{held.suffix}", _weight_bytes(structure) * (copied + one), what, "bytes", "memory")
 
 
 def step_volumes(structure: Structure, ledger: Ledger) -> Iterable[tuple[str, Expr, str]]:

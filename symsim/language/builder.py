@@ -142,6 +142,10 @@ class Builder:
             str(children[0]), self.build(children[1]), _unquote(children[2]), self._place(children[0])
         )
 
+    def _words(self, raw: Any, children: list[Any]) -> tree.WordsItem:
+        name, *words = (str(c) for c in children)
+        return tree.WordsItem(name, tuple(words), self._place(children[0]))
+
     def _parameter(self, raw: Any, children: list[Any]) -> tree.Parameter:
         default = self.build(children[1]) if len(children) > 1 else None
         return tree.Parameter(str(children[0]), default, False, self._place(raw))

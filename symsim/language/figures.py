@@ -40,7 +40,7 @@ _MEASURED = tuple(dict.fromkeys(figure for tier in _OF_COLLECTIVE.values() for f
 _OF = {
     "memory": ("capacity", "context", "communicator", "fragmentation"),
     "hbm": ("bandwidth", "efficiency", "latency"),
-    "matmul": (*_PRECISIONS, "efficiency", "sustained", "fp8_relative_efficiency"),
+    "matmul": (*_PRECISIONS, "efficiency", "sustained", "fp8_relative_efficiency", "fp8_copies"),
     "link": ("bandwidth", "span", "sharp", "overlap_slowdown", *_OF_COLLECTIVE["link"]),
     "network": ("bandwidth", "overlap_slowdown", "straggler", *_OF_COLLECTIVE["network"]),
     "host": ("bandwidth", "capacity"),
@@ -59,7 +59,7 @@ _UNIT_OF = {
     **dict.fromkeys(_PRECISIONS, "FLOP/s"),
 }
 _EXAMPLE_OF = {"B/s": "50 GB/s", "s": "5 us", "B": "80 GiB", "FLOP/s": "989 TFLOP/s", "": "0.8"}
-_WHOLE = ("gpus_per_node", "span")
+_WHOLE = ("gpus_per_node", "span", "fp8_copies")
 _MAY_BE_ZERO = (
     *("latency", "fixed", "fill", "shared", "contention", "sharp", "context", "communicator", "fragmentation"),
     *("overlap_slowdown", "straggler", "launch", "turn", "step"),

@@ -11,6 +11,7 @@ from typing import Any
 from symsim import resources
 from symsim.diagnostics import Diagnostic, InputError, Source, error, nearest
 from symsim.language import tree
+from symsim.language.closed_words import unknown_words
 from symsim.language.parser import MAX_BYTES, not_text, parse_model, too_large
 from symsim.records.model import Model
 from symsim.records.strategy import CHOICES
@@ -26,6 +27,7 @@ class Library:
     optimizers: Mapping[str, tree.OptimizerItem]
     profiles: Mapping[str, tree.ProfileItem]
     defines: Mapping[str, tree.DefineItem]
+    words: Mapping[str, tuple[str, ...]]
     efficiencies: Mapping[str, tree.EfficiencyItem]
     models: Mapping[str, tree.ModelItem]
 
@@ -91,16 +93,18 @@ _KINDS: dict[type, str] = {
     tree.OptimizerItem: "optimizers",
     tree.ProfileItem: "profiles",
     tree.DefineItem: "defines",
+    tree.WordsItem: "words",
     tree.EfficiencyItem: "efficiencies",
     tree.ModelItem: "models",
 }
 
 
 def library_of(items: Iterable[tree.Item] = ()) -> Library:
-    """The shipped library with ``items`` of a user's file laid over it.
+    """The shipped library with ``items`` of a user's file laid over it; words of one name add up.
 
     Raises:
-        InputError: two items of one file share a name, or one has a name that is taken.
+        InputError: two items of one file share a name, one has a name that is taken, or a condition compares a
+            name with a word that it never is.
     """
     shelves: dict[str, dict[str, Any]] = {shelf: {} for shelf in _KINDS.values()}
     problems: list[Diagnostic] = []
@@ -112,13 +116,30 @@ def library_of(items: Iterable[tree.Item] = ()) -> Library:
             if first is not item:
                 where = f"first defined at {first.place}"
                 problems.append(Diagnostic("E201", f"'{item.name}' is defined twice", item.place, where))
-            if isinstance(item, tree.DefineItem) and (item.name in RESERVED or "." in item.name):
+            defined = isinstance(item, tree.DefineItem | tree.WordsItem)
+            if defined and (item.name in RESERVED or "." in item.name):
                 hint = "strategies and formulas use this name"
                 problems.append(Diagnostic("E202", f"'{item.name}' cannot be defined", item.place, hint))
-            shelves[shelf][item.name] = item
+            if isinstance(item, tree.WordsItem):
+                known = shelves[shelf].get(item.name, ())
+                shelves[shelf][item.name] = tuple(dict.fromkeys((*known, *item.words)))
+            else:
+                shelves[shelf][item.name] = item
+        problems += _unknown_words() if layer is shipped_items() else _diagnostics(layer, shelves["words"])
     if problems:
         raise InputError(problems)
     return Library(**shelves)
+
+
+@cache
+def _unknown_words() -> tuple[Diagnostic, ...]:
+    """Words that the shipped library compares a name with although the name never is one of them."""
+    words: dict[str, tuple[str, ...]] = {i.name: i.words for i in shipped_items() if isinstance(i, tree.WordsItem)}
+    return _diagnostics(shipped_items(), words)
+
+
+def _diagnostics(items: tuple[tree.Item, ...], words: Mapping[str, tuple[str, ...]]) -> tuple[Diagnostic, ...]:
+    return tuple(d for problem in unknown_words(items, words) for d in problem.diagnostics)
 
 
 def library_for(model: Model) -> Library:

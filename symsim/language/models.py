@@ -10,6 +10,7 @@ from pathlib import Path
 from symsim import resources
 from symsim.diagnostics import MAX_SHOWN, InputError, Place, Source, error, nearest
 from symsim.language import tree
+from symsim.language.closed_words import never
 from symsim.language.expressions import Plain, Value, Word, collect, describe, evaluate, names_in, refuse_unit
 from symsim.language.library import RESERVED, Library, file_hint, library_of, read_source
 from symsim.language.parser import parse_model
@@ -80,7 +81,7 @@ def elaborate_call(
     family = library.families[call.callee]
     _take(call, arguments, tuple(p.name for p in family.parameters))
     _check_names(family, library)
-    dimensions = _settle(family, arguments, call.place)
+    dimensions = _settle(family, arguments, call.place, library.words)
     derived = frozenset(dimensions) - frozenset(arguments)
     return Model(name, title, family.name, dimensions, derived, own)
 
@@ -133,7 +134,12 @@ def _check_names(family: tree.FamilyItem, library: Library) -> None:
     collect(problems)
 
 
-def _settle(family: tree.FamilyItem, arguments: Mapping[str, tree.Argument], place: Place) -> Mapping[str, Dimension]:
+def _settle(
+    family: tree.FamilyItem,
+    arguments: Mapping[str, tree.Argument],
+    place: Place,
+    words: Mapping[str, tuple[str, ...]],
+) -> Mapping[str, Dimension]:
     parameters = {p.name: p for p in family.parameters}
     problems: list[InputError] = []
     meant: set[str] = set()
@@ -148,7 +154,7 @@ def _settle(family: tree.FamilyItem, arguments: Mapping[str, tree.Argument], pla
     if wanted:
         message = f"family '{family.name}' needs {', '.join(wanted)}"
         problems.append(error("E216", message, place, "add " + ", ".join(f"{n} = …" for n in wanted)))
-    scope = _Dimensions(parameters, arguments, place)
+    scope = _Dimensions(parameters, arguments, place, words)
     for name in parameters:
         if scope.depends_on(missing, name):
             continue
@@ -164,12 +170,17 @@ class _Dimensions(Plain):
     """Dimensions settled on demand, so that a default may use any other dimension."""
 
     def __init__(
-        self, parameters: Mapping[str, tree.Parameter], arguments: Mapping[str, tree.Argument], place: Place
+        self,
+        parameters: Mapping[str, tree.Parameter],
+        arguments: Mapping[str, tree.Argument],
+        place: Place,
+        words: Mapping[str, tuple[str, ...]],
     ) -> None:
         self.values: dict[str, Value] = {}
         self._parameters = parameters
         self._arguments = arguments
         self._place = place
+        self._words = words
         self._pending: list[str] = []
         self._failed: dict[str, InputError] = {}
 
@@ -244,7 +255,7 @@ class _Dimensions(Plain):
         """A checked dimension: a size is whole and positive; 0 is allowed where the default is 0."""
         kind, least = self._kind(name)
         if kind == "word" and isinstance(value, str):
-            return str(value)
+            return self._word(name, value, place)
         if kind == "flag" and isinstance(value, bool):
             return value
         if isinstance(value, Word):
@@ -266,6 +277,20 @@ class _Dimensions(Plain):
             wanted = f"at least {least}" if value < least else f"at most {MAX_DIMENSION:,}"
             raise error("E218", f"'{name}' must be {wanted}, not {value:,}", self._blame(name), self._origin(name))
         return value
+
+    def _word(self, name: str, word: str, place: Place) -> str:
+        """A word that the dimension may be, or that the dimension which is its default may be."""
+        declared = name
+        while declared not in self._words:
+            default = self._parameters[declared].default
+            if not isinstance(default, tree.Name) or default.name not in self._parameters:
+                message = f"'{name}' is a word, and nothing says which words it may be"
+                place = self._parameters[name].place
+                raise error("E253", message, place, f"write before the family: words {declared} {{ {word}, … }}")
+            declared = default.name
+        if word not in self._words[declared]:
+            raise never(name, word, self._words[declared], place)
+        return str(word)
 
     def _not_whole(self, name: str, value: Fraction) -> InputError:
         message = f"'{name}' must be a whole number, not {describe(value)}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from symsim.diagnostics import error
 from symsim.language.figures import TIERS, is_coefficient, neutral
+from symsim.records.strategy import ASSUMED_FIGURES
 from symsim.records.system import System
 
 
@@ -31,6 +32,7 @@ FALLBACKS = {
     "memory.context": 0.0,
     "memory.communicator": 0.0,
     "memory.fragmentation": 0.0,
+    **ASSUMED_FIGURES,
 }
 """What a system file may leave out, and what is taken then."""
 
@@ -53,14 +55,10 @@ LINK_FALLBACKS = {
 }
 
 
-WITHOUT_GROUP = ("gpus_per_node", "sms")
-"""Figures of the machine as a whole: their names have no point."""
-
-
 def bind(
     system: System, names: tuple[str, ...], tables: tuple[str, ...] = (), framework: Mapping[str, float] | None = None
 ) -> Machine:
-    """Values for those of ``names`` that belong to a machine (dotted ones and those of the whole machine).
+    """Values for those of ``names`` that belong to a machine (dotted ones and gpus_per_node).
 
     ``tables`` are those that will be asked; what a machine does not state becomes an assumption.
     ``framework`` are figures of the framework, which a system's own of the same name replace.
@@ -71,7 +69,7 @@ def bind(
     values: dict[str, float] = {}
     assumptions: list[str] = []
     for name in names:
-        if "." not in name and name not in WITHOUT_GROUP:
+        if "." not in name and name != "gpus_per_node":
             continue
         found = _figure(system, name, framework or {})
         if found is None:

@@ -150,10 +150,14 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """``layers`` is the total count; ``regions`` are the names that a strategy may recompute."""
+    """``layers`` is the total count; ``regions`` are the names that a strategy may recompute.
+
+    ``layers_of_head`` are layers that stand behind all others, with the head: those of multi-token prediction.
+    """
 
     prologue: Unit
     slots: tuple[Slot, ...]
     epilogue: Unit
     layers: Expr
     regions: frozenset[str]
+    layers_of_head: int = 0

@@ -99,6 +99,13 @@ SIZE_SYMBOLS = ("world", "tp", "cp", "pp", "ep", "etp", "mbs", "gbs", "seq")
 given and differs from its default."""
 
 
+FP8_COPIES = "matmul.fp8_copies"
+"""The machine's figure of how many copies of a weight its fp8 GEMMs need; in the formulas of ``precision = fp8``."""
+
+ASSUMED_FIGURES: dict[str, int] = {FP8_COPIES: 2}
+"""Figures of a machine that memory depends on, and what is taken where none is named: the larger one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Structure:
     """The structural choices of one compilation, hashable.

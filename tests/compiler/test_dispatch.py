@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import ceil
+
 import pytest
 
 from tests.compiler.asking import values
@@ -29,3 +32,20 @@ def test_the_busiest_rank_gets_at_most_what_its_group_has(dispatch: str) -> None
 def test_a_capacity_fills_up_and_cuts(dispatch: str) -> None:
     assert saved(dispatch, "ep=8,moe_capacity=1.5,moe_imbalance=3") == saved(dispatch, "ep=8,moe_capacity=1.5")
     assert saved(dispatch, "ep=8,moe_capacity=0.5") < saved(dispatch, "ep=8") < saved(dispatch, "ep=8,moe_imbalance=2")
+
+
+@pytest.mark.parametrize("dispatch", ["deepep", "hybridep"])
+@pytest.mark.parametrize("topk", [16, 17, 22, 256])
+def test_a_token_is_sent_to_each_rank_that_has_one_of_its_experts_however_many_it_visits(
+    dispatch: str, topk: int
+) -> None:
+    """1 - (7/8)^k of the tokens of 8 ranks reach one; two exchanges forward, two backward, 7/8 of them to others."""
+    model = f"moe(hidden=64, heads=8, vocab=1024, experts=512, topk={topk}, expert_ffn=64, layers=2)"
+    reached = ceil(2048 * 8 * (1 - Fraction(7, 8) ** topk))
+    assert values(f"moe_dispatch={dispatch},ep=8", model)["sent.ep"] == 2 * 4 * reached * 64 * 2 * 7 / 8
+
+
+@pytest.mark.parametrize("dispatch", ["deepep", "hybridep"])
+def test_one_rank_has_all_experts_of_its_tokens(dispatch: str) -> None:
+    model = "moe(hidden=64, heads=8, vocab=1024, experts=64, topk=22, expert_ffn=64, layers=2)"
+    assert values(f"moe_dispatch={dispatch},ep=1", model)["sent.ep"] == 0

@@ -311,7 +311,8 @@ class _Between:
                 lowered = Evaluator(program)
             machine = machine_for(asked.system, lowered.program)
             function = lowered.some(self._names())
-            missing = [n for n in function.inputs if "." in n or n == "gpus_per_node"] if machine is None else []
+            figures = (n for n in function.inputs if "." in n or n == "gpus_per_node")
+            missing = [n for n in figures if n not in asked.plan.sizes] if machine is None else []
             if missing:
                 assert self._of is not None
                 message = f"--of: this needs a machine, for {missing[0]}"

@@ -25,6 +25,7 @@ from symsim.language import tree
 from symsim.language.expressions import names_in
 from symsim.machine.bind import bind, constant_of_table
 from symsim.records.cost import CostModel
+from symsim.records.strategy import CHOICES
 from symsim.records.system import System
 
 
@@ -114,7 +115,8 @@ class VariantCompiler:
         self._model, self._passes = passes_of(space.model)
         constant = (lambda name: constant_of_table(system, name)) if system is not None else (lambda name: None)
         without = MACHINE_PARTS if system is None else frozenset[str]()
-        self.folder = Folder(space.model.name, self._axes, sizes, constant, without)
+        own = sizes if system is None else {n: v for n, v in sizes.items() if n in CHOICES}
+        self.folder = Folder(space.model.name, self._axes, own, constant, without)
         if "gbs" not in sizes and "gbs" not in axes:
             self.folder.name("gbs", self._step_size())
         nodes = {"objective": asked.objective}

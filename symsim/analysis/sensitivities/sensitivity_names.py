@@ -146,7 +146,7 @@ def _figure(asked: Question, name: str, value: float, by_name: bool) -> Directio
 
 def _sizes(asked: Question, program: Program) -> list[str]:
     """Sizes that the strategy decides and the formulas have."""
-    given = [n for n in asked.plan.sizes if n in program.inputs and n not in ("gbs", "microbatches")]
+    given = [n for n in asked.plan.sizes if n in CHOICES and n in program.inputs and n not in ("gbs", "microbatches")]
     step = "microbatches" if counts_microbatches(asked.plan) else "gbs"
     return [*given, step] if "gbs" in program.inputs and step in asked.plan.sizes else given
 

@@ -109,7 +109,7 @@ class Steps:
             follows = "gbs" if counts_microbatches(asked.plan) else "microbatches"
             other = with_values(asked, {**asked.plan.values, follows: None, name: value})
             if other.plan.structure == asked.plan.structure:
-                quantity, peak = self._at(other.plan.sizes)
+                quantity, peak = self._at({n: v for n, v in other.plan.sizes.items() if n in CHOICES})
             else:
                 quantity, peak = _elsewhere(other, self._of, self._output)
         except (InputError, ArithmeticError):

@@ -41,6 +41,7 @@ from symsim.language.tree.items import (
     OperatorItem,
     OptimizerItem,
     ProfileItem,
+    WordsItem,
 )
 from symsim.language.tree.operators import (
     Buffer,
@@ -129,6 +130,7 @@ __all__ = [
     "Traffic",
     "Unary",
     "Weight",
+    "WordsItem",
     "Workspace",
     "descendants",
 ]

@@ -91,6 +91,15 @@ class DefineItem:
 
 
 @dataclass(frozen=True, slots=True)
+class WordsItem:
+    """What a dimension that is a word may be: ``words norm { rms, layer }``."""
+
+    name: str
+    words: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class EfficiencyItem:
     """The form of a class of kernels' efficiency in the sizes of a call; other names are the machine's."""
 
@@ -101,4 +110,14 @@ class EfficiencyItem:
     place: Place
 
 
-Item = ModelItem | FamilyItem | BlockItem | OperatorItem | OptimizerItem | ProfileItem | DefineItem | EfficiencyItem
+Item = (
+    ModelItem
+    | FamilyItem
+    | BlockItem
+    | OperatorItem
+    | OptimizerItem
+    | ProfileItem
+    | DefineItem
+    | WordsItem
+    | EfficiencyItem
+)
