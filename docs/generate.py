@@ -25,8 +25,8 @@ from page_outputs import run_commands, with_sessions
 
 from symsim.analysis.collectives import collective_time
 from symsim.analysis.fitting.accuracy import Accuracy, accuracy
+from symsim.analysis.fitting.cases_file import load_cases
 from symsim.analysis.fitting.error_bar import shipped
-from symsim.analysis.fitting.validate import load_cases
 from symsim.analysis.formulas import formulas
 from symsim.analysis.load import question
 from symsim.diagnostics import Source

@@ -7,7 +7,8 @@ Importing this package loads nothing heavy; a function brings in what it needs: 
 when a formula is built.
 """
 
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False
+"""What type checkers take for true: the name alone costs no import."""
 
 if TYPE_CHECKING:
     from symsim.api.answers import Answer

@@ -8,6 +8,7 @@ more of them, so that all errors of a file are reported together. Every message 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -60,7 +61,7 @@ class Diagnostic:
 
     def render(self) -> str:
         """The message as it is printed: place, sentence, line with caret, hint."""
-        head = f"{_printable(str(self.place))}: " if self.place else ""
+        head = f"{printable(str(self.place))}: " if self.place else ""
         out = [f"{head}error[{self.code}]: {_shortened(self.message)}"]
         if self.place:
             out += _excerpt(self.place)
@@ -133,13 +134,23 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 _LONGEST_MESSAGE = 400
 
 
-def _printable(text: str) -> str:
+CONTROLS = (
+    "[\\x00-\\x1f\\x7f-\\x9f\\xad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb"
+    "\\ud800-\\udfff\\U000e0000-\\U000e007f]"
+)
+"""A pattern of the characters that a terminal obeys instead of showing them, or that hide what is there: controls,
+marks of direction, spaces without width, halves of a letter."""
+
+_CONTROL = re.compile(CONTROLS)
+
+
+def printable(text: str) -> str:
     """One line that leaves the terminal as it is, whatever the input had in it."""
-    return "".join(c if c.isprintable() else "�" for c in text)
+    return _CONTROL.sub("�", text)
 
 
 def _shortened(text: str) -> str:
-    text = _printable(text)
+    text = printable(text)
     return text if len(text) <= _LONGEST_MESSAGE else f"{text[: _LONGEST_MESSAGE // 2]} … {text[-60:]}"
 
 
@@ -147,7 +158,7 @@ _EXCERPT_WIDTH = 100
 
 
 def _excerpt(place: Place) -> list[str]:
-    line = _printable(place.source.line(place.line).replace("\t", " "))
+    line = printable(place.source.line(place.line).replace("\t", " "))
     if not line.strip():
         return []
     start = max(0, place.column - 1 - _EXCERPT_WIDTH // 2)

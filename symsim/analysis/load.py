@@ -13,7 +13,7 @@ from symsim.compiler import cache
 from symsim.diagnostics import Source, error
 from symsim.language import tree
 from symsim.language.models import elaborate_model, model_source
-from symsim.language.strategies import route_overrides
+from symsim.language.strategies import Strategy, route_overrides
 from symsim.records.model import Model
 from symsim.records.system import System
 
@@ -33,15 +33,21 @@ class Question:
 
 
 def question(
-    model: str, strategy: str | None, system: str | None, settings: tuple[str, ...] = (), needs_sizes: bool = True
+    model: str | Source,
+    strategy: str | Strategy | None,
+    system: str | None,
+    settings: tuple[str, ...] = (),
+    needs_sizes: bool = True,
 ) -> Question:
     """Load everything that a command names; ``settings`` are the NAME=VALUE of ``--set``.
+
+    A model's text and a strategy may be there already; ``settings`` are then part of the strategy.
 
     Raises:
         InputError: anything that cannot be read, parsed or settled.
     """
-    source = source_of(model)
-    chosen = cached_loading.strategy(strategy, settings)
+    source = model if isinstance(model, Source) else source_of(model)
+    chosen = strategy if isinstance(strategy, Strategy) else cached_loading.strategy(strategy, settings)
     base = load_model(source, {})
     for_model, for_system = route_overrides(chosen, base.dimensions, {})
     loaded = load_model(source, for_model) if for_model else base

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import shutil
 import sys
@@ -13,10 +12,11 @@ from typing import Any
 import click
 
 from symsim.analysis.fitting.calibrate import calibrate, document
+from symsim.analysis.fitting.cases_file import load_cases
 from symsim.analysis.fitting.constants import constants, fact_of
 from symsim.analysis.fitting.recorded_fits import RecordedFit, fitted_values, record
 from symsim.analysis.fitting.timed_cases import timed_cases
-from symsim.analysis.fitting.validate import load_cases
+from symsim.cli.case_progress import case_progress
 from symsim.cli.options import SYSTEM, json_option
 from symsim.diagnostics import error, nearest
 from symsim.language import tree
@@ -24,6 +24,7 @@ from symsim.language.calibrated import Fitted, figures_of, rewritten
 from symsim.language.library import library_of
 from symsim.language.parser import parse_system
 from symsim.language.systems import load_system, system_source
+from symsim.report.strict_json import json_text
 
 PATTERN_HELP = (
     "Constants to fit: figures of the machine such as hbm.efficiency, patterns such as 'nvlink.*.latency', facts such "
@@ -81,14 +82,8 @@ def command(
     wanted = [n.replace(" ", "") for given in names for n in given.split(",") if n.strip()]
     fitted = constants(machine, wanted, prior / 100)
     chosen = _chosen(load_cases(cases), machine.name, only, framework)
-    if sys.stderr.isatty():
-        from rich.progress import Progress
-
-        with Progress(transient=True) as progress:
-            task = progress.add_task("cases", total=len(chosen))
-            timed, failed = timed_cases(chosen, system, group, lambda: progress.advance(task))
-    else:
-        timed, failed = timed_cases(chosen, system, group)
+    with case_progress(len(chosen)) as tick:
+        timed, failed = timed_cases(chosen, system, group, tick)
     if not timed:
         hint = f"{failed[0][0]}: {failed[0][1]}" if failed else "a timed case measures iteration_s or TFLOP/s"
         raise error("E603", f"no timed case of {machine.name} can be computed", None, hint)
@@ -104,7 +99,7 @@ def command(
         if profiles is not None:
             _write_profiles(fitted_values(result), told, profiles)
     if as_json:
-        click.echo(json.dumps(result, indent=1))
+        click.echo(json_text(result))
     else:
         from symsim.report.calibration import print_calibration
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -14,6 +13,7 @@ from symsim.analysis.quantities import parsed
 from symsim.cli.options import STRATEGY, SYSTEM, json_option, model_argument, set_option, strategy_help
 from symsim.cli.progress_message import progress_message
 from symsim.diagnostics import error
+from symsim.report.strict_json import json_text
 
 
 @click.command("compare", short_help="Compare two plans: the difference by terms and by choices.")
@@ -67,7 +67,7 @@ def command(
 
         draw(result, plot)
     if as_json:
-        click.echo(json.dumps(result, indent=1))
+        click.echo(json_text(result))
     else:
         from symsim.report.compare import print_comparison
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from symsim.cli.options import SYSTEM, json_option
 from symsim.diagnostics import error
+from symsim.report.strict_json import json_text
 
 
 @click.command("efficiency", short_help="Forms of kernel efficiency, their fit and its error.")
@@ -38,7 +38,7 @@ def command(system: str, fit: bool, plot: Path | None, as_json: bool) -> None:
         points = {f.name: (f.entries.tolist(), f.form.share(f.sizes, f.values).tolist()) for f in fits(machine)}
         plot.write_text(draw(points), encoding="utf-8")
     if as_json:
-        click.echo(json.dumps(result, indent=1))
+        click.echo(json_text(result))
         return
     print_efficiency(result)
     if fit:

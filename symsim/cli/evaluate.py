@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from symsim.analysis.answer_json import document
@@ -12,6 +10,7 @@ from symsim.analysis.load import question
 from symsim.analysis.requirements import unmet
 from symsim.cli.options import json_option, model_argument, set_option, strategy_option, system_option
 from symsim.diagnostics import error, placed
+from symsim.report.strict_json import json_text
 
 
 @click.command("eval", short_help="Evaluate one plan: memory, FLOPs, time.")
@@ -43,7 +42,7 @@ def command(model: str, strategy: str | None, system: str | None, settings: tupl
         found = answer(asked.model, asked.plan, machine)
     result = document(asked, found, machine)
     if as_json:
-        click.echo(json.dumps(result, indent=1))
+        click.echo(json_text(result))
     else:
         from symsim.report.tables import print_answer
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import get_args
 
 import click
@@ -16,6 +15,7 @@ from symsim.analysis.requirements import unmet
 from symsim.cli.options import json_option, model_argument, set_option, strategy_option, system_option
 from symsim.cli.progress_message import progress_message
 from symsim.diagnostics import error, placed
+from symsim.report.strict_json import json_text
 
 
 @click.command(
@@ -84,7 +84,7 @@ def command(
     lacking = unmet(asked)
     result["warnings"] += [f"the strategy's requirement is not met: {text}" for text in lacking]
     if as_json:
-        click.echo(json.dumps(result, indent=1))
+        click.echo(json_text(result))
     else:
         from symsim.report.explanation import print_explanation
 

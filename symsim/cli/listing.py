@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from symsim.analysis.catalogue import catalogue
 from symsim.cli.options import json_option
+from symsim.report.strict_json import json_text
 
 KINDS = ("models", "strategies", "systems", "library")
 
@@ -19,7 +18,7 @@ def command(kind: str, as_json: bool) -> None:
     """List what is shipped: models, strategies, systems, or the library of families, blocks and operators."""
     headings, rows = catalogue(kind)
     if as_json:
-        click.echo(json.dumps([{h: _value(c) for h, c in zip(headings, row, strict=True)} for row in rows], indent=1))
+        click.echo(json_text([{h: _value(c) for h, c in zip(headings, row, strict=True)} for row in rows]))
         return
     from symsim.report.tables import print_table
 

@@ -1,24 +1,27 @@
 """``symsim``: the group of commands, and how errors end it.
 
-Exit status: 0 done, 1 the answer is no, 2 the input is wrong.
+Exit status: 0 done, 1 the answer is no, 2 the input or the machine is wrong, 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import gc
 import os
 import re
 import sys
 from collections.abc import Iterable
 from importlib import import_module
-from io import TextIOWrapper
 from typing import Any
 
 import click
 
 from symsim import __version__
+from symsim.cli.interrupt import INTERRUPTED, interruptible
 from symsim.diagnostics import InputError, error, nearest
 from symsim.report.page_width import PAGE_WIDTH
+from symsim.report.terminal_safety import safe_streams
 
 COMMANDS = {
     "formula": "symsim.cli.formula",
@@ -75,39 +78,59 @@ GARBAGE = 50_000
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Entry point: runs the command of ``sys.argv`` and ends the process with its status."""
     # Formulas are many small objects that stay: to look for garbage among them at every turn takes a tenth of the time.
     gc.set_threshold(GARBAGE, 20, 50)
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
-    status: Any = 0
+    with safe_streams(), interruptible():
+        try:
+            status = _status()
+        except KeyboardInterrupt:
+            status = INTERRUPTED
+        if "--timings" in sys.argv:
+            _print_timings()
+    sys.exit(status)
+
+
+def _status() -> int:
+    """Run the command; its exit status. Whatever is wrong with the input or the machine is said in one message."""
     try:
-        status = cli.main(standalone_mode=False)
+        status = cli.main(prog_name="symsim", standalone_mode=False)
         sys.stdout.flush()
+        return status if isinstance(status, int) else 0
     except InputError as problem:
-        status = _refuse(problem)
+        return _refuse(problem)
     except click.exceptions.NoArgsIsHelpError as problem:
         problem.show()
-        status = 2
+        return 2
     except click.UsageError as problem:
-        status = _refuse(_usage(problem))
+        return _refuse(_usage(problem))
     except SystemExit:
         # Click's own way out when the reader of the pipe is gone.
         _silence_stdout()
     except click.exceptions.Abort:
-        status = 130
+        return INTERRUPTED
     except BrokenPipeError:
         _silence_stdout()
     except OSError as problem:
-        status = _refuse(
-            error("E004", f"cannot write the answer: {problem.strerror}", hint="is there room on the disk?")
-        )
-        _silence_stdout()
+        return _refuse(_refused(problem))
+    except MemoryError:
+        return _refuse(error("E009", "the memory ran out", hint="ask for fewer values, or take fewer --workers"))
     except RecursionError:
-        status = _refuse(error("E104", "the input is nested too deep", hint="put the inner parts into blocks"))
-    if "--timings" in sys.argv:
-        _print_timings()
-    sys.exit(status if isinstance(status, int) else 0)
+        return _refuse(error("E104", "the input is nested too deep", hint="put the inner parts into blocks"))
+    return 0
+
+
+def _refused(problem: OSError) -> InputError:
+    """What the operating system would not do: write the answer, or anything else."""
+    reason = problem.strerror or str(problem) or type(problem).__name__
+    if problem.errno in _OF_WRITING and problem.filename is None:
+        _silence_stdout()
+        return error("E004", f"cannot write the answer: {reason}", hint="is there room on the disk?")
+    about = f": '{problem.filename}'" if problem.filename is not None else ""
+    return error("E008", f"the system refuses: {reason}{about}", hint="'ulimit -a' shows what a process may have")
+
+
+_OF_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 
 def _refuse(problem: InputError) -> int:
@@ -135,7 +158,8 @@ def _usage(problem: click.UsageError) -> InputError:
 
 def _silence_stdout() -> None:
     """The reader of the pipe is gone: nothing more to say, and no traceback at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print_timings() -> None:

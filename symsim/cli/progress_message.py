@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from symsim.report.terminal_safety import unfiltered
+
 PATIENCE_S = 1.0
 
 
@@ -19,7 +21,7 @@ def progress_message(what: str) -> Iterator[Callable[[str], None]]:
         nonlocal shown
         if sys.stderr.isatty() and time.monotonic() - started > PATIENCE_S:
             line = f"{what}: {how_far}"
-            sys.stderr.write("\r" + line.ljust(shown))
+            unfiltered(sys.stderr).write("\r" + line.ljust(shown))
             sys.stderr.flush()
             shown = max(shown, len(line))
 
@@ -27,5 +29,5 @@ def progress_message(what: str) -> Iterator[Callable[[str], None]]:
         yield tell
     finally:
         if shown:
-            sys.stderr.write("\r" + " " * shown + "\r")
+            unfiltered(sys.stderr).write("\r" + " " * shown + "\r")
             sys.stderr.flush()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from symsim.cli.options import json_option, model_argument, set_option, strategy
 from symsim.cli.search_progress import progress
 from symsim.diagnostics import error
 from symsim.report.atomic_write import check_writable, write_whole
+from symsim.report.strict_json import json_text
 
 BOTH = "time.iteration,memory.peak"
 """What --plot draws where --pareto names nothing."""
@@ -130,7 +130,7 @@ def command(
 def _print(answer: dict[str, Any], as_json: bool, top: int) -> None:
     shown = {**answer, "plans": answer["plans"][:top]}
     if as_json:
-        click.echo(json.dumps(shown, indent=1))
+        click.echo(json_text(shown))
     else:
         from symsim.report.search import print_search
 

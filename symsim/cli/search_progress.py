@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from symsim.report.terminal_safety import unfiltered
+
 PATIENCE_S = 1.0
 
 
@@ -25,7 +27,7 @@ def progress() -> Iterator[Callable[[int, int, int], None] | None]:
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=Console(file=unfiltered(sys.stderr)),
         transient=True,
         refresh_per_second=4,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -13,6 +12,7 @@ from symsim.analysis.sensitivities.sensitivity import sensitivity
 from symsim.analysis.sensitivities.sensitivity_json import document
 from symsim.cli.options import json_option, model_argument, set_option, strategy_option, system_option
 from symsim.diagnostics import error, placed
+from symsim.report.strict_json import json_text
 
 
 @click.command("sensitivity", short_help="Derivatives of any answer: what moves it, and what is worth buying.")
@@ -76,7 +76,7 @@ def command(
 
         draw(result, plot)
     if as_json:
-        click.echo(json.dumps(result, indent=1))
+        click.echo(json_text(result))
     else:
         from symsim.report.sensitivity import print_sensitivity
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from fractions import Fraction
 
 import click
@@ -16,6 +15,7 @@ from symsim.analysis.solving.solve import solve
 from symsim.cli.options import STRATEGY, json_option, model_argument, set_option, strategy_help, system_option
 from symsim.diagnostics import error, placed
 from symsim.language.expressions import Plain, evaluate, number
+from symsim.report.strict_json import json_text
 
 
 @click.command("solve", short_help="Solve for one name: the largest, the smallest, or where two strategies are equal.")
@@ -96,7 +96,7 @@ def command(
         found = solve(asked[0], name, [parsed(c, "--subject-to") for c in constraints], sought, *ends)
     result = document(found)
     if as_json:
-        click.echo(json.dumps(result, indent=1))
+        click.echo(json_text(result))
     else:
         from symsim.report.solution import print_solution
 
@@ -107,7 +107,7 @@ def command(
 
 def _show_break_even(result: dict[str, object], as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(result, indent=1))
+        click.echo(json_text(result))
         return
     from symsim.report.solution import print_break_even
 

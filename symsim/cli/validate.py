@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from symsim.analysis.fitting.validate import PREDICTIONS, load_cases, validate
+from symsim.analysis.fitting.cases_file import load_cases
+from symsim.analysis.fitting.validate import PREDICTIONS, validate
+from symsim.cli.case_progress import case_progress
 from symsim.cli.options import json_option
+from symsim.diagnostics import printable
+from symsim.report.strict_json import json_text
 from symsim.units import bytes_text, seconds_text
 
 LISTED = 20
@@ -30,16 +32,10 @@ def command(cases: Path, only: str | None, as_json: bool) -> None:
     from symsim.report.tables import print_table
 
     chosen = [c for c in load_cases(cases) if only is None or c["set"] == only]
-    if sys.stderr.isatty():
-        from rich.progress import Progress
-
-        with Progress(transient=True) as progress:
-            task = progress.add_task("cases", total=len(chosen))
-            result = validate(chosen, lambda: progress.advance(task))
-    else:
-        result = validate(chosen)
+    with case_progress(len(chosen)) as tick:
+        result = validate(chosen, tick)
     if as_json:
-        click.echo(json.dumps(result, indent=1))
+        click.echo(json_text(result))
         return
     if len(chosen) <= LISTED:
         _cases(result["cases"])
@@ -52,10 +48,10 @@ def command(cases: Path, only: str | None, as_json: bool) -> None:
     print_table(["set", "quantity", "n", "mean |e| %", "median %", "max %", "bias %", "Spearman"], rows)
     unpredicted = sorted({n for row in result["cases"] for n in row["measured"] if n not in PREDICTIONS})
     if unpredicted:
-        click.echo(f"measured, and not predicted yet: {', '.join(unpredicted)}")
+        click.echo(printable(f"measured, and not predicted yet: {', '.join(unpredicted)}"))
     for row in result["cases"]:
         if row["failed"]:
-            click.echo(f"cannot be computed: {row['id']}: {row['failed']}")
+            click.echo(printable(f"cannot be computed: {row['id']}: {row['failed']}"))
 
 
 def _cases(cases: list[dict[str, Any]]) -> None:

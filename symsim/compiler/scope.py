@@ -11,7 +11,8 @@ import sympy
 from symsim import functions
 from symsim.diagnostics import Place, error
 from symsim.elements import element_bytes
-from symsim.language.expressions import FUNCTIONS, Plain, Value
+from symsim.language.expressions import Plain, Value
+from symsim.language.function_table import FUNCTIONS
 from symsim.records.graph import Tensor
 
 SYMBOLIC: Mapping[str, Any] = {

@@ -306,18 +306,25 @@ def _expression(instruction: Instruction, position: int, dialect: Mapping[str, s
     if operation == "table":
         return f"lookup(names[{position}], {', '.join(_r(k) for k in arguments[1:])})"
     registers = [_r(k) for k in arguments]
+    if len(registers) == 1 and operation in ("min", "max", "add", "mul"):
+        return registers[0]
     if operation in dialect:
         numbered = {f"n{k}": str(a) for k, a in enumerate(arguments)}
         return dialect[operation].format(*registers, all=", ".join(registers), **numbered)
     if operation in _INFIX:
         return _INFIX[operation].join(registers)
     if operation in ("min", "max"):
-        folded = registers[0]
-        for register in registers[1:]:
-            folded = f"{operation}imum({folded}, {register})"
-        return folded
+        return _in_pairs(f"{operation}imum", registers)
     symbol = {"div": "/", "pow": "**", "mod": "%"}.get(operation)
     return f"{registers[0]} {symbol} {registers[1]}" if symbol else f"{operation}({registers[0]})"
+
+
+def _in_pairs(function: str, registers: Sequence[str]) -> str:
+    """A function of two for any number of registers: halves of halves, since Python nests brackets 200 deep."""
+    if len(registers) == 1:
+        return registers[0]
+    middle = (len(registers) + 1) // 2
+    return f"{function}({_in_pairs(function, registers[:middle])}, {_in_pairs(function, registers[middle:])})"
 
 
 def _pick(values: list[Any], keys: list[Any]) -> Any:

@@ -7,6 +7,7 @@ words (``schedule == gpipe``) are decided while lowering, because a program has 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -15,8 +16,9 @@ from typing import Any
 from symsim.diagnostics import Place, error, nearest
 from symsim.emit.program import REDUCING, Instruction, Output, Program, with_inputs
 from symsim.language import tree
-from symsim.language.expressions import FUNCTIONS, Plain, Value, Word, evaluate, names_in
+from symsim.language.expressions import Plain, Value, Word, evaluate, names_in, out_of_bounds, parts_of
 from symsim.language.figures import canonical
+from symsim.language.function_table import FUNCTIONS, STAGE_FUNCTIONS, check_count
 
 ALIASES = {"microbatches": "m", "mfu": "throughput.mfu", "iteration": "time.iteration", "peak_memory": "memory.peak"}
 """Names of answers that formulas call otherwise."""
@@ -85,9 +87,17 @@ class _Lowering:
         first = program.register_of(0)
         self._seen = {instruction: first + k for k, instruction in enumerate(program.instructions)}
         self._known = (*program.outputs, *program.inputs, *names.constants, *names.inputs, *ALIASES)
+        self._bits: dict[int, int] = {}
+        """Bits that registers made here can need, where a name of the program has :data:`NAME_BITS`."""
 
     def lower(self, node: tree.Expression) -> _Lowered:
-        if not any(self._is_of_program(n) for n in names_in(node)):
+        found = self._lower(node)
+        if self._bits.get(found.register, 0) > MAX_BITS:
+            raise out_of_bounds("number", node.place)
+        return found
+
+    def _lower(self, node: tree.Expression) -> _Lowered:
+        if not any(self._is_of_program(n) for n in names_in(node)) and not _has_stages(node):
             return self._constant(evaluate(node, self._constants), node.place)
         match node:
             case tree.Name(name=name, place=place):
@@ -176,13 +186,15 @@ class _Lowering:
             return self._emit("min" if operator == "and" else "max", sides, flag=True)
         if operator == "in":
             left = self._number(node.left)
+            if isinstance(node.right, tree.SetOf) and any(map(self._is_of_program, names_in(node.right))):
+                items = [self._emit("equal", (left, self._number(i)), flag=True) for i in node.right.items]
+                return self._emit("max", tuple(items), flag=True)
             among = evaluate(node.right, self._constants)
             if not isinstance(among, frozenset) or not all(isinstance(v, int | Fraction) for v in among):
                 raise error(
                     "E207", "expected a set of numbers after 'in'", node.right.place, "for example tp in {1, 2, 4}"
                 )
-            each = [self._emit("equal", (left, self._constant(v, node.place)), flag=True) for v in sorted(among)]
-            return self._emit("max", tuple(each), flag=True) if each else replace(self._number_constant(0), flag=True)
+            return self._member(left, sorted(among), node.right.place)
         if operator == "**":
             return self._power(node)
         left, right = self._number(node.left), self._number(node.right)
@@ -214,6 +226,22 @@ class _Lowering:
                 return self._emit("at_most", (right, left), flag=True)
         raise AssertionError(operator)
 
+    def _member(self, left: _Lowered, among: list[Any], place: Place) -> _Lowered:
+        """1 where a number is one of some: between the ends of a range, or equal to one of the rest."""
+        if len(among) > 2 and all(isinstance(v, int) for v in among) and among[-1] - among[0] == len(among) - 1:
+            first, last = self._constant(among[0], place), self._constant(among[-1], place)
+            inside = (
+                self._emit("at_most", (first, left), flag=True),
+                self._emit("at_most", (left, last), flag=True),
+                self._emit("equal", (left, self._emit("floor", (left,))), flag=True),
+            )
+            return self._emit("min", inside, flag=True)
+        if len(among) > MAX_MEMBERS:
+            message = f"a set of {len(among):,} numbers after 'in'"
+            raise error("E206", message, place, f"at most {MAX_MEMBERS:,}, or a range: tp in 1..8")
+        each = [self._emit("equal", (left, self._constant(v, place)), flag=True) for v in among]
+        return self._emit("max", tuple(each), flag=True) if each else replace(self._number_constant(0), flag=True)
+
     def _power(self, node: tree.Binary) -> _Lowered:
         if any(self._is_of_program(n) for n in names_in(node.right)):
             raise error("E209", "an exponent must be a whole number up to 16", node.right.place, "for example x ** 2")
@@ -222,23 +250,24 @@ class _Lowering:
         if not isinstance(exponent, int) or abs(exponent) > 16:
             raise error("E209", "an exponent must be a whole number up to 16", node.right.place, "for example x ** 2")
         power = self._emit("pow", (base, self._number_constant(abs(exponent))))
+        self._bits[power.register] = self._bits.get(base.register, NAME_BITS) * abs(exponent)
         return power if exponent >= 0 else self._emit("div", (self._number_constant(1), power))
 
     def _apply(self, function: str, arguments: tuple[tree.Expression, ...], place: Place) -> _Lowered:
-        if function in STAGE_FUNCTIONS:
-            if len(arguments) != 1:
-                raise error("E205", f"{function}() takes 1 argument, not {len(arguments)}", place, f"{function}(peak)")
-            inner = self._number(arguments[0])
-            return replace(self._emit(STAGE_FUNCTIONS[function], (inner,)), staged=False)
-        if function not in FUNCTIONS:
+        if function not in FUNCTIONS and function not in STAGE_FUNCTIONS:
             raise error(
                 "E204", f"unknown function '{function}'", place, nearest(function, [*FUNCTIONS, *STAGE_FUNCTIONS])
             )
+        check_count(function, len(arguments), place)
         numbers = tuple(self._number(a) for a in arguments)
-        if function in ("min", "max") and numbers:
+        if function in STAGE_FUNCTIONS:
+            return replace(self._emit(_REDUCTION_OF[function], numbers), staged=False)
+        if function in ("min", "max"):
+            return numbers[0] if len(numbers) == 1 else self._emit(function, numbers)
+        if function in ("ceil", "floor"):
             return self._emit(function, numbers)
-        if function in ("ceil", "floor") and len(numbers) == 1:
-            return self._emit(function, numbers)
+        if function == "several":
+            return self._emit("less", (self._number_constant(1), *numbers))
         raise error("E205", f"{function}() cannot be taken of what a plan decides", place, "use it on given numbers")
 
     def _emit(
@@ -251,9 +280,37 @@ class _Lowering:
         if known is None:
             self.instructions.append(instruction)
             known = self._seen[instruction] = self.program.register_of(len(self.instructions) - 1)
+        self._bits[known] = self._needed(
+            operation, constant, [self._bits.get(a.register, NAME_BITS) for a in arguments]
+        )
         staged = operation not in REDUCING and any(a.staged for a in arguments)
         return _Lowered(known, flag, staged)
 
+    def _needed(self, operation: str, constant: Any, read: list[int]) -> int:
+        match operation:
+            case "const":
+                return math.frexp(constant)[1] if isinstance(constant, float) else int(constant).bit_length()
+            case "mul" | "div" | "mod":
+                return sum(read)
+            case "equal" | "less" | "at_most":
+                return 1
+        return max(read) + 1
 
-STAGE_FUNCTIONS = {"max_stages": "stage_max", "sum_stages": "stage_sum"}
-"""Functions of expressions that make one number of what each stage has its own of."""
+
+MAX_MEMBERS = 1000
+"""Most numbers after 'in' that are no range: each is compared."""
+
+NAME_BITS = 40
+"""Bits of what a name stands for: 10^12 of something."""
+
+MAX_BITS = 1000
+"""Most bits that an expression can need: beyond, its value is no float any more."""
+
+_REDUCTION_OF = {"max_stages": "stage_max", "sum_stages": "stage_sum"}
+"""Function of pipeline stages → the operation of a program."""
+
+
+def _has_stages(node: tree.Expression) -> bool:
+    """Whether an expression takes a function of pipeline stages somewhere."""
+    own = isinstance(node, tree.Apply) and node.function in STAGE_FUNCTIONS
+    return own or any(map(_has_stages, parts_of(node)))

@@ -99,7 +99,7 @@ def _origin(config: Mapping[str, object], source: Source) -> str:
 def _title(config: Mapping[str, object], name: str) -> str:
     path = config.get("_name_or_path")
     last = path.strip().rstrip("/").rpartition("/")[2] if isinstance(path, str) else ""
-    return printable(last).strip() or name
+    return printable(last).strip() or printable(name).strip()
 
 
 def _shown(value: object) -> str:

@@ -7,7 +7,6 @@ handed to Python's ``eval``.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any, Protocol
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 from symsim.diagnostics import InputError, Place, error, nearest
 from symsim.language import tree
 from symsim.language.expression_growth_limit import check_growth
+from symsim.language.function_table import FUNCTIONS, STAGE_FUNCTIONS, check_count
 
 MAX_BITS = 2048
 """Largest integer that may arise, in bits."""
@@ -70,14 +70,12 @@ class Plain:
         return self.values
 
     def apply(self, function: str, arguments: tuple[Value, ...], place: Place) -> Value:
-        least, most, compute = FUNCTIONS[function]
-        if not least <= len(arguments) <= most:
-            message = f"{function}() takes {_count(least, most)}, not {len(arguments)}"
-            raise error("E205", message, place, f"for example {_EXAMPLES[function]}")
+        known = FUNCTIONS[function]
+        assert known.compute is not None
         try:
-            return normal(compute(*arguments), place)
+            return normal(known.compute(*arguments), place)
         except ValueError as problem:
-            raise error("E207", str(problem), place, f"for example {_EXAMPLES[function]}") from None
+            raise error("E207", str(problem), place, f"for example {known.example}") from None
 
     def settle(self, value: Value, place: Place) -> Value:
         return value
@@ -110,8 +108,7 @@ def evaluate(node: tree.Expression, scope: Scope) -> Value:
             chosen = truth(evaluate(condition, scope), condition.place, scope)
             return evaluate(then if chosen else other, scope)
         case tree.Apply(function=function, arguments=arguments, place=place):
-            if function not in FUNCTIONS:
-                raise error("E204", f"unknown function '{function}'", place, nearest(function, FUNCTIONS))
+            check_function(function, len(arguments), place)
             # Numbers only: sympy would hand a text to Python.
             numbers = tuple(number(evaluate(a, scope), a.place, scope) for a in arguments)
             applied = scope.apply(function, numbers, place)
@@ -125,6 +122,20 @@ def evaluate(node: tree.Expression, scope: Scope) -> Value:
                 raise error("E206", message, place, "take a shorter range, or list the values: {1, 2, 4}")
             return frozenset(range(first, last + 1))
     raise AssertionError(node)
+
+
+def check_function(name: str, arguments: int, place: Place) -> None:
+    """Refuse a function that numbers have not, or have with another number of arguments.
+
+    Raises:
+        InputError: an unknown function, a wrong number of arguments, or a function of pipeline stages.
+    """
+    if name not in FUNCTIONS and name not in STAGE_FUNCTIONS:
+        raise error("E204", f"unknown function '{name}'", place, nearest(name, FUNCTIONS))
+    check_count(name, arguments, place)
+    if name in STAGE_FUNCTIONS:
+        hint = "it works in what is asked of a plan: require, --of, --require, --minimize, --subject-to"
+        raise error("E204", f"{name}() needs a quantity that each pipeline stage has", place, hint)
 
 
 def number(value: Value, place: Place, scope: Scope) -> Value:
@@ -314,37 +325,6 @@ def _hashable(value: Value, place: Place) -> Value:
     return value
 
 
-def divisors(n: Value) -> frozenset[int]:
-    """All positive divisors of n ≤ 10^12, by trial division."""
-    if not isinstance(n, int) or not 0 < n <= 10**12:
-        raise ValueError("divisors() takes one positive integer up to 10^12")
-    small = [d for d in range(1, math.isqrt(n) + 1) if n % d == 0]
-    return frozenset(small) | frozenset(n // d for d in small)
-
-
-FUNCTIONS: dict[str, tuple[int, int, Any]] = {
-    "min": (1, 64, lambda *values: min(values)),
-    "max": (1, 64, lambda *values: max(values)),
-    "ceil": (1, 1, math.ceil),
-    "floor": (1, 1, math.floor),
-    "divisors": (1, 1, divisors),
-    "several": (1, 1, lambda n: int(n > 1)),
-}
-
-
-_EXAMPLES = {
-    "min": "min(layers, 8)",
-    "max": "max(layers, 8)",
-    "ceil": "ceil(layers / 8)",
-    "floor": "floor(layers / 8)",
-    "divisors": "divisors(96)",
-}
-
-
-def _count(least: int, most: int) -> str:
-    return f"{least} argument{'s' * (least != 1)}" if least == most else f"{least} to {most} arguments"
-
-
 def collect(problems: list[InputError]) -> None:
     """Raise all collected errors as one, if there are any."""
     if problems:
@@ -353,15 +333,6 @@ def collect(problems: list[InputError]) -> None:
 
 def names_in(node: tree.Expression) -> set[str]:
     """Every name that an expression uses."""
-    match node:
-        case tree.Name(name=name):
-            return {name} - {"true", "false"}
-        case tree.Unary(operand=operand):
-            return names_in(operand)
-        case tree.Binary(left=left, right=right):
-            return names_in(left) | names_in(right)
-        case tree.Choose(then=then, condition=condition, other=other):
-            return names_in(then) | names_in(condition) | names_in(other)
-        case tree.Apply(arguments=arguments):
-            return set().union(*map(names_in, arguments))
-    return set()
+    if isinstance(node, tree.Name):
+        return {node.name} - {"true", "false"}
+    return set().union(*map(names_in, parts_of(node)))

@@ -12,10 +12,10 @@ from symsim import resources
 from symsim.diagnostics import InputError, Place, Source, error, nearest
 from symsim.language import tree
 from symsim.language.expressions import (
-    FUNCTIONS,
     SET_HINT,
     Plain,
     Word,
+    check_function,
     collect,
     describe,
     evaluate,
@@ -170,8 +170,7 @@ def elaborate_strategy(parsed: tree.StrategyFile, name: str, settings: tuple[tre
 def _check_set(choice: Choice | None, node: tree.Expression) -> None:
     """Everything about a set that can be said before its model is known."""
     if isinstance(node, tree.Apply):
-        if node.function not in FUNCTIONS:
-            raise error("E204", f"unknown function '{node.function}'", node.place, nearest(node.function, FUNCTIONS))
+        check_function(node.function, len(node.arguments), node.place)
     elif choice is not None and (choice.kind not in ("size", "number") or not names_in(node)):
         members(choice, node, {})
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from symsim.diagnostics import InputError, Place, Source, error, nearest
+from symsim.diagnostics import CONTROLS, InputError, Place, Source, error, nearest
 from symsim.language.brackets import CLOSING, unclosed_around
 
 KINDS = {
@@ -96,7 +96,7 @@ _OF_CATEGORY = defaultdict(
         "Nd": "digits are 0-9",
     },
 )
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")
+_CONTROL = re.compile(f"(?!\t){CONTROLS}")
 _FIRST_WORD = re.compile(r"(?:\s|#[^\n]*)*([A-Za-z_]\w*|\{)?")
 _STATEMENT_WORD = re.compile(r"(?:^|[\n;{}])[ \t]*([A-Za-z_]\w*)[ \t]*$")
 

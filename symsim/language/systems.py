@@ -107,12 +107,7 @@ class _Walk:
                 self.guard(partial(self._figure, name, entry, entry.source or own))
 
     def _figure(self, name: str, entry: tree.FigureEntry, source: str) -> None:
-        if name in self.figures or name in self.tables:
-            hint = f"first given at {self.places[name]}"
-            if name.startswith("link."):
-                hint += "; nvlink and pcie are one link"
-            raise error("E201", f"'{name}' is given twice", entry.place, hint)
-        self.places[name] = entry.place
+        self._claim(name, entry.place)
         check_name(name, entry.place)
         if isinstance(entry.value, tree.Apply) and entry.value.function == "table":
             self._table(name, entry.value)
@@ -122,6 +117,19 @@ class _Walk:
             before = None if fitted is None else figure_value(name, fitted.before)[0]
             note = "" if fitted is None else fitted.fitted_to
             self.figures[name] = Figure(value, unit, source or "not stated", before, note)
+
+    def _claim(self, name: str, place: Place) -> None:
+        """A name is given once, be it as a figure, as a table, or as a phase of a table.
+
+        Raises:
+            InputError: it is there already.
+        """
+        if name in self.places:
+            hint = f"first given at {self.places[name]}"
+            if name.startswith("link."):
+                hint += "; nvlink and pcie are one link"
+            raise error("E201", f"'{name}' is given twice", place, hint)
+        self.places[name] = place
 
     def check_forms(self) -> None:
         """A class of kernels states one figure for every size, or a level and what shapes it."""
@@ -150,6 +158,8 @@ class _Walk:
             check_table(name, table, node.place)
             phase = found[len(name) + 1 :]
             base, _, last = name.rpartition(".")
+            if phase:
+                self._claim(f"{base}.{phase}.{last}", node.place)
             self.tables[f"{base}.{phase}.{last}" if phase else found] = table
 
 

@@ -55,10 +55,14 @@ LINK_FALLBACKS = {
 }
 
 
+WITHOUT_GROUP = ("gpus_per_node", "sms")
+"""Figures of the machine as a whole: their names have no point."""
+
+
 def bind(
     system: System, names: tuple[str, ...], tables: tuple[str, ...] = (), framework: Mapping[str, float] | None = None
 ) -> Machine:
-    """Values for those of ``names`` that belong to a machine (dotted ones and gpus_per_node).
+    """Values for those of ``names`` that belong to a machine (dotted ones and those of the whole machine).
 
     ``tables`` are those that will be asked; what a machine does not state becomes an assumption.
     ``framework`` are figures of the framework, which a system's own of the same name replace.
@@ -69,7 +73,7 @@ def bind(
     values: dict[str, float] = {}
     assumptions: list[str] = []
     for name in names:
-        if "." not in name and name != "gpus_per_node":
+        if "." not in name and name not in WITHOUT_GROUP:
             continue
         found = _figure(system, name, framework or {})
         if found is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 
-from symsim.report.tables import print_table
+from symsim.report.tables import Coloured, print_table
 
 SHORTEST_BAR, LONGEST_BAR = 6, 24
 """Characters of a bar of the whole."""
@@ -16,12 +16,12 @@ def print_with_bars(headings: list[str], rows: list[list[str]], bars: list[tuple
     width = sum(max(len(row[k]) for row in (headings, *rows)) + 2 for k in range(len(headings)))
     room = shutil.get_terminal_size().columns - width if sys.stdout.isatty() else 0
     if room >= SHORTEST_BAR:
-        drawn = [_bar(share, colour, min(room, LONGEST_BAR)) for share, colour in bars]
+        drawn: list[str] = [_bar(share, colour, min(room, LONGEST_BAR)) for share, colour in bars]
         drawn += [""] * (len(rows) - len(bars))
         headings, rows = [*headings, ""], [[*row, bar] for row, bar in zip(rows, drawn, strict=True)]
     print_table(headings, rows)
 
 
-def _bar(share: float, colour: str, length: int) -> str:
+def _bar(share: float, colour: str, length: int) -> Coloured:
     whole, eighths = divmod(round(min(share, 1.0) * length * 8), 8)
-    return f"[{colour}]{'█' * whole}{' ▏▎▍▌▋▊▉'[eighths].strip()}[/]"
+    return Coloured(f"{'█' * whole}{' ▏▎▍▌▋▊▉'[eighths].strip()}", colour)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 
 from symsim.analysis.load import Question
 from symsim.machine.bind import measured
 from symsim.records.cost import Definition
 from symsim.report.page_width import PAGE_WIDTH
+from symsim.report.strict_json import json_text
 
 FORMATS = ("text", "latex", "markdown", "python", "json")
 WHOLE = ("python", "json")
@@ -44,7 +44,7 @@ def printed(
             tables = partial(measured, asked.system) if asked.system is not None else None
             out = python.module(found, title, f"{asked.model.name}_{show}", measured=tables)
         case "json":
-            out = json.dumps(as_json.definitions(found, title), indent=1, ensure_ascii=False)
+            out = json_text(as_json.definitions(found, title), ascii_only=False)
         case _:
             out = text.definitions(found, title, width=max(SHORTEST_LINE, width), inputs=kept)
             if show in ("time", "all") and any(

@@ -8,10 +8,23 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
 
+from symsim.diagnostics import printable
 from symsim.report.page_width import page_width
 from symsim.report.table_layout import Part, fitted
+from symsim.report.terminal_safety import unfiltered
 from symsim.report.terminal_text import NO_BREAK, print_wrapped
 from symsim.units import bytes_text, decimal_text, seconds_text
+
+
+class Coloured(str):
+    """A cell that a terminal shows in a colour; every other cell is shown as it is, whatever it holds."""
+
+    colour: str
+
+    def __new__(cls, text: str, colour: str) -> Coloured:
+        made = super().__new__(cls, text)
+        made.colour = colour
+        return made
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
@@ -19,6 +32,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: s
 
     It fits the page (:mod:`symsim.report.table_layout`): text is folded, numbers stay whole.
     """
+    rows = [[cell if isinstance(cell, Coloured) else printable(cell) for cell in row] for row in rows]
     right = [all(_numeric(row[k]) for row in rows if row[k]) and bool(rows) for k in range(len(headings))]
     if sys.stdout.isatty():
         _draw(headings, rows, title, right)
@@ -49,12 +63,16 @@ def _draw(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str | N
     from rich.text import Text
 
     def length(text: str) -> int:
-        return Text.from_markup(text).cell_len
+        return Text(text).cell_len
 
-    console = Console(highlight=False)
+    def shown(row: int, column: int, text: str) -> Text:
+        whole = rows[row][column]
+        return Text(text, style=whole.colour if isinstance(whole, Coloured) else "")
+
+    console = Console(file=unfiltered(sys.stdout), highlight=False)
     for k, part in enumerate(fitted(headings, rows, right, console.width, length)):
         table = Table(
-            title=title if not k else None,
+            title=Text(title) if title and not k else None,
             title_justify="left",
             box=None,
             header_style="bold",
@@ -62,9 +80,9 @@ def _draw(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str | N
             padding=(0, part.gap - 1, 0, 1),
         )
         for heading, column in zip(part.headings, part.columns, strict=True):
-            table.add_column(heading, justify="right" if right[column] else "left", no_wrap=True)
-        for row in part.rows:
-            table.add_row(*row)
+            table.add_column(Text(heading), justify="right" if right[column] else "left", no_wrap=True)
+        for number, row in enumerate(part.rows):
+            table.add_row(*(shown(number, column, text) for column, text in zip(part.columns, row, strict=True)))
         if k:
             console.print()
         console.print(table)

@@ -6,11 +6,11 @@ micro-batch, and the bytes held over time. Source: Google, "Trace Event Format".
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from symsim.analysis.timeline import Span, Timeline
+from symsim.report.strict_json import json_text
 from symsim.report.tables import print_table
 from symsim.units import bytes_text, seconds_text
 
@@ -46,8 +46,8 @@ def trace(line: Timeline, title: str) -> dict[str, Any]:
 def text(line: Timeline, title: str) -> str:
     """The document as JSON, one event a line."""
     document = trace(line, title)
-    events = ",\n".join(json.dumps(event, ensure_ascii=False) for event in document.pop("traceEvents"))
-    head = json.dumps(document, ensure_ascii=False)[:-1]
+    events = ",\n".join(json_text(event, indent=None, ascii_only=False) for event in document.pop("traceEvents"))
+    head = json_text(document, indent=None, ascii_only=False)[:-1]
     return f'{head}, "traceEvents": [\n{events}\n]}}'
 
 

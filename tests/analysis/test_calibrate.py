@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from symsim.analysis.fitting.calibrate import calibrate, document
+from symsim.analysis.fitting.case_question import question_of
 from symsim.analysis.fitting.constants import Constant, constants
 from symsim.analysis.fitting.recorded_fits import RecordedFit, recorded_fits
 from symsim.analysis.fitting.timed_cases import Predictions, TimedCase, timed_cases
-from symsim.analysis.fitting.validate import asked_of, validate
+from symsim.analysis.fitting.validate import validate
 from symsim.diagnostics import InputError, Source
 from symsim.language.expressions import Plain, evaluate
 from symsim.language.parser import parse_model
@@ -229,5 +230,5 @@ def test_cases_that_cannot_be_computed_are_named() -> None:
 
 
 def test_asked_of_a_case_may_be_another_machine() -> None:
-    system = asked_of(made_up()[0], "b200").system
+    system = question_of(made_up()[0], "b200").system
     assert system is not None and system.name == "b200"

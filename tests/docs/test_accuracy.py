@@ -9,7 +9,7 @@ import generate
 import pytest
 
 from symsim.analysis.fitting.accuracy import accuracy, covered, known
-from symsim.analysis.fitting.validate import load_cases
+from symsim.analysis.fitting.cases_file import load_cases
 from tests.docs.test_docs import ROOT
 
 CASES = ROOT / "accuracy" / "cases.json"

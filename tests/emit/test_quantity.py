@@ -40,6 +40,17 @@ def value(text: str, strategy: str = "world=32,tp=8,pp=4,mbs=1,gbs=128,seq=8192"
         ("memory.peak - max_stages(peak)", 0),
         ("peak <= memory.peak", 1),
         ("peak < memory.peak", 0),
+        ("min(tp)", 8),
+        ("max(tp) + several(pp) + several(cp)", 9),
+        ("sum_stages(1)", 4),
+        ("sms", 132),
+        ("floor(256 if 32 <= sms else 1)", 256),
+        ("tp in 1..100000", 1),
+        ("tp in 9..100000", 0),
+        ("tp / 3 in 1..4", 0),
+        ("8 in {pp, tp}", 1),
+        ("8 in {pp, cp, 2 * tp}", 0),
+        ("memory.peak ** 16 > 1", 1),
     ],
 )
 def test_an_expression_has_the_value_that_it_reads_as(text: str, expected: float) -> None:
@@ -59,6 +70,10 @@ def test_an_expression_has_the_value_that_it_reads_as(text: str, expected: float
         ("max_stages(peak, peak)", "E205", "1 argument"),
         ("memory.peak in {none}", "E207", "set of numbers"),
         ("memory.peak / (1 - 1)", "E208", "zero"),
+        ("tp in divisors(963761198400)", "E206", "at most 1,000"),
+        ("(world ** 16) ** 16", "E107", "too large"),
+        ("*".join(["memory.peak ** 4"] * 7), "E107", "too large"),
+        ("tp * 2 ** 1001", "E107", "too large"),
     ],
 )
 def test_what_it_cannot_mean_is_refused(text: str, code: str, named: str) -> None:
@@ -66,3 +81,13 @@ def test_what_it_cannot_mean_is_refused(text: str, code: str, named: str) -> Non
         value(text)
     assert f"error[{code}]" in caught.value.render()
     assert named in caught.value.render()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 64])
+@pytest.mark.parametrize("function", ["min", "max"])
+def test_extremes_of_any_number_are_the_same_over_arrays(function: str, count: int) -> None:
+    text = f"{function}({', '.join(f'tp + {k}' for k in range(count))})"
+    asked = question("llama3_70b", "world=32,tp=8,pp=4,mbs=1,gbs=128,seq=8192", "h100_sxm")
+    program = asked_for(asked, evaluator(asked.model, asked.plan.structure).program, {"it": parsed(text)})
+    found = Evaluator(program).arrays(asked.plan.sizes, machine_for(asked.system, program))["it"]
+    assert found == pytest.approx(value(text)) == pytest.approx(8 if function == "min" else 7 + count)

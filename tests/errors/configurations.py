@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 
+from symsim.analysis.fitting.cases_file import PER_STAGE, QUANTITIES
 from tests.errors.case import Case, Content
 
 LLAMA = {
@@ -35,6 +37,11 @@ CASE = {"id": "a", "set": "s", "model": "gpt2_xl", "strategy": {}, "system": "h1
 
 def cases(name: str, code: str, content: Content, message: str, hint: str, shown: bool = True) -> Case:
     return Case(name, code, ("validate", "cases.json"), message, hint, None, {"cases.json": content}, shown)
+
+
+def measured(name: str, values: dict[str, object], message: str) -> Case:
+    content = json.dumps([{**CASE, "measured": values}])
+    return cases(name, "E602", content, message, "a case has an id", shown=False)
 
 
 def fit(name: str, code: str, message: str, hint: str, *arguments: str, shown: bool = True, **changed: object) -> Case:
@@ -93,6 +100,28 @@ CASES = [
     cases("list for settings", "E602", json.dumps([{**CASE, "model_set": [1]}]), "has a wrong model_set", ""),
     cases("time of zero", "E602", json.dumps([{**CASE, "measured": {"iteration_s": 0}}]),
           "no positive number as iteration_s", ""),
+    *(measured(f"list for {name}", {name: [1.0, 2.0]}, f"has measured a list as {name}, which is one number")
+      for name in QUANTITIES if name not in PER_STAGE),
+    *(measured(f"one value for {name}", {name: 1e9}, f"has measured one value as {name}, which is a list")
+      for name in PER_STAGE),
+    *(measured(f"{called} for {name}", {name: [number] if name in PER_STAGE else number},
+               f"has measured no positive number as {name}")
+      for name in QUANTITIES
+      for called, number in (("a number beyond all floats", 10**400), ("a number below all errors", 1e-320),
+                             ("a number above all errors", 1e300), ("infinity", math.inf), ("no number", math.nan),
+                             ("a flag", True), ("nothing at all", -1))),
+    cases("number of 5,000 digits in cases", "E601", f'[{"9" * 5000}]', "a number of 5,000 digits", "", False),
+    cases("key given twice in a case", "E601", '[{"id": "a", "id": "b"}]', "the key 'id' is given twice", ""),
+    cases("million faulty cases", "E602", f"[{','.join(['1'] * 900_000)}]", "899,981 more faults in its 900,000 cases",
+          "", False),
+    cases("millions of values in cases", "E600", f"[{','.join(['{}'] * 2_000_000)}]", "is too large",
+          "at most 1,000,000 values", False),
+    cases("cases of 17 MB", "E600", " " * (17 * 2**20), "is too large", "at most 16 MiB", False),
+    cases("call for a model", "E602", json.dumps([{**CASE, "model": "llama(hidden = 64)\nmodel b = gpt2_xl"}]),
+          "names a file as its model", ""),
+    *(cases(f"key of {field} that brings another", "E602", json.dumps([{**CASE, field: {"tp = 8; pp": 1}}]),
+            f"has 'tp = 8; pp' in its {field}, which is no name", "")
+      for field in ("strategy", "model", "model_set", "system_set", "facts")),
     cases("text for a time", "E602", json.dumps([{**CASE, "measured": {"iteration_s": "1"}}]), "no positive number",
           ""),
     fit("cases of another machine", "E603", "no case is of h100_sxm", "cases name a machine", system="b200"),

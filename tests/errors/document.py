@@ -41,6 +41,11 @@ CODES = {
         "Install it as the hint says, or leave out the option: `--plot`, `--parquet`, `--engine dask`.",
     ),
     "E007": ("no kind of picture", "Charts are written as `.png`, `.pdf` or `.svg`."),
+    "E008": (
+        "the system refuses something",
+        "Raise the limit that the message names (`ulimit -a` shows them), or ask for less.",
+    ),
+    "E009": ("the memory ran out", "Ask for fewer values at once, or take fewer `--workers`."),
     "E100": ("a file cannot be read", "Check the path, that it is a file and no folder, and that you may read it."),
     "E101": ("not a text file", "Save the file as text in UTF-8."),
     "E102": ("empty file", "A file holds at least one statement; comments alone say nothing."),
@@ -64,7 +69,10 @@ CODES = {
     "E201": ("given or defined twice", "Keep one of the two."),
     "E202": ("name that is taken", "Choose another name: formulas use this one for something else."),
     "E203": ("unknown name", "Use a name that is defined here, or a number."),
-    "E204": ("unknown function", "The functions are `min`, `max`, `ceil`, `floor` and `divisors`."),
+    "E204": (
+        "unknown function",
+        "Of numbers: `min`, `max`, `ceil`, `floor`, `divisors`, `several`. Of a plan also `max_stages`, `sum_stages`.",
+    ),
     "E205": ("wrong number of arguments", "Write the function as in the hint."),
     "E206": ("range too long", "Take a shorter range, or list the values."),
     "E207": ("value of another kind", "Write a number, a word, a flag or a set, as the hint says."),
@@ -235,7 +243,10 @@ CODES = {
     "E512": ("model that cannot be expressed", "Write the model as a `.sym` file, with blocks of its own."),
     "E600": ("cases cannot be read", "Give the path of a JSON file of measured cases."),
     "E601": ("cases that are no JSON", "Mend the JSON."),
-    "E602": ("incomplete case", "A case has `id`, `set`, `model`, `strategy` and `measured`."),
+    "E602": (
+        "case of a wrong form",
+        "A case has `id`, `set`, `model`, `strategy` and `measured`; its model and machine are shipped ones.",
+    ),
     "E603": ("no case to fit to", "Name a machine, sets and a framework of which the file has timed cases."),
     "E604": ("constant that cannot be fitted", "Name figures of the machine that are numbers above 0."),
 }

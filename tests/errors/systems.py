@@ -44,6 +44,11 @@ def setting(name: str, code: str, given: str, message: str, hint: str, column: i
 
 
 HEADER = "m,k,n,efficiency\n"
+PHASED: dict[str, Content] = {
+    "gemm.csv": "phase,m,k,n,efficiency\nforward,1,1,1,0.5\n",
+    "a.csv": "phase,m,k,n,efficiency\nforward,1,1,1,0.5\n",
+    "ring.csv": "phase,ranks,efficiency\nforward,8,0.5\n",
+}
 
 CASES = [
     machine("bandwidth in bytes", "E424", "3 TB/s", "3 TB", "measured in B/s, not 'B'", "for example 50 GB/s", "4:19"),
@@ -102,6 +107,15 @@ CASES = [
             "hint", "3:29"),
     machine("missing figure", "E421", "network { bandwidth = 50 GB/s }\n", "", "does not say network.bandwidth",
             "add network { bandwidth = 50 GB/s }", "1:8"),
+    machine("figure beside the phase of a table", "E201", "efficiency = 0.7",
+            'efficiency = table("gemm.csv"); forward { efficiency = 0.5 }',
+            "'matmul.forward.efficiency' is given twice", "first given at box.sym:5:43", "5:72", PHASED),
+    machine("two tables with phases", "E201", "efficiency = 0.7",
+            'forward { level = 0.5 }; efficiency = table("a.csv"); efficiency = table("gemm.csv")',
+            "'matmul.efficiency' is given twice", "first given at box.sym:5:55", "5:84", PHASED),
+    machine("phase of a link's table given twice", "E201", "bandwidth = 450 GB/s",
+            'bandwidth = 450 GB/s; all_reduce { efficiency = table("ring.csv"); forward { efficiency = 0.5 } }',
+            "'link.all_reduce.forward.efficiency' is given twice", "first given at", "6:97", PHASED),
     machine("figure given twice", "E201", "span = 8", "span = 8; span = 4", "'link.span' is given twice",
             "box.sym:6:10", "6:20"),
     machine("two links", "E201", "network {", "pcie { bandwidth = 32 GB/s }\nnetwork {",

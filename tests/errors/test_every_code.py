@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "errors.md"
 PROVOKED_ELSEWHERE = {
     "E004": "tests/errors/test_processes.py",
+    **dict.fromkeys(("E008", "E009"), "tests/errors/test_processes.py"),
     "E006": "tests/report/test_gantt.py",
     "E374": "tests/analysis/test_engines.py",
     "E375": "tests/analysis/test_engines.py",

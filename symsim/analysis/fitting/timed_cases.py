@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from symsim.analysis.evaluate import answer, evaluator, machine_of
+from symsim.analysis.fitting.case_question import question_of
 from symsim.analysis.fitting.constants import Constant, constant_of_input
 from symsim.analysis.fitting.gauss_newton import Array
-from symsim.analysis.fitting.validate import asked_of, model_and_machine
+from symsim.analysis.fitting.validate import model_and_machine
 from symsim.analysis.load import Question
 from symsim.diagnostics import InputError
 from symsim.emit.code import Compiled, compile_array
@@ -72,7 +73,7 @@ def timed_cases(
         quantity = next((q for q in QUANTITIES if case["measured"].get(q) is not None), None)
         if quantity is not None:
             try:
-                asked = asked_of(case, system)
+                asked = question_of(case, system)
                 machine = machine_of(asked)
                 values = answer(asked.model, asked.plan, machine).values
             except InputError as problem:

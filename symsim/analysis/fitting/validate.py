@@ -3,91 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from symsim.analysis.evaluate import Answer, answer, machine_of
 from symsim.analysis.fitting.agreement import error_pct, spearman_within, summary
-from symsim.analysis.load import Question, question
-from symsim.diagnostics import InputError, error
-
-MAX_BYTES = 64 * 1024 * 1024
-
-
-def load_cases(path: Path) -> list[dict[str, Any]]:
-    """The cases of a file in the form of CONTRACT, "Validation cases".
-
-    Raises:
-        InputError: it cannot be read, is not JSON, or a case lacks what every case has.
-    """
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except OSError as problem:
-        message = f"cannot read {path}: {problem.strerror or problem}"
-        raise error("E600", message, hint="give a JSON file of measured cases") from None
-    if len(raw) > MAX_BYTES:
-        raise error("E600", f"{path} is too large", None, f"at most {MAX_BYTES // 2**20} MiB are read")
-    try:
-        cases = json.loads(raw)
-    except (ValueError, RecursionError) as problem:
-        raise error("E601", f"{path} is not JSON: {problem}", hint="cases are a JSON list of objects") from None
-    if not isinstance(cases, list):
-        raise error("E602", f"{path} is not a list of cases", hint="expected [ { … }, … ]")
-    faults = [(k, fault) for k, case in enumerate(cases) for fault in _faults(case)]
-    if faults:
-        hint = "a case has an id, a set, a model, a strategy and what was measured"
-        raise InputError(error("E602", f"{path}: case {k} {fault}", hint=hint).diagnostics[0] for k, fault in faults)
-    return cases
-
-
-_TIMED = ("iteration_s", "tflops_per_gpu_full_attention", "peak_reserved_bytes", "device_used_bytes")
-"""Predictions that need a machine."""
-
-_FIELDS: Mapping[str, tuple[Any, bool]] = {
-    "id": (str, True),
-    "set": (str, True),
-    "model": (str | dict, True),
-    "strategy": (dict, True),
-    "measured": (dict, True),
-    "system": (str, False),
-    "model_set": (dict, False),
-    "system_set": (dict, False),
-    "facts": (dict, False),
-}
-"""Field of a case → its kind, and whether every case has it."""
-
-
-def _faults(case: Any) -> Iterator[str]:
-    """What is wrong with the form of a case."""
-    if not isinstance(case, dict):
-        yield "is not an object"
-        return
-    for name, (kind, needed) in _FIELDS.items():
-        value = case.get(name)
-        if not isinstance(value, kind) and (needed or value is not None):
-            yield f"lacks {name}" if value is None else f"has a wrong {name}"
-    for name in ("model", "system"):
-        if not _is_name(case.get(name)):
-            yield f"names a file as its {name}; only what is shipped is read"
-    for name in PREDICTIONS:
-        measured = case["measured"].get(name) if isinstance(case.get("measured"), dict) else None
-        if measured is not None and not all(
-            _is_measured(m) for m in (measured if isinstance(measured, list) else [measured])
-        ):
-            yield f"has measured no positive number as {name}"
-        elif measured is not None and name in _TIMED and case.get("system") is None:
-            yield f"measures {name} on no system"
-
-
-def _is_name(value: Any) -> bool:
-    return not isinstance(value, str) or not ({"/", "\\"} & {*value} or value.endswith((".sym", ".json")))
-
-
-def _is_measured(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+from symsim.analysis.fitting.case_question import facts_of, question_of
+from symsim.diagnostics import InputError
 
 
 def validate(cases: list[dict[str, Any]], tick: Callable[[], None] = lambda: None) -> dict[str, Any]:
@@ -106,7 +28,7 @@ def _row(case: Mapping[str, Any]) -> dict[str, Any]:
     measured = case["measured"]
     row = {"id": case["id"], "set": case["set"], "predicted": {}, "measured": measured, "error_pct": {}, "failed": None}
     try:
-        asked = asked_of(case)
+        asked = question_of(case)
         found = answer(asked.model, asked.plan, machine_of(asked))
     except InputError as problem:
         return {**row, "failed": problem.diagnostics[0].message}
@@ -116,36 +38,6 @@ def _row(case: Mapping[str, Any]) -> dict[str, Any]:
             return {**row, "failed": f"{name} has {len(measured[name])} values for {found.stages} stages"}
     errors = {name: _error(value, measured[name]) for name, value in predicted.items()}
     return {**row, "predicted": predicted, "error_pct": errors}
-
-
-def asked_of(case: Mapping[str, Any], system: str | None = None) -> Question:
-    """The question that a case asks; ``system`` stands in for the machine that it names.
-
-    Raises:
-        InputError: the case names what there is not, or contradicts itself.
-    """
-    model = case["model"]
-    if isinstance(model, dict):
-        dimensions = ", ".join(f"{n} = {_text(v)}" for n, v in model.items() if n != "family")
-        model = f"{model.get('family')}({dimensions})"
-    strategy = "; ".join(f"{n} = {_text(v)}" for n, v in case["strategy"].items() if v is not None)
-    overrides = {**(case.get("model_set") or {}), **(case.get("system_set") or {}), **_facts(case)}
-    settings = tuple(f"{n} = {_text(v)}" for n, v in overrides.items())
-    return question(model, strategy, system or case.get("system"), settings)
-
-
-def _facts(case: Mapping[str, Any]) -> dict[str, Any]:
-    """What the sources of a case say of its model or machine beside what it was published with."""
-    return {name: value for name, value in (case.get("facts") or {}).items() if name != "source"}
-
-
-def _text(value: Any) -> str:
-    """A JSON value as symsim's own text."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list):
-        return "{" + ", ".join(map(str, value)) + "}"
-    return str(value)
 
 
 PREDICTIONS: Mapping[str, Callable[[Answer], Any]] = {
@@ -171,7 +63,7 @@ def _error(predicted: Any, measured: Any) -> Any:
 def model_and_machine(case: Mapping[str, Any]) -> str:
     """Cases that agree in this may be ordered by what was measured."""
     return json.dumps(
-        [case["model"], case.get("model_set"), case.get("system"), case.get("system_set"), _facts(case)],
+        [case["model"], case.get("model_set"), case.get("system"), case.get("system_set"), facts_of(case)],
         sort_keys=True,
     )
 

@@ -110,11 +110,14 @@ class _Crew:
         others = set(multiprocessing.active_children()) - self._mine
         futures: dict[Future[Result], Any] = {}
         with _interrupts_noted() as interrupted:
-            # A process that died since the last task is noticed here.
-            with suppress(BrokenProcessPool):
-                for item in items:
-                    futures[self._pool.submit(task, item)] = item
-            self._mine |= set(multiprocessing.active_children()) - others
+            try:
+                # A process that died since the last task is noticed here.
+                with suppress(BrokenProcessPool):
+                    for item in items:
+                        futures[self._pool.submit(task, item)] = item
+            finally:
+                # Also where the system refuses one of them: those that it gave would wait for ever.
+                self._mine |= set(multiprocessing.active_children()) - others
             lost = list(items[len(futures) :])
             waiting = set(futures)
             while waiting:
