@@ -105,7 +105,9 @@ def command(
         _show(counts, took, failures, done, compared, folder)
     if save is not None:
         found = [[kind, where, len(examples)] for (kind, where), examples in failures.items()]
-        save.write_text(json.dumps({"inputs": done, "compared": compared, "counts": counts, "failures": found}, indent=1))
+        save.write_text(
+            json.dumps({"inputs": done, "compared": compared, "counts": counts, "failures": found}, indent=1)
+        )
     sys.exit(1 if failures else 0)
 
 

@@ -78,7 +78,10 @@ def _program(draw: Random, document: dict[str, Any]) -> dict[str, Any]:
                 operation = draw.choice(tuple(program.OPERATIONS))
                 instructions[k] = [operation, *(draw.randrange(inputs + k) for _ in range(draw.choice((1, 2, 2, 3))))]
             case 2:
-                instructions[k] = ["const", draw.choice((0, -1, 10**300, 1e308, -1e308, 5e-324, 10**4000, 2**53 + 1, True))]
+                instructions[k] = [
+                    "const",
+                    draw.choice((0, -1, 10**300, 1e308, -1e308, 5e-324, 10**4000, 2**53 + 1, True)),
+                ]
             case 3:
                 place = draw.randrange(len(instructions[k]))
                 instructions[k][place] = draw.choice((0, 1, -1, inputs + k, 10**9, "add", None, 1.5))

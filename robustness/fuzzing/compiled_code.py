@@ -84,7 +84,12 @@ def _same(name: str, value: Any, arrays: Any, way: str) -> int:
     expected = np.asarray(value, dtype=float)
     for found in (arrays[0], arrays[-1]) if arrays.ndim and arrays.shape[0] == 2 else (arrays,):
         row = np.asarray(found, dtype=float)
-        if expected.ndim == 0 and row.ndim == 0 and not math.isfinite(float(expected)) and not math.isfinite(float(row)):
+        if (
+            expected.ndim == 0
+            and row.ndim == 0
+            and not math.isfinite(float(expected))
+            and not math.isfinite(float(row))
+        ):
             continue
         if row.ndim and expected.ndim == 0:
             row = row.reshape(-1)[:1].reshape(())

@@ -125,7 +125,17 @@ def value_of(draw: Random, name: str) -> str:
         case "word":
             return draw.choice(choice.words or vocabulary.words())
         case "regions":
-            regions = ("core_attn", "layernorm", "mlp", "moe", "moe_act", "attention", "optimizer", "weights", "routed_experts")
+            regions = (
+                "core_attn",
+                "layernorm",
+                "mlp",
+                "moe",
+                "moe_act",
+                "attention",
+                "optimizer",
+                "weights",
+                "routed_experts",
+            )
             some = draw.sample(regions, draw.randint(1, 3))
             return draw.choice(("none", "full", f"{{{', '.join(some)}}}", f"{{{draw.choice(vocabulary.words())}}}"))
     return draw.choice(('"Et|(tt|)*2L"', '"Ett|ttL"', '"2.11.0"', '"x"', '"Et*4|L"', f'"{vocabulary.name(draw)}"'))

@@ -209,11 +209,17 @@ def cases(draw: Random) -> Input:
     words = (*_MEASURED, *vocabulary.words_of_code("analysis/fitting"), *vocabulary.words())
     if draw.random() < 0.4:
         case = draw.choice(chosen)
-        case["measured"] = {n: draw.choice((1, 2.5, [1, 2], 1e-320, 10**400, [5], 1e308)) for n in draw.sample(_MEASURED, 2)}
+        case["measured"] = {
+            n: draw.choice((1, 2.5, [1, 2], 1e-320, 10**400, [5], 1e308)) for n in draw.sample(_MEASURED, 2)
+        }
     document = mutated_json(draw, chosen, words)
     files = {"cases.json": as_bytes(draw, json_text(draw, document))}
     if draw.random() < 0.8:
-        return Input("cases", ("validate", "cases.json", *((form,) if (form := draw.choice(JSON_FORMS)) else ())), files)
+        return Input(
+            "cases", ("validate", "cases.json", *((form,) if (form := draw.choice(JSON_FORMS)) else ())), files
+        )
     system = str(chosen[0].get("system", vocabulary.SYSTEM))
-    figure = draw.choice(("hbm.efficiency", "matmul.sustained", "nvlink.*.latency", "framework.launch", vocabulary.name(draw)))
+    figure = draw.choice(
+        ("hbm.efficiency", "matmul.sustained", "nvlink.*.latency", "framework.launch", vocabulary.name(draw))
+    )
     return Input("cases", ("calibrate", "cases.json", "-y", system, "--fit", figure, "--json"), files)

@@ -122,13 +122,19 @@ def _said(status: int, out: str, err: str, as_json: bool = False, keeps_answer: 
         return Verdict("traceback printed", _shape(err.strip().splitlines()[-1]), err[-2000:])
     for what, text in (("stdout", out), ("stderr", err)):
         if found := _CONTROL.search(text):
-            return Verdict(f"control character on {what}", repr(found[0]), repr(text[max(0, found.start() - 80) :][:200]))
+            return Verdict(
+                f"control character on {what}", repr(found[0]), repr(text[max(0, found.start() - 80) :][:200])
+            )
     if "Warning:" in err and "error[" not in err:
         return Verdict("warning printed", _shape(last), err[-2000:])
     if status == 2:
         if not _MESSAGE.match(last) and "Usage:" not in err:
             return Verdict("no message", _shape(last), err[:500])
-        return Verdict("refused") if not out or keeps_answer else Verdict("answer before an error", "", out[:300] + err[:300])
+        return (
+            Verdict("refused")
+            if not out or keeps_answer
+            else Verdict("answer before an error", "", out[:300] + err[:300])
+        )
     if status not in (0, 1):
         return Verdict(f"status {status}", _shape(last), err[:500])
     if as_json and out:
@@ -175,7 +181,9 @@ def run_as_process(tried: Input, folder: Path) -> Verdict:
     command = [sys.executable, "-m", "symsim", *tried.arguments]
     environment = {**os.environ, "PYTHONPATH": str(Path(symsim.__file__).parents[1])}
     try:
-        ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=BLOCKED_AFTER_S, check=False)
+        ended = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, timeout=BLOCKED_AFTER_S, check=False
+        )
     except subprocess.TimeoutExpired:
         return Verdict("hang", "process", f"more than {BLOCKED_AFTER_S} s")
     except ValueError as problem:

@@ -83,9 +83,7 @@ def given_sizes() -> tuple[str, ...]:
 @cache
 def quantities() -> tuple[str, ...]:
     """Names that an expression about a plan may use."""
-    return tuple(
-        dict.fromkeys([*outputs(), *sizes(), *dimensions(), *figure_names(), *ALIASES, *VOCABULARY, *CHOICES])
-    )
+    return tuple(dict.fromkeys([*outputs(), *sizes(), *dimensions(), *figure_names(), *ALIASES, *VOCABULARY, *CHOICES]))
 
 
 @cache
@@ -105,7 +103,9 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 @cache
 def names_of_texts() -> tuple[str, ...]:
     """Every name that a shipped text has."""
-    found = {n for kind in ("model", "strategy", "system") for text in texts(kind).values() for n in _NAME.findall(text)}
+    found = {
+        n for kind in ("model", "strategy", "system") for text in texts(kind).values() for n in _NAME.findall(text)
+    }
     return tuple(sorted(found))
 
 

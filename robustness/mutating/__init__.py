@@ -1,0 +1,1 @@
+"""Mutants of the compiler, and the tests that should notice them."""

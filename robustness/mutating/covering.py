@@ -1,0 +1,116 @@
+"""Which tests run a line: gathered once, file of tests by file of tests, and asked for each mutant."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from mutating.mutants import FOLDERS, Mutant
+
+FILE_S = 900
+"""Seconds that one file of tests may take while it is recorded."""
+BUDGET_S = 40.0
+"""Seconds, as recorded, of the tests that one mutant is run against."""
+MOST_TESTS = 120
+OF_ONE_FUNCTION = 3
+"""Parameters of one test function that come before those of other functions."""
+SUITES = ("compiler", "emit", "analysis", "properties", "errors", "simulator", "language", "security", "systems",
+          "api", "cli", "models", "validation", "report", "machine", "interop")  # fmt: skip
+"""Folders of tests, those that are most likely to notice first."""
+
+
+def gather(tree: Path, store: Path, again: bool = False) -> None:
+    """Run every file of tests of a tree by itself, and keep what it covers under ``store``."""
+    store.mkdir(parents=True, exist_ok=True)
+    for suite in SUITES:
+        for test in sorted((tree / "tests" / suite).rglob("test_*.py")):
+            name = test.relative_to(tree).as_posix()
+            record = store / (name.replace("/", "+") + ".json")
+            if record.exists() and not again:
+                continue
+            folder = str(Path(__file__).resolve().parents[1])
+            known = {"MUTATING_RECORD": str(record), "MUTATING_SOURCE": str(tree), "PYTHONPATH": f"{tree}:{folder}"}
+            command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "mutating.recording", name]
+            try:
+                subprocess.run(
+                    command, cwd=tree, env={**os.environ, **known}, timeout=FILE_S, check=False, capture_output=True
+                )
+            except subprocess.TimeoutExpired:
+                print(f"{name}: more than {FILE_S} s, left out", flush=True)
+    sources = {p.relative_to(tree).as_posix(): p.read_text() for f in FOLDERS for p in (tree / f).rglob("*.py")}
+    (store / "sources.json").write_text(json.dumps(sources), encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Covering:
+    """Tests by line, as gathered: ``sources`` are the texts that the lines are of."""
+
+    seconds: Mapping[str, float]
+    lines: Mapping[str, Mapping[int, Sequence[str]]]
+    sources: Mapping[str, str]
+
+    def tests_of(self, mutant: Mutant, source: str) -> list[str]:
+        """The tests that a mutant is run against, the most promising first.
+
+        Of a line that runs while a module is imported: tests that run any line of the file.
+        """
+        of_file = self.lines.get(mutant.file, {})
+        line = _line_before(self.sources.get(mutant.file, ""), source, mutant.line)
+        tests = of_file.get(line, ()) if line is not None else ()
+        if not tests:
+            tests = sorted({t for tests in of_file.values() for t in tests})
+        return _promising(list(tests), mutant, self.seconds)
+
+
+def load(store: Path) -> Covering:
+    seconds: dict[str, float] = {}
+    lines: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for path in sorted(store.glob("tests+*.json")):
+        data = json.loads(path.read_text(encoding="utf-8"))
+        seconds |= data["seconds"]
+        for file, by_line in data["lines"].items():
+            for line, tests in by_line.items():
+                lines[file][int(line)] += tests
+    sources = json.loads((store / "sources.json").read_text(encoding="utf-8"))
+    return Covering(seconds, {f: dict(by_line) for f, by_line in lines.items()}, sources)
+
+
+@cache
+def _moved(before: str, now: str) -> dict[int, int]:
+    """Line now → line before, of lines that are the same."""
+    matcher = difflib.SequenceMatcher(None, before.split("\n"), now.split("\n"), autojunk=False)
+    return {b + k + 1: a + k + 1 for a, b, size in matcher.get_matching_blocks() for k in range(size)}
+
+
+def _line_before(before: str, now: str, line: int) -> int | None:
+    return line if before == now else _moved(before, now).get(line)
+
+
+def _promising(tests: list[str], mutant: Mutant, seconds: Mapping[str, float]) -> list[str]:
+    """Tests beside the mutant's file first, the fastest first, a few of each function before more of one."""
+    stem = Path(mutant.file).stem
+    folder = mutant.file.split("/")[1]
+    of_function: dict[str, int] = defaultdict(int)
+    ranked: list[tuple[int, int, float, str]] = []
+    for test in sorted(tests, key=lambda t: seconds[t]):
+        function = test.partition("[")[0]
+        turn = of_function[function] // OF_ONE_FUNCTION
+        of_function[function] += 1
+        file = test.partition("::")[0]
+        near = 0 if stem in Path(file).stem else 1 if file.startswith(f"tests/{folder}/") else 2
+        ranked.append((turn, near, seconds[test], test))
+    chosen: list[str] = []
+    spent = 0.0
+    for _, _, took, test in sorted(ranked):
+        if len(chosen) < MOST_TESTS and (spent + took <= BUDGET_S or not chosen):
+            chosen.append(test)
+            spent += took
+    return chosen
