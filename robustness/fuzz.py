@@ -21,7 +21,6 @@ os.environ["SYMSIM_CACHE"] = "off"
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
 
 import click  # noqa: E402
-
 from fuzzing import cache_entries, files, python_calls, texts  # noqa: E402
 from fuzzing.inputs import Input, Surface  # noqa: E402
 from fuzzing.minimising import minimised  # noqa: E402

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -88,7 +89,8 @@ def _drawn(tree: Path, sample: int, seed: int) -> list[Mutant]:
     """A sample of all mutants but those that are listed as equivalent."""
     listed = equivalent()
     known = [m for m in mutants.of_tree(tree) if m.key not in listed]
-    return random.Random(seed).sample(known, min(sample, len(known)))
+    random.Random(seed).shuffle(known)
+    return list(islice((m for m in known if m.parses(tree)), sample))
 
 
 def equivalent() -> dict[str, str]:

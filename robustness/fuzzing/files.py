@@ -31,7 +31,10 @@ world = 8; tp = 2; pp = 2
 mbs = 1; gbs = 16; seq = 128
 recompute = {core_attn, layernorm}
 """
-MATMUL = "# Share of the peak\nphase,m,k,n,efficiency\nforward,128,64,96,0.5\ninput_grad,128,96,64,0.4\nweight_grad,64,128,96,0.3\n"
+MATMUL = (
+    "# Share of the peak\nphase,m,k,n,efficiency\n"
+    "forward,128,64,96,0.5\ninput_grad,128,96,64,0.4\nweight_grad,64,128,96,0.3\n"
+)
 RING = "# Share of the bandwidth\nranks,efficiency\n2,0.5\n4,0.7\n8,0.75\n"
 TABLES = {"tables/matmul.csv": MATMUL.encode(), "tables/ring.csv": RING.encode()}
 FAMILY = (
@@ -187,8 +190,8 @@ def configuration(draw: Random) -> Input:
     document = mutated_json(draw, draw.choice(_configurations()), words)
     files = {"config.json": as_bytes(draw, json_text(draw, document))}
     system = draw.choice((None, vocabulary.SYSTEM))
-    command = draw.choice((("import", "hf", "config.json"), ("check", "config.json"), ()))
-    command = command or _ask(draw, "config.json", "world=1,gbs=1,seq=64", system)
+    others: tuple[tuple[str, ...], ...] = (("import", "hf", "config.json"), ("check", "config.json"), ())
+    command = draw.choice(others) or _ask(draw, "config.json", "world=1,gbs=1,seq=64", system)
     return Input("configuration", command, files, plan=("config.json", "world=1,gbs=1,seq=64", system, ()))
 
 

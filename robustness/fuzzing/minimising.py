@@ -33,13 +33,13 @@ def minimised(tried: Input, fails: Fails, tries: int = 400) -> Input:
             raise SpentError
         return fails(smaller)
 
-    best = tried
+    best = [tried]
     try:
-        for smaller in _passes(lambda: best, still):
-            best = smaller
+        for smaller in _passes(lambda: best[-1], still):
+            best.append(smaller)
     except SpentError:
         pass
-    return best
+    return best[-1]
 
 
 def _passes(now: Callable[[], Input], still: Fails) -> Iterator[Input]:

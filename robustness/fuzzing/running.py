@@ -215,7 +215,7 @@ def _prepare(tried: Input, folder: Path) -> None:
 
 @contextlib.contextmanager
 def _bounded() -> Iterator[None]:
-    """Raise HangError after the processor time that an input may take, or where it waits; give up where that is held."""
+    """Raise HangError after the processor time that an input may take, or where it waits."""
 
     def stop(*_: object) -> None:
         raise HangError

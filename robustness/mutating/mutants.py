@@ -61,6 +61,13 @@ class Mutant:
     def written(self, source: bytes) -> bytes:
         return source[: self.begin] + self.new.encode() + source[self.end :]
 
+    def parses(self, tree: Path) -> bool:
+        try:
+            ast.parse(self.written((tree / self.file).read_bytes()))
+        except SyntaxError:
+            return False
+        return True
+
 
 def _flat(text: str) -> str:
     return " ".join(text.split())
@@ -72,7 +79,7 @@ def of_tree(tree: Path) -> list[Mutant]:
 
 
 def of_file(tree: Path, path: Path) -> list[Mutant]:
-    """The mutants of a file; those that do not parse, or are the same text, are left out."""
+    """The mutants of a file."""
     source = path.read_bytes()
     starts = [0]
     for line in source.splitlines(keepends=True):
@@ -84,10 +91,6 @@ def of_file(tree: Path, path: Path) -> list[Mutant]:
         end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
         old = source[begin:end].decode()
         mutant = Mutant(path.relative_to(tree).as_posix(), within, node.lineno, begin, end, old, new)
-        try:
-            ast.parse(mutant.written(source))
-        except SyntaxError:
-            continue
         seen[mutant.key] += 1
         found.append(replace(mutant, nth=seen[mutant.key] - 1))
     return found
