@@ -1,7 +1,7 @@
 """A pytest plugin that writes down which test runs which line, and how long each test takes.
 
-``MUTATING_RECORD`` names the file to write, ``MUTATING_SOURCE`` the folder whose lines count. What is compiled once
-and kept in memory is forgotten before each test, so that every test that needs a line runs it.
+``MUTATING_RECORD`` names the file to write, ``MUTATING_SOURCE`` the folder whose lines count. What a process
+compiles once and keeps in memory counts for the first test that needs it.
 """
 
 from __future__ import annotations
@@ -26,14 +26,9 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    from symsim.analysis import evaluate
-    from symsim.compiler import reuse
-
-    evaluate._EVALUATORS.clear()
-    reuse._PASSES.clear()
     _COVERAGE.switch_context(item.nodeid)
     try:
-        return (yield)  # type: ignore[return-value]
+        return (yield)
     finally:
         _COVERAGE.switch_context("")
 
