@@ -30,6 +30,8 @@ SUITES = ("compiler", "emit", "analysis", "properties", "errors", "simulator", "
 def gather(tree: Path, store: Path, again: bool = False) -> None:
     """Run every file of tests of a tree by itself, and keep what it covers under ``store``."""
     store.mkdir(parents=True, exist_ok=True)
+    sources = {p.relative_to(tree).as_posix(): p.read_text() for f in FOLDERS for p in (tree / f).rglob("*.py")}
+    (store / "sources.json").write_text(json.dumps(sources), encoding="utf-8")
     for suite in SUITES:
         for test in sorted((tree / "tests" / suite).rglob("test_*.py")):
             name = test.relative_to(tree).as_posix()
@@ -45,8 +47,6 @@ def gather(tree: Path, store: Path, again: bool = False) -> None:
                 )
             except subprocess.TimeoutExpired:
                 print(f"{name}: more than {FILE_S} s, left out", flush=True)
-    sources = {p.relative_to(tree).as_posix(): p.read_text() for f in FOLDERS for p in (tree / f).rglob("*.py")}
-    (store / "sources.json").write_text(json.dumps(sources), encoding="utf-8")
 
 
 @dataclass(frozen=True)
