@@ -10,6 +10,7 @@ from symsim.analysis.evaluate import answer, machine_of
 from symsim.analysis.explaining.explain import Subject, explanation
 from symsim.analysis.explaining.neighbours import lower
 from symsim.analysis.explaining.repair import repairs
+from symsim.analysis.explaining.speedup import speedups
 from symsim.analysis.load import question
 from symsim.analysis.requirements import unmet
 from symsim.cli.options import json_option, model_argument, set_option, strategy_option, system_option
@@ -38,6 +39,12 @@ from symsim.report.strict_json import json_text
 @click.option(
     "--lower", "look_lower", is_flag=True, help="Also evaluate plans one change away; list those with a lower peak."
 )
+@click.option(
+    "--faster",
+    "look_faster",
+    is_flag=True,
+    help="Evaluate every change of the strategy, and pairs of them; list those with a shorter step.",
+)
 @json_option
 def command(
     model: str,
@@ -47,6 +54,7 @@ def command(
     of: Subject,
     stage: int | None,
     look_lower: bool,
+    look_faster: bool,
     as_json: bool,
 ) -> None:
     """Explain the peak of MODEL's memory under a strategy, and on a machine the time of a step.
@@ -56,10 +64,12 @@ def command(
     single changes of the strategy lower it: each is a plan that is evaluated like any other.
 
     Of time: what of a step each operator and each message takes, what limits it, how far the next limit
-    is, and what a machine that is better by a tenth in one figure would gain.
+    is, and what a machine that is better by a tenth in one figure would gain. Then which part of the step is
+    not hidden behind compute, and which change of the strategy makes it shorter. That tries sizes and
+    overlap; --faster tries all choices, and pairs of them.
 
     Of both: the bounds of the plan, the nearest to breaking first; and where the plan does not fit, or does not
-    meet what its strategy requires, the single changes that mend it, by the time they lose.
+    meet what its strategy requires, the single changes that fix it, by the time they lose.
 
     Exit status 1 says that the plan does not fit into the machine's memory, or that it does not meet what
     its strategy requires.
@@ -69,6 +79,7 @@ def command(
     symsim explain llama3_70b -s tp8_pp4 -y h100_sxm --of time
     symsim explain deepseek_v3 -s deepseek_v3_2048 --stage 15
     symsim explain llama3_70b -s tp8_pp4 -y h100_sxm --lower
+    symsim explain llama3_70b -s tp8_pp4 -y h100_sxm --of time --faster
     symsim explain mixtral_8x7b -s moe_ep8 --set recompute='{core_attn}' --json
     """
     if strategy is None and not settings:
@@ -80,7 +91,11 @@ def command(
         found = answer(asked.model, asked.plan, machine, moments=True)
     with progress_message("looking for a plan that fits") as tell:
         repairs_wanted = repairs(asked, found, tell)
-    result = explanation(asked, found, stage, lower(asked, found) if look_lower else None, machine, of, repairs_wanted)
+    with progress_message("looking for a shorter step") as tell:
+        wanted = of != "memory" and repairs_wanted is None
+        speedups_found = speedups(asked, found, look_faster, tell) if wanted else None
+    nearby = lower(asked, found) if look_lower else None
+    result = explanation(asked, found, stage, nearby, machine, of, repairs_wanted, speedups_found)
     lacking = unmet(asked)
     result["warnings"] += [f"the strategy's requirement is not met: {text}" for text in lacking]
     if as_json:

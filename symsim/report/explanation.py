@@ -6,6 +6,7 @@ from typing import Any
 
 from symsim.report.bar_table import print_with_bars
 from symsim.report.repair import change_text, print_constraints, print_repairs
+from symsim.report.speedup import print_speedups
 from symsim.report.tables import print_notes, print_question, print_table
 from symsim.report.terminal_text import say
 from symsim.report.time_explanation import print_time
@@ -72,6 +73,9 @@ def print_explanation(result: dict[str, Any]) -> None:
     if result["time"] is not None:
         print()
         print_time(result["time"])
+    if result["speedups"] is not None:
+        print()
+        print_speedups(result["speedups"])
     if result["constraints"]:
         print()
         print_constraints(result["constraints"])

@@ -9,7 +9,7 @@ import pytest
 from symsim.analysis.evaluate import answer, machine_of
 from symsim.analysis.explaining.constraints import broken
 from symsim.analysis.explaining.neighbours import Change, neighbour
-from symsim.analysis.explaining.repair import Repair, Repairs, _singles, repairs
+from symsim.analysis.explaining.repair import Repair, Repairs, repairs, single_changes
 from symsim.analysis.load import Question, question
 
 TOO_MUCH = "world=8,gbs=64,seq=7168"
@@ -51,7 +51,7 @@ def test_the_ranking_is_that_of_all_changes_by_brute_force() -> None:
     asked, found = mended("llama3_8b", TOO_MUCH, "h100_sxm")
     here = answer(asked.model, asked.plan, machine_of(asked)).values["time.iteration"]
     ranked = []
-    for change in _singles(asked, beyond_memory=False):
+    for change in single_changes(asked, beyond_memory=False):
         there = neighbour(asked, change)
         if there is not None and not broken(there.asked, there.found):
             ranked.append((float(there.found.values["time.iteration"] / here) - 1, change))

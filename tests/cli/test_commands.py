@@ -153,6 +153,26 @@ def test_explain_json_has_every_field_of_its_page(capsys: pytest.CaptureFixture[
         assert {f"{name}{mark}.{field}" for field in item} <= documented
 
 
+def test_explain_json_says_what_makes_a_plan_faster(capsys: pytest.CaptureFixture[str]) -> None:
+    plan = ("llama3_8b", "-s", "world=16,tp=2,pp=2,gbs=64,seq=4096", "-y", "h100_sxm", "--of", "time")
+    status, out, _ = run(capsys, "explain", *plan, "--faster", "--json")
+    speedups = json.loads(out)["speedups"]
+    page = (Path(__file__).parents[2] / "docs" / "explain.md").read_text(encoding="utf-8")
+    named = {n.removesuffix("[]") for n in re.findall(r"`(speedups[\w.\[\]]*)`", page)}
+    assert status == 0 and speedups["thorough"]
+    assert {f"speedups.{field}" for field in speedups} <= named | {"speedups.unhidden"}
+    assert {f"speedups.unhidden[].{field}" for field in speedups["unhidden"][0]} <= named
+    assert speedups["single"][0]["slower"] < 0 and speedups["single"][0]["lacking"] == []
+    assert json.loads(run(capsys, "explain", *plan, "--json")[1])["speedups"]["thorough"] is False
+
+
+def test_explain_names_the_time_that_is_not_hidden(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "explain", "llama3_70b", "-s", "tp8_pp4", "-y", "h100_sxm", "--of", "time")
+    told = " ".join(out.split())
+    assert re.search(r"gradient reduction, not 151.7 ms 1.5% overlap_grad_reduce=true -1.5% overlapped", told)
+    assert "--faster tries all choices, and pairs" in told
+
+
 def _fields(value: Any, name: str) -> Iterator[str]:
     """Every field of a document by its path; those of the first of a list's items that has them."""
     if isinstance(value, dict):

@@ -16,6 +16,7 @@ from symsim.analysis.explaining.explain_time import explained_time
 from symsim.analysis.explaining.neighbours import Change, Neighbour
 from symsim.analysis.explaining.peak_moment import Moment, in_words, moment, moment_names, peak_moment
 from symsim.analysis.explaining.repair import Repair, Repairs
+from symsim.analysis.explaining.speedup import Speedups
 from symsim.analysis.load import Question
 from symsim.diagnostics import error
 from symsim.machine.bind import Machine
@@ -35,10 +36,12 @@ def explanation(
     machine: Machine | None = None,
     of: Subject = "memory",
     repairs_wanted: Repairs | None = None,
+    speedups_found: Speedups | None = None,
 ) -> dict[str, Any]:
     """The peak of one stage (the fullest, if none is named) and the time of a step, as ``symsim.explain/1``.
 
-    ``nearby`` are plans that hold less, ``mended`` those that mend what is wrong with this one.
+    ``nearby`` are plans that hold less, ``repairs_wanted`` those that fix what is wrong with this one,
+    ``speedups_found`` those whose step is shorter.
 
     Raises:
         InputError: there is no such stage; or time is asked about, and no ``machine`` is given.
@@ -57,6 +60,7 @@ def explanation(
         "time": None if timed is None else explained_time(asked, found, timed),
         "constraints": [_constraint(c) for c in constraints(asked, found)],
         "repairs": None if repairs_wanted is None else _repairs(repairs_wanted),
+        "speedups": None if speedups_found is None else _speedups(speedups_found, found),
         "lower": None if nearby is None else [_lower(n, found, capacity) for n in nearby],
         "assumptions": list(assumptions(asked, timed)),
         "warnings": warnings(asked, fits, found.values.get("memory.device")),
@@ -111,6 +115,26 @@ def _repairs(repairs_wanted: Repairs) -> dict[str, Any]:
         "pairs": [_repair(r) for r in repairs_wanted.pairs],
         "closest": None if repairs_wanted.closest is None else _repair(repairs_wanted.closest),
         "tried": repairs_wanted.tried,
+    }
+
+
+def _speedups(speedups_found: Speedups, found: Answer) -> dict[str, Any]:
+    whole = float(found.values["time.iteration"])
+    return {
+        "thorough": speedups_found.thorough,
+        "tried": speedups_found.tried,
+        "unhidden": [
+            {
+                "item": part.item,
+                "seconds": part.seconds,
+                "share": part.seconds / whole,
+                "answer": None if part.answer is None else _repair(part.answer),
+            }
+            for part in speedups_found.unhidden
+        ],
+        "single": [_repair(r) for r in speedups_found.single],
+        "pairs": [_repair(r) for r in speedups_found.pairs],
+        "unfit": [_repair(r) for r in speedups_found.unfit],
     }
 
 

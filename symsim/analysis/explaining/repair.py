@@ -16,7 +16,7 @@ from symsim.analysis.explaining.neighbours import Change, Neighbour, changed, lo
 from symsim.analysis.load import Question
 from symsim.records.strategy import Structure
 
-OTHER_NUMBERS = frozenset({"grad_dtype", "optimizer"})
+OTHER_NUMBERS = frozenset({"grad_dtype", "optimizer", "precision"})
 """Choices that change what training computes."""
 
 STRUCTURES_PAIRED = 4
@@ -67,40 +67,40 @@ def repairs(asked: Question, found: Answer, tell: Callable[[str], None] | None =
     told = tell or (lambda _: None)
     beyond_memory = any(not text.startswith("memory.peak <=") for text in lacking)
     near: list[Repair] = []
-    for change in _singles(asked, beyond_memory):
+    for change in single_changes(asked, beyond_memory):
         told(f"change {len(near) + 1}")
         there = neighbour(asked, change)
-        near += [] if there is None else [_priced(there, found)]
-    near += [n for n in _fewest_layers(asked, found) if _peak(n) not in map(_peak, near)]
-    single = _ranked(n for n in near if not n.lacking)
+        near += [] if there is None else [priced(there, found)]
+    near += [n for n in _fewest_layers(asked, found) if peak_of(n) not in map(peak_of, near)]
+    single = ranked(n for n in near if not n.lacking)
     pairs: list[Repair] = []
     if not single:
         for change in _pairs(asked, near):
             told(f"pair {len(pairs) + 1} of changes")
             there = neighbour(asked, change)
-            pairs += [] if there is None else [_priced(there, found)]
-    fixed = _ranked(n for n in pairs if not n.lacking)
+            pairs += [] if there is None else [priced(there, found)]
+    fixed = ranked(n for n in pairs if not n.lacking)
     rest = [*near, *pairs] if not single and not fixed else []
-    closest = min(rest, key=lambda n: (len(n.lacking), _peak(n)), default=None)
+    closest = min(rest, key=lambda n: (len(n.lacking), peak_of(n)), default=None)
     return Repairs(lacking, single, fixed, closest, len(near) + len(pairs))
 
 
-def _priced(there: Neighbour, here: Answer) -> Repair:
+def priced(there: Neighbour, here: Answer) -> Repair:
     time = "time.iteration"
     timed = time in there.found.values and time in here.values
     slower = float(there.found.values[time] / here.values[time]) - 1 if timed else None
     return Repair(there.change, there.asked, there.found, tuple(broken(there.asked, there.found)), slower)
 
 
-def _ranked(near: Iterator[Repair]) -> tuple[Repair, ...]:
-    return tuple(sorted(near, key=lambda n: (0.0 if n.slower is None else n.slower, _peak(n))))
+def ranked(near: Iterator[Repair]) -> tuple[Repair, ...]:
+    return tuple(sorted(near, key=lambda n: (0.0 if n.slower is None else n.slower, peak_of(n))))
 
 
-def _peak(near: Repair) -> float:
+def peak_of(near: Repair) -> float:
     return float(near.found.values["memory.peak"])
 
 
-def _singles(asked: Question, beyond_memory: bool) -> Iterator[Change]:
+def single_changes(asked: Question, beyond_memory: bool) -> Iterator[Change]:
     """Each single change once; those that give memory away only where something else is lacking."""
     seen: list[Change] = []
     every = [*lowering(asked), *_sizes(asked), *_others(asked), *(_giving(asked) if beyond_memory else ())]
@@ -156,7 +156,7 @@ def _fewest_layers(asked: Question, found: Answer) -> list[Repair]:
         there = neighbour(asked, change)
         if there is None:
             return []
-        tried = _priced(there, found)
+        tried = priced(there, found)
         if not tried.lacking:
             return [tried]
     return []
@@ -166,7 +166,7 @@ def _pairs(asked: Question, near: Sequence[Repair]) -> Iterator[Change]:
     """Pairs whose formulas are there already, and pairs of the few changes that save most."""
     known: set[Structure] = {asked.plan.structure, *(n.asked.plan.structure for n in near)}
     others = [n for n in near if n.asked.plan.structure != asked.plan.structure]
-    best = sorted(others, key=lambda n: (len(n.lacking), _peak(n)))[:STRUCTURES_PAIRED]
+    best = sorted(others, key=lambda n: (len(n.lacking), peak_of(n)))[:STRUCTURES_PAIRED]
     for first, second in combinations(near, 2):
         if first.change.keys() & second.change.keys():
             continue
