@@ -40,7 +40,7 @@ VOCABULARY: dict[str, Entry] = {
         Entry("dp", r"\mathit{dp}", "data-parallel size"),
         Entry("edp", r"\mathit{edp}", "data-parallel size of the experts"),
         Entry("mbs", r"\mathit{mbs}", "sequences in one micro-batch on one rank", "sequences"),
-        Entry("gbs", r"\mathit{gbs}", "sequences in one step of the whole job", "sequences"),
+        Entry("gbs", r"\mathit{gbs}", "sequences in one step of the job", "sequences"),
         Entry("seq", r"\mathit{seq}", "tokens of one sequence", "tokens"),
         Entry("m", "m", "micro-batches per step"),
         Entry("i", "i", "pipeline stage, from 0", domain="index"),
@@ -85,7 +85,7 @@ VOCABULARY: dict[str, Entry] = {
         Entry(
             "memory.fragmentation",
             r"\mathrm{memory{.}fragmentation}",
-            "share of the peak that the allocator holds besides",
+            "share of the peak that the allocator reserves and cannot use",
             "",
             "amount",
         ),

@@ -47,7 +47,7 @@ def document(asked: Question, found: Answer, machine: Machine | None) -> dict[st
     capacity = asked.system.figures["memory.capacity"].value if asked.system else None
     peak = values["memory.peak"]
     fits = None if capacity is None else bool(peak <= capacity)
-    lacking = [f"the strategy's requirement is not met: {text}" for text in unmet(asked)]
+    lacking = [f"a requirement of the strategy is broken: {text}" for text in unmet(asked)]
     return {
         "schema": "symsim.eval/1",
         "model": model_of(asked, found),
@@ -169,13 +169,15 @@ def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
     if values["te_version"] is None and values["framework"] == "megatron":
         out.append("no te_version: what TransformerEngine keeps for itself, up to a few GiB, is not counted")
     if values["offload"] != "none":
-        out.append("offload: transfers hide behind compute where the link to the host has offload.bandwidth")
+        out.append("offload: transfers overlap with compute where the link to the host has offload.bandwidth")
     if values["precision"] in QUANTISED_PRECISIONS:
         out.append(f"precision = {values['precision']}: attention, norms, embedding, router and head stay in bf16")
     if values["precision"] == "fp8" and machine is None:
         out.append(f"no machine: a weight has {ASSUMED_FIGURES[FP8_COPIES]} fp8 copies, as on Hopper")
     if values["schedule"] in ("zb_v", "dualpipe"):
-        out.append(f"schedule = {values['schedule']}: delayed weight gradients stand below the peak")
+        out.append(
+            f"schedule = {values['schedule']}: what waits for delayed weight gradients is assumed to be below the peak"
+        )
     if values["schedule"] == "dualpipe":
         out.append("schedule = dualpipe: gradients are exchanged between the two copies of the model in no time")
     if machine is not None:

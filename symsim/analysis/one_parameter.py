@@ -132,7 +132,7 @@ def _unknown(asked: Question, name: str) -> InputError:
     if "." in name and asked.system is None:
         hint = "a figure belongs to a machine: name one with -y"
     hint = hint or f"a size such as mbs, a dimension such as {dimensions[0]}, or a figure such as memory.capacity"
-    message = f"'{name}' is no size of a strategy, no dimension of {asked.model.name}, and no figure of a machine"
+    message = f"'{name}' is not a size of a strategy, a dimension of {asked.model.name} or a figure of a machine"
     return error("E350", message, None, hint)
 
 

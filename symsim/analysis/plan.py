@@ -118,7 +118,7 @@ def _settle_schedule(values: dict[str, Value | None], strategy: Strategy) -> Non
         raise error("E324", message, strategy.places["microbatch_group"], "add vp = …, or leave it out")
     if values["recompute"] == "full" and values["schedule"] in ("zb_v", "dualpipe"):
         message = f"recompute = full has no formula yet with schedule = {values['schedule']}"
-        hint = "what waits for weight gradients would outgrow what is saved: take regions, or zb_h1 or zb_h2"
+        hint = "what waits for weight gradients would exceed what is saved: recompute regions, or use zb_h1 or zb_h2"
         raise error("E321", message, strategy.places["recompute"], hint)
     _settle_ends(values, strategy)
     if values["recompute_layers"] is not None and values["recompute"] != "full":

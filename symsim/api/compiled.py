@@ -180,7 +180,7 @@ class Compiled:
         if name in CHOICES:
             hint = f"load the plan with {name}=…, or give symsim.evaluate(plan, table) a column of it"
             raise error("E380", f"'{name}' selects the formulas, and these are compiled", None, hint)
-        raise error("E380", f"'{name}' is no size of these formulas", None, nearest(name, self.inputs))
+        raise error("E380", f"'{name}' is not a size of these formulas", None, nearest(name, self.inputs))
 
     def _with_step(self, given: dict[str, Any]) -> dict[str, Any]:
         """gbs where micro-batches are given, here or by the plan."""
@@ -246,7 +246,9 @@ def column_of(name: str, value: Any) -> NDArray[np.float64]:
     try:
         column = np.asarray(value, dtype=float)
     except (TypeError, ValueError):
-        raise error("E381", f"'{name}' has values that are no numbers", None, f"for example {name}=[1, 2, 4]") from None
+        raise error(
+            "E381", f"'{name}' has values that are not numbers", None, f"for example {name}=[1, 2, 4]"
+        ) from None
     choice = CHOICES.get(name)
     whole = choice is None or choice.kind == "size"
     least = 1.0 if whole or name == "moe_imbalance" else np.nextafter(0.0, 1.0)

@@ -50,12 +50,12 @@ def table_of(given: Any) -> Table:
     elif hasattr(given, "columns") and hasattr(given, "__getitem__"):
         columns = {n: given[n] for n in given.columns}
     else:
-        message = f"this is no table, but of type {type(given).__name__}"
+        message = f"this is not a table, but of type {type(given).__name__}"
         raise error("E384", message, None, "a dictionary of arrays, a data frame, or an Arrow table")
     if not columns:
         raise error("E384", "the table has no columns", None, "columns are sizes and choices by name, such as tp")
     for name in columns:
         if not isinstance(name, str):
-            message = f"a column is called {name!r}, which is no text"
+            message = f"a column is called {name!r}, which is not text"
             raise error("E384", message, None, "columns are sizes and choices by name, such as tp")
     return Table(given, columns)

@@ -69,9 +69,9 @@ def command(
 ) -> None:
     """Fit named constants of a machine to the steps of CASES.json that were timed on it.
 
-    Each constant starts where its file has it and stays there unless measurements move it. Printed are
-    the values with their deviations, what the data cannot tell apart, and the errors before, after, and
-    of cases that were left out of the fit.
+    Each constant starts at the value of its file and moves only as far as the measurements require. Printed are the
+    values with their deviations, constants that the data cannot separate, and the errors before, after, and of
+    cases that were left out of the fit.
 
     \b
     symsim calibrate cases.json -y h100_sxm --fit hbm.efficiency,matmul.sustained

@@ -10,7 +10,7 @@ from symsim.analysis.checking import check_file
 from symsim.diagnostics import Diagnostic, InputError
 
 
-@click.command("check", short_help="Parse and elaborate files, report every error.")
+@click.command("check", short_help="Check model, strategy and system files; report every error.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path))
 def command(files: tuple[Path, ...]) -> None:
     """Parse and elaborate model, strategy and system files (.sym) and Hugging Face config.json files.

@@ -16,7 +16,7 @@ from symsim.diagnostics import error
 from symsim.report.strict_json import json_text
 
 
-@click.command("compare", short_help="Compare two plans: the difference by terms and by choices.")
+@click.command("compare", short_help="Compare two plans: why one is better, by terms and by choices.")
 @model_argument
 @click.option(
     "-s", "--strategy", "strategies", type=STRATEGY, metavar="STRATEGY", multiple=True, help=f"Twice. {strategy_help}"
@@ -45,11 +45,10 @@ def command(
     plot: Path | None,
     as_json: bool,
 ) -> None:
-    """Compare two plans of MODEL, A and B: two strategies on one machine, or on a machine each, or one on two.
+    """Show why one plan of MODEL is better than another: two strategies, or one strategy on two machines.
 
-    The time of a step and the peak of memory, their difference by the terms that add up to it, and by the choices
-    that differ: what each of these adds is evaluated with plans between the two, and sums to the whole. Settings
-    (--set) are those of both plans.
+    Step time and peak memory of both plans, and their difference by the terms of the formulas and by the choices
+    that differ. The parts add up to the difference. --set changes both plans.
 
     \b
     symsim compare llama3_70b -s tp8_pp4 \\

@@ -11,7 +11,7 @@ from symsim.diagnostics import error
 from symsim.report.strict_json import json_text
 
 
-@click.command("efficiency", short_help="Forms of kernel efficiency, their fit and its error.")
+@click.command("efficiency", short_help="How fast kernels are for their sizes, and the error of that.")
 @click.argument("system", type=SYSTEM)
 @click.option("--fit", is_flag=True, help="Fit the coefficients again; print them as lines of a system file.")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE.svg", help="Draw form against measured entries.")
@@ -19,8 +19,8 @@ from symsim.report.strict_json import json_text
 def command(system: str, fit: bool, plot: Path | None, as_json: bool) -> None:
     """Show how the efficiency of SYSTEM's kernels depends on their sizes.
 
-    A measured entry is taken as it is. For other sizes a form of the library is used, with coefficients of the
-    machine. Errors are form/entry - 1: with the stated coefficients, and for each entry with those fitted to all
+    A measured entry is used as it is. Other sizes use a form of the library with coefficients of the machine.
+    Errors are form/entry - 1: with the stated coefficients, and for each entry with coefficients fitted to all
     others.
     """
     from symsim.analysis.fitting.efficiency import fits

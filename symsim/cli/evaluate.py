@@ -22,8 +22,7 @@ from symsim.report.strict_json import json_text
 def command(model: str, strategy: str | None, system: str | None, settings: tuple[str, ...], as_json: bool) -> None:
     """Evaluate MODEL under a strategy, and on a machine if -y names one.
 
-    Exit status 1 says that the plan does not fit into the machine's memory, or that it does not meet what
-    its strategy requires.
+    Exit status 1: the plan does not fit the machine, or breaks a requirement of its strategy.
 
     \b
     symsim eval llama3_70b -s tp8_pp4 -y h100_sxm

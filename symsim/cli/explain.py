@@ -20,7 +20,7 @@ from symsim.report.strict_json import json_text
 
 
 @click.command(
-    "explain", short_help="Explain the peak of memory and the time of a step: of what, what limits it, what is next."
+    "explain", short_help="Explain a plan: what fixes it, what is in memory at the peak, what makes the step slow."
 )
 @model_argument
 @strategy_option
@@ -57,22 +57,18 @@ def command(
     look_faster: bool,
     as_json: bool,
 ) -> None:
-    """Explain the peak of MODEL's memory under a strategy, and on a machine the time of a step.
+    """Explain why MODEL does not fit, why the peak of memory is high, and why a step is slow.
 
-    Which stage it is on, which operator runs then, all that is alive at that moment by size, and which
-    moment is next behind it. With a machine (-y) also how far its memory is. With --lower also which
-    single changes of the strategy lower it: each is a plan that is evaluated like any other.
+    Does not fit, or breaks a requirement: the changes that fix the plan, the fastest first.
 
-    Of time: what of a step each operator and each message takes, what limits it, how far the next limit
-    is, and what a machine that is better by a tenth in one figure would gain. Then which part of the step is
-    not hidden behind compute, and which change of the strategy makes it shorter. That tries sizes and
-    overlap; --faster tries all choices, and pairs of them.
+    Memory: the stage with the peak, the operator that runs then, and what is in memory at that moment, by
+    size. With --lower also single changes that lower the peak.
 
-    Of both: the bounds of the plan, the nearest to breaking first; and where the plan does not fit, or does not
-    meet what its strategy requires, the single changes that fix it, by the time they lose.
+    Time (with a machine, -y): how long each operator and each message takes, what limits it, which part does not
+    overlap with compute, and which changes make the step faster. Sizes and overlap are tried; --faster tries all
+    choices, and pairs of them. Also what a machine with one figure 10 % better would gain.
 
-    Exit status 1 says that the plan does not fit into the machine's memory, or that it does not meet what
-    its strategy requires.
+    Exit status 1: the plan does not fit, or breaks a requirement of its strategy.
 
     \b
     symsim explain llama3_70b -s tp8_pp4 -y h100_sxm
@@ -97,7 +93,7 @@ def command(
     nearby = lower(asked, found) if look_lower else None
     result = explanation(asked, found, stage, nearby, machine, of, repairs_wanted, speedups_found)
     lacking = unmet(asked)
-    result["warnings"] += [f"the strategy's requirement is not met: {text}" for text in lacking]
+    result["warnings"] += [f"a requirement of the strategy is broken: {text}" for text in lacking]
     if as_json:
         click.echo(json_text(result))
     else:

@@ -21,8 +21,8 @@ from symsim.report.page_width import page_width
 @click.option(
     "--per",
     type=click.Choice(DEPTHS),
-    help="How far to open it up: the whole job (the default for time), one pipeline stage (the default for the "
-    "rest), one layer, one operator, one moment (what is alive then; for memory).",
+    help="Level of detail: the whole job (the default for time), one pipeline stage (the default for the rest), one "
+    "layer, one operator, one moment (for memory: what is in use then).",
 )
 @click.option("--keep", default="", metavar="NAME,…", help="Dimensions of the model that stay symbols, or 'all'.")
 @set_option
@@ -41,8 +41,8 @@ def command(
     MODEL is a shipped name ('symsim list models'), a .sym file, a Hugging Face config.json, or a call
     such as 'llama(hidden=2048, layers=16, heads=32, ffn=8192, vocab=128256)'.
 
-    A strategy selects the structure (recomputation, ZeRO stage, schedule, kernels); its sizes stay
-    symbols. A size given with --set is put in as a number. With a machine (-y) its figures are listed.
+    A strategy selects the structure (recomputation, ZeRO stage, schedule, kernels); its sizes stay symbols, but
+    a size given with --set becomes a number. With a machine (-y) its figures are listed.
 
     \b
     symsim formula llama3_70b --show memory

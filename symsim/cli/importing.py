@@ -8,7 +8,7 @@ from symsim.analysis.load import source_of
 from symsim.diagnostics import error
 
 
-@click.group("import", short_help="Translate other tools' files.")
+@click.group("import", short_help="Translate files of other tools.")
 def command() -> None:
     """Translate other tools' files into symsim's own text."""
 

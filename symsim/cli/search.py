@@ -39,14 +39,14 @@ class _Engine(click.ParamType[str]):
         return [CompletionItem(n) for n in (*NAMES, "dask://") if n.startswith(incomplete)]
 
 
-@click.command("search", short_help="Search a space of strategies: the best plans, and the Pareto front.")
+@click.command("search", short_help="Find the best plans of a space of strategies, and the Pareto front.")
 @model_argument
 @strategy_option
 @system_option
 @set_option
 @click.option("--top", type=PLANS, default=10, show_default=True, metavar="K", help="Plans to list.")
 @click.option("--pareto", metavar="X,Y[,Z]", help="Also the plans of which no other is better in all of these values.")
-@click.option("--minimize", metavar="EXPR", help="Rank by this, in place of what the space says.")
+@click.option("--minimize", metavar="EXPR", help="Rank by this instead of the objective of the space.")
 @click.option("--maximize", metavar="EXPR", help="The same, the largest first.")
 @click.option("--require", "requires", multiple=True, metavar="EXPR", help="One more requirement; may be repeated.")
 @json_option
@@ -56,8 +56,8 @@ class _Engine(click.ParamType[str]):
 @click.option("--save", type=FILE, metavar="FILE.sym", help="Write the best plan as a strategy for 'symsim eval'.")
 @click.option("--rank", type=PLANS, default=1, metavar="N", help="The plan that --save writes.")
 @click.option("--engine", type=_Engine(), metavar="local|processes|dask[://HOST:PORT]",
-              help="Who works: this process, all cores, or Dask; if left out, all cores where that pays.")  # fmt: skip
-@click.option("--workers", type=click.IntRange(1, 4096), metavar="N", help="Processes to take.")
+              help="Where it runs: this process, all cores, or Dask; default: the faster of these two.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(1, 4096), metavar="N", help="Number of processes.")
 def command(
     model: str,
     strategy: str | None,
@@ -77,12 +77,12 @@ def command(
     engine: str | None,
     workers: int | None,
 ) -> None:
-    """Evaluate every legal plan of MODEL that a space of strategies has, and list the best that fit the machine.
+    """Find the best plans of MODEL in a space of strategies. Every legal plan is evaluated.
 
     A space is a strategy in which a choice has a set of values: 'tp in {1, 2, 4, 8}', 'pp in divisors(layers)',
     'mbs in 1..8', 'recompute in {none, full}'. -s takes a shipped one, a file, or choices; --set adds to it.
 
-    Exit status 1 says that no plan is feasible; the one that misses by least is shown then, and what would mend it.
+    Exit status 1: no plan is feasible. Then the plan that misses by least is shown, and changes that fix it.
 
     \b
     symsim search llama3_70b -s search_1k -y h100_sxm

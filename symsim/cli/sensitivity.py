@@ -15,7 +15,7 @@ from symsim.diagnostics import error, placed
 from symsim.report.strict_json import json_text
 
 
-@click.command("sensitivity", short_help="Derivatives of any answer: what moves it, and what is worth buying.")
+@click.command("sensitivity", short_help="What changes an answer, by how much, and what is worth buying.")
 @model_argument
 @strategy_option
 @system_option
@@ -43,12 +43,12 @@ def command(
     plot: Path | None,
     as_json: bool,
 ) -> None:
-    """How an answer about MODEL under a strategy follows each name: exact derivatives of its formulas.
+    """Show how an answer about MODEL changes with each size, figure and dimension, and what is worth buying.
 
-    An elasticity is the per cent by which the answer changes for each per cent of a name. Beside it stands what
-    a step further really makes: the next legal values of a size, a tenth less and more of a figure. At a
-    kink both one-sided values are shown, and what switches there. With a machine: what a tenth more of
-    each of its rates and capacities, and a tenth less of each of its delays, is worth.
+    An elasticity is the per cent by which the answer changes when a name changes by 1 %: the exact derivative of
+    the formula. Next to it are evaluations: the next legal values of a size, 10 % less and more of a figure. At a
+    kink both one-sided values are shown, and what switches there. With a machine: what 10 % more of each rate
+    and capacity, and 10 % less of each delay, would gain.
 
     Names are figures of the machine (hbm.bandwidth, nvlink.all_reduce.latency), of the framework
     (framework.launch), sizes of the strategy (tp, seq) and dimensions of the model (hidden, layers).

@@ -18,7 +18,7 @@ from symsim.language.expressions import Plain, evaluate, number
 from symsim.report.strict_json import json_text
 
 
-@click.command("solve", short_help="Solve for one name: the largest, the smallest, or where two strategies are equal.")
+@click.command("solve", short_help="Find the largest or smallest value that works, or where two strategies are equal.")
 @model_argument
 @click.option(
     "-s",
@@ -41,8 +41,8 @@ from symsim.report.strict_json import json_text
     metavar="EXPR",
     help="What must hold; may be repeated. Without it: memory.peak <= memory.capacity.",
 )
-@click.option("--largest", is_flag=True, help="Seek the largest value.")
-@click.option("--smallest", is_flag=True, help="Seek the smallest value.")
+@click.option("--largest", is_flag=True, help="Find the largest value.")
+@click.option("--smallest", is_flag=True, help="Find the smallest value.")
 @click.option("--of", "of", metavar="EXPR", help="What two strategies are compared in; time.iteration if not given.")
 @click.option("--from", "low", metavar="VALUE", help="The smallest value to look at, such as 1024 or '10 GB/s'.")
 @click.option("--to", "high", metavar="VALUE", help="The largest value to look at.")
@@ -61,14 +61,13 @@ def command(
     high: str | None,
     as_json: bool,
 ) -> None:
-    """Solve MODEL's formulas for one name.
+    """Find the largest or smallest value of one name at which MODEL still fits, or meets your conditions.
 
-    The largest micro-batch, sequence or model that fits; the fewest GPUs; the smallest memory or bandwidth
-    for a time. Of whole numbers every legal one is considered, so the next one breaks a condition; real
-    numbers are solved for. What the strategy requires always holds. With two strategies (-s twice): the values
-    of the name at which they are equal in a quantity, and which has less of it on each side.
+    The largest micro-batch, sequence or model; the fewest GPUs; the smallest memory or bandwidth for a time. Every
+    legal whole number is considered. Requirements of the strategy always hold. With two strategies (-s twice):
+    the values of the name at which they are equal, and which is better on each side.
 
-    Exit status 1 says that no legal value satisfies, or that there is no end to those that do.
+    Exit status 1: no legal value meets the conditions, or every legal value does.
 
     \b
     symsim solve llama3_70b -s tp8_pp4 -y h100_sxm --for mbs

@@ -15,7 +15,7 @@ from symsim.cli.options import model_argument, set_option, strategy_option, syst
 from symsim.diagnostics import error, placed
 
 
-@click.command("trace", short_help="Simulate one step pass by pass; write its trace and its chart.")
+@click.command("trace", short_help="Simulate one step pass by pass; write a trace and a chart.")
 @model_argument
 @strategy_option
 @system_option
@@ -39,11 +39,11 @@ def command(
     micro_batches: int | None,
     plot: Path | None,
 ) -> None:
-    """Simulate one step of MODEL under a strategy on a machine, every pass of every rank of the pipeline.
+    """Simulate one step of MODEL on a machine: every pass of every pipeline rank.
 
-    Prints a trace in Chrome's format, which https://ui.perfetto.dev opens: passes, messages between ranks, what
-    follows the last micro-batch, and the memory of each rank over time. A summary beside the formulas goes to
-    stderr, or with -o to stdout.
+    Prints a trace in Chrome's format, which https://ui.perfetto.dev opens: passes, messages between ranks, the end
+    of the step, and the memory of each rank over time. A comparison with the formulas goes to stderr, or with -o
+    to stdout.
 
     \b
     symsim trace llama3_70b -s tp8_pp4 -y h100_sxm -o trace.json

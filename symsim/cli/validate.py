@@ -19,7 +19,7 @@ LISTED = 20
 """Most cases that are also listed one by one."""
 
 
-@click.command("validate", short_help="Predict published measurements, show the errors.")
+@click.command("validate", short_help="Predict measured runs and show the errors.")
 @click.argument("cases", metavar="CASES.json", type=click.Path(path_type=Path))
 @click.option("--only", metavar="SET", help="Only the cases of this set.")
 @json_option

@@ -179,7 +179,7 @@ class _Walk:
     def _pipeline(self, repeat: tree.Repeat, frame: _Frame) -> Tensor:
         """``repeat n { … }``: the pattern of layers inside, n times."""
         if self._unit.name == "head" and self._unit.operators:
-            raise error("E226", "layers after the head", repeat.place, "all layers stand before the head")
+            raise error("E226", "layers after the head", repeat.place, "all layers come before the head")
         count = sympy.sympify(number(evaluate(repeat.count, frame.scope), repeat.count.place, frame.scope))
         times = frame.scope.settle(count, repeat.count.place)
         times = int(times) if isinstance(times, sympy.Integer) else times
@@ -222,7 +222,7 @@ class _Walk:
                 out += inner * count
             else:
                 hint = "put it into a layer, or write all of the pattern without layers"
-                raise error("E229", "between layers only layers and repeats may stand", place, hint)
+                raise error("E229", "only layers and repeats are allowed between layers", place, hint)
         return out
 
     def _layer(self, layer: tree.Call | tree.Body, frame: _Frame, stream: Tensor) -> tuple[Unit, Tensor]:
@@ -292,7 +292,7 @@ class _Walk:
             case tree.Require():
                 self._require(statement, frame.scope)
             case tree.Repeat(place=place):
-                raise error("E231", "repeat stands in a family", place, "inside a block write unroll")
+                raise error("E231", "repeat is allowed only in a family", place, "inside a block write unroll")
             case _:
                 raise AssertionError(statement)
 
@@ -336,7 +336,7 @@ class _Walk:
         hint = nearest(call.callee, [*self.library.blocks, *self.library.operators])
         hint = hint or "'symsim list library' shows blocks and operators"
         if call.callee == "body":
-            hint = "body stands in a block that is declared 'with body'"
+            hint = "body is allowed only in a block declared 'with body'"
         raise error("E233", f"no block or operator is called '{call.callee}'", call.place, hint)
 
     def _traced(self, problem: Diagnostic, call: tree.Call) -> Diagnostic:

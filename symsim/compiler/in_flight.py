@@ -142,7 +142,7 @@ def _interleaved_chunks(chunks: int, structure: Structure, ledger: Ledger) -> tu
     ahead = 2 * (pp - i) - 1
     near = ledger.define("f.near", minimum(ahead, group), "forward passes ahead in the next group", "", "memory")
     far = ledger.define(
-        "f.far", more * maximum(ahead - group, 0), "forward passes ahead in the group behind it", "", "memory"
+        "f.far", more * maximum(ahead - group, 0), "forward passes ahead in the next group", "", "memory"
     )
     over = ledger.define("f.over", at_most(group, ahead), "1 where these are a group or more", "", "memory")
     out: list[Holding] = []

@@ -190,7 +190,9 @@ def _living(held: Held, moment: Moment, ledger: Ledger) -> None:
 def _extra_of_unit(held: Held, units: tuple[Held, ...], may_be_empty: bool, ledger: Ledger) -> None:
     """What the rise of a unit counts beside its worst moment, where one chunk is the rank's."""
     if len(held.in_chunks) > 1:
-        _define(f"beside@{_unit(held)}@gathered", ledger.value(f"gathered{held.suffix}"), "whole while it runs", ledger)
+        _define(
+            f"beside@{_unit(held)}@gathered", ledger.value(f"gathered{held.suffix}"), "gathered while it runs", ledger
+        )
         late = late_weights_of_later(held, units, ledger)
         _define(f"beside@{_unit(held)}@late", late, "wait for a weight gradient", ledger)
         return
@@ -205,7 +207,7 @@ def _extra(place: str, counted: Terms, running: str, ledger: Ledger) -> None:
     for monomial, coefficient in counted.items():
         groups.setdefault(str(monomial) if monomial.is_Symbol else "other", {})[monomial] = coefficient
     for what, amount in groups.items():
-        _define(f"beside@{place}@{what}", tidy(amount), f"held beside {running}", ledger)
+        _define(f"beside@{place}@{what}", tidy(amount), f"also held with {running}", ledger)
 
 
 def _by_name(items: Iterable[tuple[str, Tensor]]) -> Mapping[str, list[Tensor]]:

@@ -80,5 +80,5 @@ def bandwidth(ledger: Ledger) -> None:
     ]
     if not rates:
         return
-    meaning = "of the link to the host, each way, so that transfers hide behind compute"
+    meaning = "of the link to the host, each way, so that transfers overlap with compute"
     ledger.define("offload.bandwidth", maximum(*rates), meaning, "B/s", "time")

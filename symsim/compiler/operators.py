@@ -89,7 +89,7 @@ class OperatorCall:
         known = self._scope.values.setdefault(name, size)
         if known is not size and sympy.expand(known - size) != 0:
             message = f"{self.item.name} needs inputs of one size '{name}': here {known} and, of '{given.name}', {size}"
-            raise error("E243", message, place, "tensors share the sizes that the operator names alike")
+            raise error("E243", message, place, "tensors whose sizes have one name must have equal sizes")
 
     def _run(self, items: Iterable[tree.Node]) -> None:
         for item in items:
@@ -129,7 +129,7 @@ class OperatorCall:
     def _dimension(self, node: tree.Expression) -> sympy.Expr:
         size = self._amount(node)
         if size.is_Number and not size > 0:
-            hint = "a part that may be absent stands in an if"
+            hint = "put a part that may be absent into an if"
             raise error("E247", f"a dimension of a tensor must be positive, not {size}", node.place, hint)
         return size
 

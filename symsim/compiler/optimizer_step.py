@@ -37,7 +37,7 @@ def tail(structure: Structure, profile: Profile, optimizer_traffic: Fraction, ti
         gathered = Integer(0)
     if reduced != 0 and structure["overlap_grad_reduce"]:
         last = ledger.define("last_bucket", _last_bucket(ledger), "share of gradients that is ready last", "", "time")
-        ready = ledger.define("reduce_early", reduced * (1 - last), "of it, beside a backward pass", "s", "time")
+        ready = ledger.define("reduce_early", reduced * (1 - last), "of it, during a backward pass", "s", "time")
         left = overlapped(ready, ledger.value("B"), "network") + reduced * last
         reduced = ledger.define("stage.dp.reduce", left, "gradient reduction that nothing hides", "s", "time")
     if gathered != 0 and structure["overlap_param_gather"]:

@@ -52,7 +52,7 @@ def iteration(ledger: Ledger) -> None:
         ("expert_parallel", tuple(f"stage.{p}.ep" for p in ("forward", "backward", "recompute")), "ep, etp messages"),
         ("pipeline_parallel", ("stage.pp",), "messages between stages"),
         ("accumulate", ("stage.accumulate",), "gradients added to their buffer"),
-        ("shards", ("stage.forward.shards", "stage.backward.shards"), "messages that make shards whole"),
+        ("shards", ("stage.forward.shards", "stage.backward.shards"), "messages that gather shards"),
         ("offload", ("stage.forward.offload", "stage.backward.offload"), "waits for the host's memory"),
         ("launch", ("stage.forward.launch", "stage.backward.launch"), "the device waits for the host"),
     ):

@@ -212,7 +212,7 @@ def gathered(held: Held, structure: Structure, ledger: Ledger) -> Expr:
         quantised = copies(structure) * operand * tidy(total(w.elements for w in own if w.quantised))
         whole = Integer(1) if "weights" in offloaded(structure) else less(1, group.shard)
         amount += whole * plain + quantised
-    what = f"weights of {'two ' + held.title + 's' if ahead else 'one ' + held.title}, whole while it runs"
+    what = f"weights of {'two ' + held.title + 's' if ahead else 'one ' + held.title}, gathered while it runs"
     return ledger.define(f"gathered{held.suffix}", amount, what, "bytes", "memory")
 
 

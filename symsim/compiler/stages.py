@@ -205,7 +205,7 @@ def _positions(structure: Structure) -> list[tuple[int, Position]]:
                 about = "layout" if structure["layout"] is not None else "vp"
                 message = f"a rank has {vp:,} virtual chunks that differ"
                 raise error(
-                    "E312", message, None, f"at most {MAX_CHUNKS} are told apart: take a smaller vp", about=about
+                    "E312", message, None, f"at most {MAX_CHUNKS} are distinguished: take a smaller vp", about=about
                 )
             return [(turn, forward()) for turn in range(vp)]
     return [(0, forward())]

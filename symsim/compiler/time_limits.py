@@ -11,8 +11,8 @@ definition of the part *time of each operator*, such as ``attention.qkv.forward`
 ``start_up@NAME``                 that start; of messages, what they take however short they are
 ``time@data_parallel@reduce`` …   what of ``time.data_parallel`` is which message
 ``messages@reduce`` …             all of it, hidden or not
-``covered@reduce`` …              of it, what runs beside a pass
-``cover@reduce`` …                the pass beside which it runs
+``covered@reduce`` …              of it, what runs during a pass
+``cover@reduce`` …                the pass that overlaps which it runs
 ``host@forward`` …                the host launches all of a pass; ``device@forward``: the device runs it
 ================================  ====================================================================
 
@@ -97,8 +97,8 @@ def _data_parallel(structure: Structure, ledger: Ledger) -> None:
         _define(f"messages@{name}", stage_pick(whole, end), title, ledger)
         if structure[overlaps]:
             hides = ledger.value(hidden_by)
-            _define(f"covered@{name}", stage_pick(hides, end), f"{title} beside a pass", ledger)
-            _define(f"cover@{name}", stage_pick(symbol(cover), end), f"the pass beside {title}", ledger)
+            _define(f"covered@{name}", stage_pick(hides, end), f"{title} during a pass", ledger)
+            _define(f"cover@{name}", stage_pick(symbol(cover), end), f"the pass that overlaps {title}", ledger)
     tied = ledger.value("reduce_tied")
     if tied != 0:
         _define("time@data_parallel@reduce_tied", stage_pick(tied, end), "gradients of the tied table", ledger)

@@ -53,7 +53,7 @@ def derivative(program: Program, output: str, names: Sequence[str]) -> Program:
     outputs = {output: value}
     for name in names:
         if name not in program.inputs:
-            raise ValueError(f"'{name}' is no input of the program")
+            raise ValueError(f"'{name}' is not an input of the program")
         register = tangents.of(value.register, program.inputs.index(name))
         outputs[partial(output, name)] = Output(register, value.scope, f"{value.unit} per {name}", value.part)
     return Program(program.title, program.inputs, tuple(tangents.instructions), outputs, ())

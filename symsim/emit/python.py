@@ -301,7 +301,7 @@ class _Module:
             shown = ", ".join(f"{key}: {value!r}" for key, value in entries.items())
             yield f"{_INDENT}{_quoted(name)}: ({{{shown}}}, {otherwise!r}),"
         yield from ("}", "", "", f"def {TABLE}(name, *dimensions):")
-        yield f'{_INDENT}"""What was measured for these dimensions, else what is taken for any others."""'
+        yield f'{_INDENT}"""What was measured for these dimensions, else the value used for any others."""'
         yield f"{_INDENT}entries, otherwise = {TABLES}[name]"
         yield f"{_INDENT}return entries.get(tuple(round(d) for d in dimensions), otherwise)"
         yield from ("", "")

@@ -37,7 +37,7 @@ def check_depth(source: Source) -> None:
         if depth > MAX_DEPTH:
             place = Place(source, line, column)
             message = f"brackets nest more than {MAX_DEPTH} deep"
-            raise error("E104", message, place, "put the inner parts into blocks, or into names with let")
+            raise error("E104", message, place, "move the inner parts into blocks, or name them with let")
 
 
 def unclosed_around(source: Source, offset: int) -> Place | None:

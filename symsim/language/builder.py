@@ -29,7 +29,7 @@ class Builder:
     def build(self, raw: Tree[Token]) -> Any:
         self._depth += 1
         if self._depth > MAX_TREE_DEPTH:
-            hint = f"at most {MAX_TREE_DEPTH} operators stand in a row; put parts into parentheses"
+            hint = f"at most {MAX_TREE_DEPTH} operators follow each other; put parts into parentheses"
             raise error("E104", "this expression is too long or too deep", self._place(raw), hint)
         children = [c for c in raw.children if not (isinstance(c, Token) and c.type in _PUNCTUATION)]
         node = getattr(self, f"_{raw.data.rstrip('_')}")(raw, children)

@@ -46,7 +46,7 @@ _OF = {
     "host": ("bandwidth", "capacity"),
     "framework": ("launch", "turn", "traffic", "step"),
 }
-UNSTATED = "no source states it; without a fit no effect is taken"
+UNSTATED = "no source states it; without a fit it has no effect"
 """The source of a fitted figure that a machine's file did not have."""
 
 _OF_KERNELS = ("efficiency", "sustained")
@@ -151,7 +151,7 @@ def check_name(name: str, place: Place) -> None:
 def _within(first: str) -> str:
     if first in _OF:
         return f"'{first}' has {', '.join(_OF[first])}"
-    return f"figures stand in groups: {', '.join(_OF)}; a class of kernels has an efficiency"
+    return f"figures are written in groups: {', '.join(_OF)}; a class of kernels has an efficiency"
 
 
 def figure_value(name: str, node: tree.Expression) -> tuple[float, str]:

@@ -87,11 +87,11 @@ class _Reader:
             if mark is None:
                 shown = self.text[position]
                 hint = "the letters are E t m L; | ends a stage, (tt|)*30 repeats"
-                raise self._wrong(position, f"'{shown}' is no letter of a layout", hint)
+                raise self._wrong(position, f"'{shown}' is not a letter of a layout", hint)
             after = mark.end()
             if mark["open"]:
                 if outside is not None:
-                    raise self._wrong(position, "a group stands in a group", "write the inner one out")
+                    raise self._wrong(position, "a group is inside a group", "write the inner one out")
                 outside, done, opened = done, [_Stage({}, {})], position
             elif mark["close"]:
                 if outside is None:
@@ -160,12 +160,12 @@ class _Reader:
         letters = [k for k, c in enumerate(self.text) if c in LETTERS]
         for k, letter in ((letters[0], "E"), (letters[-1], "L")):
             if self.text[k] != letter:
-                message = "the embedding stands before all layers, the loss behind them"
+                message = "the embedding comes before all layers, the loss after them"
                 raise self._wrong(k, message, "for example Et|(tt|)*30L")
         apart = next((stage for stage in stages[:-1] if "m" in stage.count), None)
         if apart is not None:
             hint = "write them into the last stage: …|mL"
-            raise self._wrong(apart.at["m"], "multi-token layers stand in the stage of the loss here", hint)
+            raise self._wrong(apart.at["m"], "multi-token layers must be in the stage of the loss", hint)
 
     def _wrong(self, position: int, message: str, hint: str) -> InputError:
         place = self.place

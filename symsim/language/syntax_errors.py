@@ -70,7 +70,7 @@ _MOST_EXPECTED = 8
 _SHOWN = 40
 
 _PLAIN = {
-    **dict.fromkeys("“”„«»'‘’`", 'a text stands between double quotes: "…"'),
+    **dict.fromkeys("“”„«»'‘’`", 'write a text between double quotes: "…"'),
     **dict.fromkeys("×·∗", "a product is written *"),
     **dict.fromkeys("–—−", "a minus sign is written -"),
     "÷": "a division is written /",
@@ -84,12 +84,12 @@ _PLAIN = {
     "|": 'write or; a layout is a text in double quotes: layout = "Et|(tt|)*30L"',
     "[": "a set is written { }, an argument list ( )",
     "]": "a set is written { }, an argument list ( )",
-    ".": "a number needs a digit before its point: 0.5; names that have a point stand in files of machines",
+    ".": "a number needs a digit before its point: 0.5; names with a point belong to machines",
     "\r": "lines end in LF or CR LF",
     "\\": "a line goes on inside parentheses and after an operator, without a backslash",
 }
 _OF_CATEGORY = defaultdict(
-    lambda: "names are written with a-z, A-Z, 0-9 and _; anything may stand in a comment, behind #",
+    lambda: "names are written with a-z, A-Z, 0-9 and _; a comment, after #, may have any character",
     {
         "Zs": "write an ordinary space",
         "Cf": "it is invisible: delete it",
@@ -127,7 +127,7 @@ def explain(problem: Any, source: Source, kind: str, keywords: Iterable[str]) ->
         message = f"{source.name} is a {KINDS[word]}, not a {kind}"
         return error("E111", message, place, _WHERE[KINDS[word]])
     if word == "{":
-        message = f"{source.name} is no text of this language"
+        message = f"{source.name} is not text of this language"
         return error("E111", message, place, "the name of a Hugging Face configuration ends in .json")
     if not isinstance(problem, UnexpectedToken):
         return _character(source, problem.pos_in_stream)

@@ -215,11 +215,16 @@ def inside(folder: Path, given: str, place: Place) -> Path:
     """The file beside the system file; nothing outside its folder is ever read."""
     relative = PurePosixPath(given)
     if relative.is_absolute() or ".." in relative.parts or "\\" in given:
-        raise error("E428", "a table lies beside its system file", place, "write a path without '..'")
+        raise error("E428", f"'{given}' is outside of the system file's folder", place, "write a path without '..'")
     path = folder / relative
     try:
         if not path.resolve().is_relative_to(folder.resolve()):
-            raise error("E428", "a table lies beside its system file", place, "this one is a link to elsewhere")
+            raise error(
+                "E428",
+                f"'{given}' is outside of the system file's folder",
+                place,
+                "this one is a link to elsewhere",
+            )
         found = path.is_file()
     except (OSError, ValueError):
         found = False

@@ -86,7 +86,7 @@ def bind(
     for name in tables:
         first = name.partition(".")[0]
         if first not in TIERS and not _states_efficiency(system, first):
-            assumptions.append(f"{first}.efficiency is not stated: matmul's is taken")
+            assumptions.append(f"{first}.efficiency is not stated: matmul's is used")
     return Machine(system.name, values, lookup_of(system), tuple(dict.fromkeys(assumptions)))
 
 
@@ -235,8 +235,8 @@ def _figure(system: System, name: str, framework: Mapping[str, float]) -> tuple[
     if name.endswith(".efficiency") and name not in FALLBACKS:
         shared = system.figures.get("hbm.efficiency")
         value = shared.value if shared is not None else FALLBACKS["hbm.efficiency"]
-        return value, f"{name} is not stated: hbm.efficiency is taken"
+        return value, f"{name} is not stated: hbm.efficiency is used"
     if name in FALLBACKS:
-        taken = "" if name in WITHOUT_EFFECT else f"{name} is not stated: {FALLBACKS[name]:g} is taken"
+        taken = "" if name in WITHOUT_EFFECT else f"{name} is not stated: {FALLBACKS[name]:g} is used"
         return FALLBACKS[name], taken
     return None

@@ -24,7 +24,9 @@ def print_efficiency(result: Mapping[str, Any]) -> None:
             for t in result["tables"]
         ]
         headings = ["table", "entries", "mean |e| %", "worst %", "left out: mean %", "median %", "worst %"]
-        print_table(headings, rows, f"{result['system']}: the form of each efficiency beside the measured entries")
+        print_table(
+            headings, rows, f"{result['system']}: the form of each efficiency compared with the measured entries"
+        )
         print()
     for form, names in _by_form([*result["tables"], *result["transferred"]]).items():
         print_wrapped(", ".join(n["name"] for n in names))

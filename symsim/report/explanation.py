@@ -37,7 +37,7 @@ SECTIONS = {
     "kept": "saved",
     "chunk": "saved",
     "activations": "waiting for weight gradients",
-    "beside": "held beside",
+    "beside": "also held",
 }
 """Kinds of items that one sum is made of; the rest are those of the running unit, and sums of their own."""
 
@@ -49,7 +49,7 @@ LABELS = {
     "kept": "saved",
     "chunk": "saved in chunk",
     "activations": "waiting",
-    "beside": "held beside",
+    "beside": "also held",
     "buffers": "buffer",
 }
 GROUPS = {
@@ -60,7 +60,7 @@ GROUPS = {
 }
 EXTRA = {
     "gathered": "weights, gathered",
-    "reducing": "whole gradients, to be reduced",
+    "reducing": "gathered gradients, to be reduced",
     "handed": "of the micro-batch before",
 }
 """Definitions that a moment counts, by their names before the kind of unit (``gathered_head``)."""
@@ -142,7 +142,7 @@ def _running(at: dict[str, str] | None) -> str:
     if at is None:
         return "all that the stage saves is alive"
     if not at["phase"]:
-        return f"{at['operator']} stand above all that is saved"
+        return f"{at['operator']} exceed all that is saved"
     return f"{_bare(at['operator'], at['unit'])} runs {_again(at['phase'])} in the {_unit(at['unit'], 'last {}')}"
 
 

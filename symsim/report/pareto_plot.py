@@ -22,7 +22,7 @@ FRONT, OTHERS = "#d55e00", "#9aa5b1"
 def check_plot(path: Path) -> None:
     """Raises InputError for another kind of picture, or where matplotlib is not installed."""
     if path.suffix not in PICTURES:
-        message = f"--plot: no picture can be written as '{path.name}'"
+        message = f"--plot: cannot write a picture as '{path.name}'"
         raise error("E007", message, hint="known here: " + ", ".join(PICTURES))
     _figure_class()
 

@@ -17,7 +17,7 @@ def new_figure(path: Path, width: float, height: float) -> Any:
         InputError: another kind of picture than :data:`PICTURES`; matplotlib is not there.
     """
     if path.suffix not in PICTURES:
-        message = f"--plot: no picture can be written as '{path.name}'"
+        message = f"--plot: cannot write a picture as '{path.name}'"
         raise error("E007", message, hint="known here: " + ", ".join(PICTURES))
     try:
         from matplotlib.figure import Figure

@@ -47,13 +47,13 @@ def print_repairs(repairs: dict[str, Any]) -> None:
     found = repairs["single"] or repairs["pairs"]
     lacking = "; ".join(repairs["lacking"])
     if not found:
-        say("repair", f"no single change and no pair of those tried mends it ({lacking}; {repairs['tried']} plans)")
+        say("repair", f"no single change and no pair of those tried fixes it ({lacking}; {repairs['tried']} plans)")
         if repairs["closest"] is not None:
             closest = repairs["closest"]
             still = "; ".join(closest["lacking"])
             say("", f"closest: {change_text(closest['change'])}, {_costs(closest)}, with {still} still broken")
         return
-    count = "one change" if repairs["single"] else "no single change mends it; two"
+    count = "one change" if repairs["single"] else "no single change fixes it; two"
     cheapest = found[0]
     say("repair", f"cheapest: {change_text(cheapest['change'])} ({_costs(cheapest)})")
     alike = next((r for r in found if not r["changes_numbers"]), None)
@@ -72,9 +72,9 @@ def print_repairs(repairs: dict[str, Any]) -> None:
         for r in shown
     ]
     print()
-    print_table([f"{count}: mended by", "peak", *["step time"] * timed, *[""] * marked], rows)
+    print_table([f"{count}: fixed by", "peak", *["step time"] * timed, *[""] * marked], rows)
     if len(shown) < len(found):
-        print(f"and {len(found) - len(shown)} more, dearer")
+        print(f"and {len(found) - len(shown)} more, slower")
 
 
 def _costs(repair: dict[str, Any]) -> str:

@@ -24,12 +24,12 @@ COLUMNS_OF = {
 """Expressions that have a column of their own."""
 
 KINDS = {
-    "rule": "a rule of the formulas does not hold",
-    "requirement": "a requirement is not met",
+    "rule": "breaks a rule",
+    "requirement": "breaks a requirement",
     "contradiction": "choices contradict each other",
 }
 
-FITS_NOT = "it does not fit into the machine"
+FITS_NOT = "does not fit the machine"
 
 MOST_FIXES = 10
 """Changes that are listed: the best come first."""
@@ -170,16 +170,16 @@ def _nothing(result: Mapping[str, Any]) -> None:
     _plans({**result, "pareto_of": []}, [closest], "the plan that misses by least", [])
     for broken in closest["broken"]:
         say("breaks", _missed(broken))
-    if not closest["mended_by"]:
-        print("no single change that was tried mends it")
+    if not closest["fixed_by"]:
+        print("no single change that was tried fixes it")
         return
     objective = result["objective"]["value"]
     rows = [
         [_change(m["change"]), quantity_text(objective, m["objective"]), bytes_text(m["peak_bytes"])]
-        for m in closest["mended_by"][:MOST_FIXES]
+        for m in closest["fixed_by"][:MOST_FIXES]
     ]
     heading = objective if len(objective) <= LONGEST_HEADING else "objective"
-    print_table(["mended by", heading, "peak"], rows)
+    print_table(["fixed by", heading, "peak"], rows)
 
 
 def _missed(broken: Mapping[str, Any]) -> str:

@@ -34,7 +34,7 @@ WHOLE = {
     "expert_parallel": "ep messages",
     "pipeline_parallel": "messages between stages",
     "accumulate": "gradients added to their buffer",
-    "shards": "messages that make shards whole",
+    "shards": "messages that gather shards",
     "offload": "waiting for the host's memory",
     "launch": "waiting for the host",
     "bubble": "pipeline bubble",
@@ -155,7 +155,7 @@ def _hidden(message: dict[str, Any]) -> str:
     verdict = f"{seconds_text(margin)} to spare" if margin >= 0 else f"{seconds_text(-margin)} too short"
     hidden_by, cover = seconds_text(message["beside_s"]), seconds_text(message["cover_s"])
     cost = seconds_text(message["exposed_s"])
-    return f"{name} ({whole}): {hidden_by} beside a pass of {cover}, {verdict}; it adds {cost}"
+    return f"{name} ({whole}): {hidden_by} during a pass of {cover}, {verdict}; it adds {cost}"
 
 
 def _items(items: Sequence[Item], whole: float) -> None:
@@ -221,7 +221,7 @@ def _stages(time: dict[str, Any]) -> None:
         for k, s in enumerate(stages)
     ]
     bars = [(s["micro_batch_s"] / pacing, "green") for s in stages]
-    print_with_bars(["stage", "one micro-batch", "forward", "backward", "behind the slowest"], rows, bars)
+    print_with_bars(["stage", "one micro-batch", "forward", "backward", "faster than the slowest"], rows, bars)
 
 
 def _faster(time: dict[str, Any]) -> None:

@@ -137,7 +137,7 @@ CASES = [
     fit("fitting a pattern of nothing", "E604", "'hbm.*s' means no figure of h100_sxm", "it has", "--fit", "hbm.*s"),
     fit("fitting a zero", "E604", "'network.all_reduce.latency' is 0", "logarithm", "--fit",
         "network.all_reduce.latency"),
-    fit("fitting by an impossible width", "E604", "'wide' is no width", "hbm.efficiency:50%", "--fit",
+    fit("fitting by an impossible width", "E604", "'wide' is not a width", "hbm.efficiency:50%", "--fit",
         "hbm.efficiency:wide"),
     fit("fitting a fact of no framework", "E604", "no framework is called 'megatrn'", "did you mean 'megatron'?",
         "--fit", "framework.megatrn.late_sequences"),

@@ -69,7 +69,7 @@ CASES = [
           "did you mean 'processes'?"),
     asked("engine without an address", "E376", ("--engine", "dask://"), "there is no engine 'dask://'", "dask://HOST:PORT"),
     asked("engine without a port", "E376", ("--engine", "dask://nowhere"), "no engine", "dask://HOST:PORT"),
-    asked("no picture", "E007", ("--plot", "front.txt"), "no picture can be written as 'front.txt'",
+    asked("no picture", "E007", ("--plot", "front.txt"), "cannot write a picture as 'front.txt'",
           "known here: .png"),
     asked("no plans", "E003", ("--top", "0"), "'--top'", "search --help'"),
 ]  # fmt: skip

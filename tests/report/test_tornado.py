@@ -29,7 +29,7 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_no_kind_of_picture() -> None:
-    with pytest.raises(InputError, match=r"no picture can be written as 'tornado\.txt'"):
+    with pytest.raises(InputError, match=r"cannot write a picture as 'tornado\.txt'"):
         draw(result("time.iteration", "tp"), Path("tornado.txt"))
 
 

@@ -110,7 +110,7 @@ def _of_both(texts: Sequence[list[str]]) -> list[str]:
 
 
 def _warnings(side: Side) -> list[str]:
-    lacking = [f"the strategy's requirement is not met: {text}" for text in unmet(side.asked)]
+    lacking = [f"a requirement of the strategy is broken: {text}" for text in unmet(side.asked)]
     told = warnings(side.asked, side.fits, side.found.values.get("memory.device"))
     return [*told, *slow_link(side.asked, side.found, side.machine), *lacking]
 

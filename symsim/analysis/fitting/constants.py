@@ -96,8 +96,8 @@ def constants(system: System, wanted: Sequence[str], width: float) -> tuple[Cons
 def _width(name: str, stated: Sequence[str], otherwise: float) -> float:
     found = [_WIDTH.fullmatch(text) for text in stated]
     if len(found) > 1 or any(f is None or float(f[1]) <= 0 for f in found):
-        hint = f"behind a name stands a percentage above 0, or {TOGETHER}: {name}:50%"
-        raise error("E604", f"'{':'.join(stated)}' is no width", None, hint)
+        hint = f"after a name give a percentage above 0, or {TOGETHER}: {name}:50%"
+        raise error("E604", f"'{':'.join(stated)}' is not a width", None, hint)
     return float(found[0][1]) / 100 if found and found[0] else otherwise
 
 

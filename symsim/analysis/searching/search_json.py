@@ -82,7 +82,7 @@ def closest_of(closest: Closest, result: Result) -> dict[str, Any]:
         "broken": [
             {"requirement": b.text, "value": b.value, "bound": b.bound, "excess": b.excess} for b in closest.broken
         ],
-        "mended_by": [_fix(fixed) for fixed in closest.fixes],
+        "fixed_by": [_fix(fixed) for fixed in closest.fixes],
     }
 
 

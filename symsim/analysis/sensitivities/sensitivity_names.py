@@ -181,24 +181,24 @@ def _no_number(asked: Question, program: Program, name: str) -> InputError:
     system = asked.system
     if system is not None and name in system.tables:
         message = f"'{name}' is a table of {system.name}"
-        return error("E355", message, None, "measured entries are steps: no slope is taken of them")
+        return error("E355", message, None, "a measured table has no slope")
     if name in CHOICES:
         choice = CHOICES[name]
         if choice.structural:
             hint = "it selects the formulas; symsim eval with --set compares two of them"
             return error("E355", f"'{name}' is a choice, not a number", None, hint)
         value = asked.plan.values.get(name)
-        message = f"'{name}' is no quantity of these formulas: " + (
+        message = f"'{name}' is not a quantity of these formulas: " + (
             "the strategy does not give it" if value is None else f"they have its value, {value}, as a number"
         )
         return error("E355", message, None, f"give it another value with --set {name}=…")
     if name in asked.model.dimensions:
-        message = f"'{name}' is no size of {asked.model.name}, it is {asked.model.dimensions[name]}"
+        message = f"'{name}' is not a size of {asked.model.name}, it is {asked.model.dimensions[name]}"
         return error("E355", message, None, "dimensions that are positive numbers can vary")
     if name in program.outputs:
         return error("E355", f"'{name}' is a result of the formulas", None, f"ask for it with --of {name}")
     if system is not None and (optional(name) or name in FALLBACKS):
-        message = f"no formula of this plan asks for '{name}'"
+        message = f"no formula of this plan uses '{name}'"
         return error("E355", message, None, f"and {system.name} does not state it: it has no effect here")
     dimensions = [n for n in asked.model.dimensions if _is_size(asked, n)]
     known = [*GROUPS, *_sizes(asked, program), *dimensions, *program.inputs]

@@ -52,7 +52,7 @@ def conditions(asked: Question, given: Sequence[tree.Expression]) -> tuple[Condi
     """
     if not given and asked.system is None:
         hint = "-y NAME: the plan has to fit then; or --subject-to 'memory.peak <= 60 GiB'"
-        raise error("E351", "it is not said what must hold: there is no machine and no --subject-to", None, hint)
+        raise error("E351", "nothing says what must hold: there is no machine and no --subject-to", None, hint)
     required = [r.condition for r in asked.requires if _decidable(r, asked)]
     wanted = [*(given or (parsed(FITS, "--subject-to"),)), *required]
     parts = [part for node in wanted for part in _parts(node)]

@@ -65,7 +65,7 @@ def _do(distributed: Any, client: Any, calls: Sequence[tuple[Any, ...]], done: C
         hint = "most likely their memory ran out: give workers more of it, or take fewer"
         raise error("E374", f"workers of Dask died: {problem}", None, hint) from None
     except ImportError as problem:
-        hint = "install there what is installed here, symsim of the same version"
+        hint = "install the same packages there, with the same version of symsim"
         raise error("E379", f"a worker of Dask cannot run a search: {problem}", None, hint) from None
     except LOST as problem:
         message = f"the Dask scheduler went away: {type(problem).__name__}"
