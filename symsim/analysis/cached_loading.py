@@ -13,7 +13,9 @@ from typing import Any
 
 from symsim.compiler import cache
 from symsim.diagnostics import InputError, Place, Source
-from symsim.language.strategies import INLINE, Strategy, load_strategy, strategy_source
+from symsim.language.expressions import MAX_BITS
+from symsim.language.figures import LINKS, NEEDED, check_name, is_possible, is_whole, unit_of
+from symsim.language.strategies import INLINE, Strategy, checked_choice, load_strategy, strategy_source
 from symsim.language.systems import inside, load_system, system_source
 from symsim.records.strategy import CHOICES, Value
 from symsim.records.system import Figure, System, Table
@@ -96,33 +98,46 @@ def _checked(make: Callable[[Any, Source], Any], data: Any, source: Source) -> A
         return None
     try:
         return make(data, source)
-    except (TypeError, KeyError, ValueError, AttributeError):
+    except (TypeError, KeyError, ValueError, ArithmeticError, AttributeError, InputError):
         return None
 
 
 def _strategy_of(data: Any, source: Source) -> Strategy:
-    values = {n: _unpacked(v) for n, v in data["values"].items()}
+    """Choices pass the check that those of a file pass."""
     places = {n: Place(source, *map(_whole, p)) for n, p in data["places"].items()}
-    if not all(n in CHOICES for n in values) or not values.keys() <= places.keys():
-        raise ValueError("not choices of a strategy")
+    values = {n: checked_choice(CHOICES[n], _unpacked(v), places[n]) for n, v in data["values"].items()}
     return Strategy(_text(data["name"]), _text(data["title"]), values, {}, {}, (), None, places)
 
 
 def _system_of(data: Any, source: Source) -> System:
-    figures = {
-        n: Figure(_number(v), _text(unit), _text(of), None if before is None else _number(before), _text(fitted))
-        for n, (v, unit, of, before, fitted) in data["figures"].items()
-    }
-    tables = {
-        n: Table(
-            tuple(map(_text, dimensions)),
-            {tuple(map(_whole, entry[:-1])): _number(entry[-1]) for entry in entries},
-            _number(mean),
-            _text(of),
-        )
-        for n, (dimensions, entries, mean, of) in data["tables"].items()
-    }
-    return System(_text(data["name"]), _text(data["title"]), _text(data["link_kind"]), figures, tables)
+    """Figures and tables pass the bounds that those of a file pass."""
+    figures = {n: _figure(n, *entry) for n, entry in data["figures"].items()}
+    tables = {n: _table(n, *entry) for n, entry in data["tables"].items()}
+    _expect(all(name in figures for name in NEEDED) and data["link_kind"] in LINKS)
+    return System(_text(data["name"]), _text(data["title"]), data["link_kind"], figures, tables)
+
+
+def _figure(name: str, value: Any, unit: Any, of: Any, before: Any, fitted: Any) -> Figure:
+    check_name(name, _NOWHERE)
+    _expect(unit == unit_of(name) and is_possible(name, _number(value)))
+    _expect(not is_whole(name) or float(value).is_integer())
+    _expect(before is None or is_possible(name, _number(before)))
+    return Figure(value, unit, _text(of), before, _text(fitted))
+
+
+def _table(name: str, dimensions: Any, entries: Any, mean: Any, of: Any) -> Table:
+    known = {tuple(map(_whole, entry[:-1])): _number(entry[-1]) for entry in entries}
+    _expect(all(len(sizes) == len(dimensions) and min(sizes) > 0 for sizes in known))
+    _expect(all(is_possible(name, value) for value in (min(known.values()), max(known.values()), _number(mean))))
+    return Table(tuple(map(_text, dimensions)), known, mean, _text(of))
+
+
+_NOWHERE = Place(Source("", ""), 1, 1)
+
+
+def _expect(holds: bool) -> None:
+    if not holds:
+        raise ValueError("not an entry of this kind")
 
 
 def _packed(value: Value) -> list[Any]:
@@ -138,7 +153,9 @@ def _unpacked(data: Any) -> Value:
     if kind == "set":
         return frozenset(map(_text, value))
     if kind == "fraction":
-        return Fraction(_whole(value[0]), _whole(value[1]))
+        found = Fraction(_whole(value[0]), _whole(value[1]))
+        _expect(max(found.numerator.bit_length(), found.denominator.bit_length()) <= MAX_BITS)
+        return found
     if kind != "plain" or not isinstance(value, int | str | bool):
         raise ValueError("not a value of a strategy")
     return value

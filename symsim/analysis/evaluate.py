@@ -81,7 +81,7 @@ class Evaluator:
             self._all_rules = compile_scalar(self.program, [rule.register for rule in self.program.rules])
         try:
             amounts = self._all_rules.run(self._inputs(self._all_rules, sizes), _no_machine)
-        except ZeroDivisionError:
+        except ArithmeticError:
             return [rule for rule in self.program.rules if not self.rule_holds(rule, sizes)]
         return [r for r, amount in zip(self.program.rules, amounts, strict=True) if not holds(r.kind, amount)]
 
@@ -91,7 +91,7 @@ class Evaluator:
         function = self._rules[rule.register]
         try:
             (amount,) = function.run(self._inputs(function, sizes), _no_machine)
-        except ZeroDivisionError:
+        except ArithmeticError:
             return False
         return holds(rule.kind, amount)
 

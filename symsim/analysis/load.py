@@ -12,7 +12,7 @@ from symsim.analysis.plan import Plan, plan
 from symsim.compiler import cache
 from symsim.diagnostics import Source, error
 from symsim.language import tree
-from symsim.language.models import elaborate_model, model_source
+from symsim.language.models import MAX_DIMENSION, elaborate_model, model_source
 from symsim.language.strategies import Strategy, route_overrides
 from symsim.records.model import Model
 from symsim.records.system import System
@@ -101,6 +101,6 @@ def _model_of(data: Any, source: Source) -> Model | None:
         return None
     if not all(isinstance(n, str) and n in dimensions for n in derived):
         return None
-    if not all(isinstance(v, int | str | bool) for v in dimensions.values()):
+    if not all(isinstance(v, str) or (isinstance(v, int) and abs(v) <= MAX_DIMENSION) for v in dimensions.values()):
         return None
     return Model(name, title, family, dimensions, frozenset(derived), source if own else None)

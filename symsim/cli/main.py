@@ -19,6 +19,7 @@ import click
 
 from symsim import __version__
 from symsim.cli.interrupt import INTERRUPTED, interruptible
+from symsim.compiler.cache_limits import limit_bytes
 from symsim.diagnostics import InputError, error, nearest
 from symsim.report.page_width import PAGE_WIDTH
 from symsim.report.terminal_safety import safe_streams
@@ -94,6 +95,7 @@ def main() -> None:
 def _status() -> int:
     """Run the command; its exit status. Whatever is wrong with the input or the machine is said in one message."""
     try:
+        limit_bytes()
         status = cli.main(prog_name="symsim", standalone_mode=False)
         sys.stdout.flush()
         return status if isinstance(status, int) else 0

@@ -63,6 +63,8 @@ def expand(
     """
     surroundings = surroundings_of(model, library, structure, kept, assumed)
     walk = _Walk(library, surroundings, model.own)
+    if model.family not in library.families:
+        raise error("E213", f"no family is called '{model.family}'", None, nearest(model.family, library.families))
     graph = walk.family(library.families[model.family])
     entries = {name: surroundings.defined[name] for name in surroundings.defined}
     formulas = {n: _formula(surroundings.values[n]) for n in model.dimensions if n not in kept}

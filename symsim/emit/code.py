@@ -65,7 +65,8 @@ def compile_scalar(program: Program, wanted: Sequence[int]) -> Compiled:
     lines.append(f"    return ({''.join((f'c{k}' if k in staged else _r(k)) + ', ' for k in wanted)})")
     names = _names(program)
     scope: dict[str, Any] = {
-        "log": math.log,
+        "log": logarithm,
+        "power": power,
         "floor": rounded_down,
         "ceil": rounded_up,
         "names": names,
@@ -133,9 +134,30 @@ def compile_array(program: Program, wanted: Sequence[int]) -> Compiled:
 
 
 def _whole(x: Any) -> Any:
-    """A quotient that is whole but for rounding, made whole before it is rounded down or up."""
+    """A quotient that is whole but for rounding, made whole before it is rounded down or up.
+
+    Raises:
+        ArithmeticError: infinity, or what is no number.
+    """
+    if x != x:
+        raise ArithmeticError("what is no number cannot be rounded")
     near = round(x)
     return near if abs(x - near) <= 1e-9 * max(1, abs(near)) else x
+
+
+def logarithm(x: Any) -> float:
+    """Raises ArithmeticError where there is none."""
+    if x <= 0:
+        raise ArithmeticError("zero and less has no logarithm")
+    return math.log(x)
+
+
+def power(base: Any, exponent: Any) -> Any:
+    """Raises ArithmeticError where no real number is the power."""
+    found = base**exponent
+    if type(found) is complex:
+        raise ArithmeticError("a number below zero has no root")
+    return found
 
 
 def rounded_down(x: Any) -> Any:
@@ -274,6 +296,7 @@ _SCALAR: Mapping[str, str] = {
     "less": "({0} < {1}) + 0",
     "at_most": "({0} <= {1}) + 0",
     "where": "({1} if {0} else {2})",
+    "pow": "power({0}, {1})",
     "stage_sum": "sum(c{n0})",
     "stage_max": "max(c{n0})",
     "stage_pick": "pick(c{n0}, c{n1})",

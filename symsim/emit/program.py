@@ -271,16 +271,20 @@ def to_json(program: Program) -> dict[str, Any]:
 
 
 def from_json(data: Any) -> Program:
-    """A program read from outside, checked in full.
+    """A program read from outside, checked in full: its form, and that its arithmetic has an end.
 
     Raises:
-        ValueError: anything but the lists, names and numbers that :func:`to_json` writes.
+        ValueError: anything but the lists, names and numbers that :func:`to_json` writes, or numbers that grow
+            without bound.
     """
+    from symsim.emit.magnitude import bits_of
+
     _expect(isinstance(data, dict) and set(data) == {"title", "inputs", "instructions", "outputs", "rules", "figures"})
     _expect(isinstance(data["title"], str) and _texts(data["inputs"]))
     inputs = tuple(data["inputs"])
     first = len(inputs) + 1
-    _expect(isinstance(data["instructions"], list))
+    _expect("pp" in inputs)
+    _expect(isinstance(data["instructions"], list) and len(data["instructions"]) <= MAX_INSTRUCTIONS)
     instructions: list[Instruction] = []
     for position, raw in enumerate(data["instructions"]):
         _expect(isinstance(raw, list) and len(raw) >= 2 and isinstance(raw[0], str))
@@ -291,25 +295,47 @@ def from_json(data: Any) -> Program:
             _expect(isinstance(arguments[0], str) and _registers(arguments[1:], first + position))
         else:
             wanted = OPERATIONS.get(operation)
-            _expect(wanted is not None and wanted in (-1, len(arguments)))
+            _expect(wanted is not None and wanted in (-1, len(arguments)) and len(arguments) <= MAX_OPERANDS)
             _expect(_registers(arguments, first + position))
         instructions.append((operation, *arguments))
     limit = first + len(instructions)
+    staged = _staged(first, instructions)
     outputs: dict[str, Output] = {}
     _expect(isinstance(data["outputs"], dict))
     for name, raw in data["outputs"].items():
         _expect(isinstance(raw, list) and len(raw) == 4 and _registers(raw[:1], limit) and _texts(raw[1:]))
-        _expect(raw[1] in ("run", "stage"))
+        _expect(raw[1] == "stage" or (raw[1] == "run" and not staged[raw[0]]))
         outputs[name] = Output(raw[0], raw[1], raw[2], raw[3])
     rules: list[CheckedRule] = []
     _expect(isinstance(data["rules"], list))
     for raw in data["rules"]:
         _expect(isinstance(raw, list) and len(raw) == 4 and _registers(raw[:1], limit) and _texts(raw[1:3]))
-        _expect(raw[1] in ("zero", "not_negative") and _texts(raw[3]))
+        _expect(raw[1] in ("zero", "not_negative") and _texts(raw[3]) and not staged[raw[0]])
         rules.append(CheckedRule(raw[0], raw[1], raw[2], tuple(raw[3])))
     _expect(isinstance(data["figures"], dict) and _texts(list(data["figures"])))
     _expect(all(_number(v) for v in data["figures"].values()))
-    return Program(data["title"], inputs, tuple(instructions), outputs, tuple(rules), data["figures"])
+    found = Program(data["title"], inputs, tuple(instructions), outputs, tuple(rules), data["figures"])
+    bits_of(found)
+    return found
+
+
+def _staged(first: int, instructions: Sequence[Instruction]) -> list[bool]:
+    """For each register whether each pipeline stage has its own."""
+    found = [*[False] * (first - 1), True]
+    for instruction in instructions:
+        operation = instruction[0]
+        if operation in REDUCING or operation == "const":
+            found.append(False)
+        else:
+            found.append(operation in SCANNING or any(found[k] for k in operands(instruction)))
+    return found
+
+
+MAX_INSTRUCTIONS = 200_000
+"""Most instructions of a program that is read; those of shipped models have up to 4,000."""
+
+MAX_OPERANDS = 512
+"""Most registers that one instruction reads; sums of shipped models have up to 50 terms."""
 
 
 def _expect(condition: bool) -> None:

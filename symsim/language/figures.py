@@ -168,7 +168,7 @@ def figure_value(name: str, node: tree.Expression) -> tuple[float, str]:
     if unit != wanted and not (value == 0 and not unit):
         written = {None: "units that do not fit together", "": "no unit"}.get(unit, f"'{unit}'")
         raise error("E424", f"'{name}' is measured in {wanted or 'no unit'}, not {written}", node.place, example)
-    may_be_zero = last in _MAY_BE_ZERO or (is_coefficient(last) and neutral(last) == 0)
+    may_be_zero = _may_be_zero(last)
     if value < 0 or (value == 0 and not may_be_zero):
         message = f"'{name}' must be positive" + (" or zero" if may_be_zero else "")
         raise error("E425", message, node.place, example)
@@ -183,6 +183,20 @@ def figure_value(name: str, node: tree.Expression) -> tuple[float, str]:
     if last in _SHARES:
         _check_share(name, value, node.place)
     return float(value), wanted
+
+
+def _may_be_zero(last: str) -> bool:
+    return last in _MAY_BE_ZERO or (is_coefficient(last) and neutral(last) == 0)
+
+
+def is_possible(name: str, value: float) -> bool:
+    """Whether a machine may state so much, in the figure's base unit: the bounds of :func:`figure_value`."""
+    last = name.rpartition(".")[2]
+    if not 0 <= value <= MAX_FIGURE or (value == 0 and not _may_be_zero(last)):
+        return False
+    if last.endswith("efficiency") or last == "level":
+        return value <= MAX_EFFICIENCY
+    return value <= 1 or (last not in _SHARES and last != "wave")
 
 
 def _check_share(name: str, value: int | Fraction | float, place: Place) -> None:

@@ -152,7 +152,7 @@ def elaborate_strategy(parsed: tree.StrategyFile, name: str, settings: tuple[tre
                     del places[choice.name]
                     values.pop(choice.name, None)
                 else:
-                    values[choice.name] = _checked(known, value, choice.value.place)
+                    values[choice.name] = checked_choice(known, value, choice.value.place)
         except InputError as problem:
             problems.append(problem)
     objectives = [c for c in parsed.choices if isinstance(c, tree.Objective)]
@@ -202,10 +202,15 @@ def _member(choice: Choice | None, value: Evaluated, place: Place) -> Value | No
         return number(value, place, Plain({}))  # type: ignore[no-any-return]
     if choice.default is None and value == "none":
         return None
-    return _checked(choice, value, place)
+    return checked_choice(choice, value, place)
 
 
-def _checked(choice: Choice, value: Evaluated, place: Place) -> Value:
+def checked_choice(choice: Choice, value: Evaluated, place: Place) -> Value:
+    """The value of a choice, if it is one that the choice may have.
+
+    Raises:
+        InputError: another kind, an unknown word, or a number out of range.
+    """
     match choice.kind:
         case "size":
             return _size(choice, value, place)

@@ -110,7 +110,7 @@ def test_real_program_is_read_and_is_arithmetic() -> None:
 CALLED = {
     *("range", "int", "sum", "min", "max", "floor", "ceil", "pick", "lookup"),
     *("array", "stages", "maximum", "minimum", "where", "masked", "last", "total", "largest", "picked"),
-    *("before", "highest_to", "highest_from", "pick_to", "pick_from", "picked_to", "picked_from", "log"),
+    *("before", "highest_to", "highest_from", "pick_to", "pick_from", "picked_to", "picked_from", "log", "power"),
 }
 NAMES = CALLED | {"run", "v", "x", "names", "held"}
 

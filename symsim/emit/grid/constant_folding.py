@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from symsim.emit.code import rounded_down, rounded_up
+from symsim.emit.code import logarithm, power, rounded_down, rounded_up
 from symsim.emit.grid.monotone_bounds import MonotoneBounds
 from symsim.emit.grid.sign_analysis import Signs
 from symsim.emit.program import Instruction, Lowering, Program, operands
@@ -291,12 +291,12 @@ _NUMBERS: Mapping[str, Callable[..., Any]] = {
     "add": lambda *v: sum(v),
     "mul": lambda *v: math.prod(v),
     "div": lambda a, b: a / b,
-    "pow": lambda a, b: a**b,
+    "pow": power,
     "min": min,
     "max": max,
     "floor": rounded_down,
     "ceil": rounded_up,
-    "log": math.log,
+    "log": logarithm,
     "mod": lambda a, b: a % b,
     "equal": lambda a, b: int(a == b),
     "less": lambda a, b: int(a < b),
