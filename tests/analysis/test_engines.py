@@ -6,10 +6,13 @@ import multiprocessing
 import os
 import pickle
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import nullcontext
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import pytest
@@ -249,7 +252,13 @@ def test_a_scheduler_that_does_not_answer_is_an_error(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize(
     ("problem", "code"),
-    [(ModuleNotFoundError("No module named 'symsim'"), "E379"), (CancelledError(), "E375"), (OSError("gone"), "E375")],
+    [
+        (ModuleNotFoundError("No module named 'symsim'"), "E379"),
+        (AttributeError("of another version"), "E379"),
+        (UnpicklingError("cut off"), "E379"),
+        (CancelledError(), "E375"),
+        (OSError("gone"), "E375"),
+    ],
     ids=lambda p: type(p).__name__ if isinstance(p, Exception) else p,
 )
 def test_what_a_cluster_lacks_is_an_error(monkeypatch: pytest.MonkeyPatch, problem: Exception, code: str) -> None:
@@ -261,8 +270,8 @@ def test_what_a_cluster_lacks_is_an_error(monkeypatch: pytest.MonkeyPatch, probl
             raise problem
 
     class Client:
-        def scheduler_info(self) -> dict[str, Any]:
-            return {"workers": {}}
+        def nthreads(self) -> dict[str, int]:
+            return {}
 
         def submit(self, *arguments: Any, pure: bool) -> Portion:
             return Portion()
@@ -275,3 +284,65 @@ def test_what_a_cluster_lacks_is_an_error(monkeypatch: pytest.MonkeyPatch, probl
     with pytest.raises(InputError) as raised:
         search(space(), engine=engine_of("dask", 2))
     assert raised.value.diagnostics[0].code == code
+
+
+@pytest.mark.parametrize(
+    "problem", [RuntimeError("Nanny failed"), OSError("no port"), ValueError("empty name"), TimeoutError()]
+)
+def test_a_cluster_that_does_not_start_is_an_error(monkeypatch: pytest.MonkeyPatch, problem: Exception) -> None:
+    distributed = pytest.importorskip("distributed")
+
+    def refuse(**_: object) -> None:
+        raise problem
+
+    monkeypatch.setattr(distributed, "LocalCluster", refuse)
+    with pytest.raises(InputError, match="workers of Dask cannot be started") as raised:
+        search(space(), engine=engine_of("dask", 2))
+    assert raised.value.diagnostics[0].code == "E374"
+
+
+def test_a_worker_that_dies_while_it_starts_is_an_error(tmp_path: Path) -> None:
+    """Not "no": status 1 would mean that no plan is feasible."""
+    pytest.importorskip("distributed")
+    (tmp_path / "die.py").write_text("import os\nos._exit(1)\n")
+    arguments = ("search", "gpt2_xl", "-s", "world=8,gbs=64,seq=2048,tp in {1,2}", "-y", "h100_sxm", "--engine", "dask")
+    ended = subprocess.run(
+        [sys.executable, "-m", "symsim", *arguments, "--workers", "1"],
+        env={**os.environ, "DASK_DISTRIBUTED__WORKER__PRELOAD": str(tmp_path / "die.py")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("error[E374]: workers of Dask cannot be started: Nanny failed to start.")
+
+
+def test_a_scheduler_without_workers_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search would wait for ever."""
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr("symsim.analysis.searching.engines.cluster.CONNECT_S", 0.5)
+    with distributed.LocalCluster(n_workers=0, dashboard_address=None, silence_logs=50) as local:
+        address = local.scheduler_address.removeprefix("tcp://")
+        with pytest.raises(InputError, match="has no workers") as raised:
+            search(space(), engine=engine_of(f"dask://{address}", None))
+    assert raised.value.diagnostics[0].code == "E375"
+
+
+def test_an_answer_is_not_lost_because_a_cluster_cannot_be_closed(
+    monkeypatch: pytest.MonkeyPatch, alone: tuple[Any, ...]
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    closed: list[str] = []
+
+    class Client(distributed.Client):  # type: ignore[misc]
+        def close(self, *arguments: Any, **named: Any) -> Any:
+            found = super().close(*arguments, **named)
+            if not closed:
+                closed.append("client")
+                raise RuntimeError("the scheduler is gone")
+            return found
+
+    monkeypatch.setattr(distributed, "Client", Client)
+    assert outcome(search(space(), pareto=PARETO, engine=engine_of("dask", 2))) == alone
+    assert closed

@@ -47,6 +47,10 @@ CODES = {
         "Raise the limit that the message names (`ulimit -a` shows them), or ask for less.",
     ),
     "E009": ("the memory ran out", "Ask for fewer values at once, or take fewer `--workers`."),
+    "E010": (
+        "limit of the cache",
+        "Write an amount such as `500 MB`, or `0` to keep nothing ([design.md](design.md#the-cache)).",
+    ),
     "E100": ("a file cannot be read", "Check the path: it must be a file that you may read, not a folder."),
     "E101": ("not a text file", "Save the file as text in UTF-8."),
     "E102": ("empty file", "Write at least one statement; comments alone are not enough."),

@@ -16,6 +16,7 @@ PAGE = ROOT / "docs" / "errors.md"
 PROVOKED_ELSEWHERE = {
     "E004": "tests/errors/test_processes.py",
     **dict.fromkeys(("E008", "E009"), "tests/errors/test_processes.py"),
+    "E010": "tests/compiler/test_cache_limits.py",
     "E006": "tests/report/test_gantt.py",
     "E374": "tests/analysis/test_engines.py",
     "E375": "tests/analysis/test_engines.py",

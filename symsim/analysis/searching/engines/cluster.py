@@ -10,7 +10,8 @@ import asyncio
 import concurrent.futures
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from pickle import UnpicklingError
 from typing import Any
 
 from symsim.analysis.searching.engines.two_step_search import Unit, Writing, in_two_steps
@@ -33,7 +34,8 @@ def on_dask(address: str | None, workers: int) -> Engine:
     """An engine of Dask: ``address`` is ``host:port`` of a scheduler; ``None`` starts so many workers here.
 
     Raises:
-        InputError: Dask is not installed; no scheduler answers; a portion loses one worker after the other.
+        InputError: Dask is not installed; no scheduler answers, or none of its workers; workers cannot be started; a
+            portion loses one worker after the other.
     """
     distributed = _distributed()
     # What it logs of lost workers is told by the answer, or by an error.
@@ -42,7 +44,7 @@ def on_dask(address: str | None, workers: int) -> Engine:
 
     def run(space: Space, units: Sequence[Unit], asked: Asked, take: Callable[[SweepResult], None]) -> None:
         with _client(distributed, address, workers) as client:
-            there = max(workers, len(client.scheduler_info()["workers"]))
+            there = max(workers, len(client.nthreads()))
 
             def write_all(portions: Sequence[Unit], done: Callable[[Writing], None]) -> None:
                 _do(distributed, client, [(compile_variants, space, portion, asked) for portion in portions], done)
@@ -64,7 +66,7 @@ def _do(distributed: Any, client: Any, calls: Sequence[tuple[Any, ...]], done: C
     except distributed.scheduler.KilledWorker as problem:
         hint = "most likely their memory ran out: give workers more of it, or take fewer"
         raise error("E374", f"workers of Dask died: {problem}", None, hint) from None
-    except ImportError as problem:
+    except (ImportError, AttributeError, UnpicklingError) as problem:
         hint = "install the same packages there, with the same version of symsim"
         raise error("E379", f"a worker of Dask cannot run a search: {problem}", None, hint) from None
     except LOST as problem:
@@ -86,23 +88,57 @@ def _distributed() -> Any:
 
 @contextmanager
 def _client(distributed: Any, address: str | None, workers: int) -> Iterator[Any]:
-    if address is None:
-        with (
-            distributed.LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                processes=True,
-                dashboard_address=None,
-                silence_logs=logging.ERROR,
-            ) as cluster,
-            distributed.Client(cluster) as client,
-        ):
-            yield client
-        return
+    with ExitStack() as opened:
+        if address is None:
+            yield _started(distributed, workers, opened)
+        else:
+            yield _connected(distributed, address, opened)
+
+
+def _started(distributed: Any, workers: int, opened: ExitStack) -> Any:
+    """A client of a cluster on this machine."""
+    try:
+        cluster = distributed.LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            silence_logs=logging.ERROR,
+        )
+        opened.callback(_close, cluster)
+        client = distributed.Client(cluster, timeout=CONNECT_S)
+    # Dask raises what it likes of a worker that dies while it starts, a port or a setting.
+    except Exception as problem:
+        hint = "--engine processes needs no Dask; settings of Dask are in ~/.config/dask and in $DASK_…"
+        raise error("E374", f"workers of Dask cannot be started: {_reason(problem)}", None, hint) from None
+    opened.callback(_close, client)
+    return client
+
+
+def _connected(distributed: Any, address: str, opened: ExitStack) -> Any:
+    """A client of a scheduler that runs already and has workers."""
     try:
         client = distributed.Client(f"tcp://{address}", timeout=CONNECT_S)
     except (OSError, ValueError) as problem:
-        message = f"no Dask scheduler answers at {address}: {str(problem) or type(problem).__name__}"
+        message = f"no Dask scheduler answers at {address}: {_reason(problem)}"
         raise error("E375", message, None, "start one with 'dask scheduler', or take --engine dask") from None
-    with client:
-        yield client
+    opened.callback(_close, client)
+    try:
+        client.wait_for_workers(1, timeout=CONNECT_S)
+    except LOST as problem:
+        message = f"the Dask scheduler at {address} has no workers: {_reason(problem)}"
+        raise error("E375", message, None, f"start some with 'dask worker tcp://{address}'") from None
+    return client
+
+
+def _close(opened: Any) -> None:
+    """Whatever closing says, the answer is there, or an error that says more."""
+    with suppress(Exception):
+        opened.close()
+
+
+def _reason(problem: BaseException) -> str:
+    """One line of an error, with what caused it."""
+    told = str(problem) or type(problem).__name__
+    cause = problem.__cause__
+    return told if cause is None else f"{told} ({str(cause) or type(cause).__name__})"
