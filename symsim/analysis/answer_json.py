@@ -8,6 +8,7 @@ from typing import Any
 from symsim.analysis.evaluate import Answer
 from symsim.analysis.explaining.peak_moment import in_words, peak_moment
 from symsim.analysis.fitting.error_bar import error_bar
+from symsim.analysis.framework_defaults import left_out
 from symsim.analysis.load import Question
 from symsim.analysis.requirements import unmet
 from symsim.elements import QUANTISED_PRECISIONS
@@ -39,8 +40,12 @@ RATES = ("model_flops_per_gpu", "recompute_flops_per_gpu", "hardware_flops_per_g
 SHARES = ("mfu", "mfu_causal", "hfu", "hfu_recompute", "hfu_recompute_causal")
 
 
-def document(asked: Question, found: Answer, machine: Machine | None) -> dict[str, Any]:
-    """The answer in the form of CONTRACT ``symsim.eval/1``; time and throughput are null without a machine."""
+def document(asked: Question, found: Answer, machine: Machine | None, defaults: bool = True) -> dict[str, Any]:
+    """The answer in the form of CONTRACT ``symsim.eval/1``; time and throughput are null without a machine.
+
+    ``defaults``: among the assumptions are choices that are left out and that the framework would take otherwise, which
+    takes an evaluation of each.
+    """
     values = found.values
     peaks = found.of_stage("peak")
     fullest = max(range(found.stages), key=peaks.__getitem__)
@@ -72,7 +77,7 @@ def document(asked: Question, found: Answer, machine: Machine | None) -> dict[st
         },
         "time": None if machine is None else _time(asked, found),
         "throughput": None if machine is None else _throughput(asked, found, machine),
-        "assumptions": list(assumptions(asked, machine)),
+        "assumptions": [*assumptions(asked, machine), *(left_out(asked, found, machine) if defaults else ())],
         "warnings": [*warnings(asked, fits, values.get("memory.device")), *slow_link(asked, found, machine), *lacking],
     }
 

@@ -98,7 +98,7 @@ class Answer(Mapping[str, Output]):
 
     @cached_property
     def _document(self) -> dict[str, Any]:
-        return document(self.plan.question, self.found, self.machine)
+        return document(self.plan.question, self.found, self.machine, defaults=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The document ``symsim.eval/1`` that ``symsim eval --json`` prints (docs/eval.md)."""
@@ -108,7 +108,7 @@ class Answer(Mapping[str, Output]):
         from symsim.api.printing import captured
         from symsim.report.tables import print_answer
 
-        return captured(print_answer, self._document)
+        return captured(print_answer, self.to_dict())
 
     def __repr__(self) -> str:
         from symsim.units import bytes_text, seconds_text

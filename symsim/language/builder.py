@@ -298,6 +298,9 @@ class Builder:
         title = next((_unquote(c) for c in children if isinstance(c, Token) and c.type == "STRING"), None)
         return tree.ProfileItem(str(children[0]), title, self._all(children), self._place(children[0]))
 
+    def _defaults(self, raw: Any, children: list[Any]) -> tree.DefaultsItem:
+        return tree.DefaultsItem(str(children[0]), self._all(children), self._place(children[0]))
+
     def _fact(self, raw: Any, children: list[Any]) -> tree.Fact:
         return tree.Fact(str(children[0]), self.build(children[1]), *self._origin(children))
 

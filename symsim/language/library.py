@@ -26,6 +26,7 @@ class Library:
     operators: Mapping[str, tree.OperatorItem]
     optimizers: Mapping[str, tree.OptimizerItem]
     profiles: Mapping[str, tree.ProfileItem]
+    defaults: Mapping[str, tree.DefaultsItem]
     defines: Mapping[str, tree.DefineItem]
     words: Mapping[str, tuple[str, ...]]
     efficiencies: Mapping[str, tree.EfficiencyItem]
@@ -92,6 +93,7 @@ _KINDS: dict[type, str] = {
     tree.OperatorItem: "operators",
     tree.OptimizerItem: "optimizers",
     tree.ProfileItem: "profiles",
+    tree.DefaultsItem: "defaults",
     tree.DefineItem: "defines",
     tree.WordsItem: "words",
     tree.EfficiencyItem: "efficiencies",

@@ -14,10 +14,8 @@ from symsim.language.brackets import CLOSING, unclosed_around
 KINDS = {
     "strategy": "strategy",
     "system": "system",
-    **dict.fromkeys(
-        ("model", "family", "layer", "block", "operator", "optimizer", "profile", "define", "words", "efficiency"),
-        "model",
-    ),
+    **dict.fromkeys(("model", "family", "layer", "block", "operator", "optimizer", "efficiency"), "model"),
+    **dict.fromkeys(("profile", "defaults", "define", "words"), "model"),
 }
 """First word of a file → what the file is."""
 

@@ -32,6 +32,7 @@ from symsim.language.tree.files import (
 )
 from symsim.language.tree.items import (
     BlockItem,
+    DefaultsItem,
     DefineItem,
     EfficiencyItem,
     Fact,
@@ -87,6 +88,7 @@ __all__ = [
     "Call",
     "Choose",
     "Compute",
+    "DefaultsItem",
     "DefineItem",
     "EfficiencyItem",
     "Exchange",

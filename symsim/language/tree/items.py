@@ -81,6 +81,15 @@ class ProfileItem:
 
 
 @dataclass(frozen=True, slots=True)
+class DefaultsItem:
+    """What a framework takes for choices that its own files leave out."""
+
+    name: str
+    facts: tuple[Fact, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class DefineItem:
     """A named sub-expression of the formulas: ``define T = … "meaning"``."""
 
@@ -117,6 +126,7 @@ Item = (
     | OperatorItem
     | OptimizerItem
     | ProfileItem
+    | DefaultsItem
     | DefineItem
     | WordsItem
     | EfficiencyItem
