@@ -193,6 +193,27 @@ def test_processes_that_die_again_and_again_are_an_error(dying: Path) -> None:
     assert raised.value.diagnostics[0].code == "E374"
 
 
+ORPHANED = """
+import time
+from concurrent.futures import ProcessPoolExecutor
+from symsim.analysis.searching.engines import processes
+
+pool = ProcessPoolExecutor(1, processes._context(), processes._begin, (None, None, None))
+pool.submit(print, "works", flush=True).result()
+pool.submit(time.sleep, 600)
+time.sleep(600)
+"""
+
+
+def test_a_worker_ends_with_its_parent() -> None:
+    """The parent is killed and says nothing. The worker has the parent's output, which ends when both are gone."""
+    parent = subprocess.Popen([sys.executable, "-c", ORPHANED], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == "works\n"
+    parent.kill()
+    assert parent.communicate(timeout=60) == ("", None)
+
+
 def test_an_error_of_a_worker_is_the_error_of_the_search() -> None:
     wrong = load_space("llama3_8b", "world=8,gbs=8,seq=512,tp in {1,2},zero in {1,2,3},require tpp <= 8", "h100_sxm")
     with pytest.raises(InputError) as raised:
