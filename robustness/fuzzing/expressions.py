@@ -8,9 +8,8 @@ from fuzzing import vocabulary
 from fuzzing.mutations import mutated
 from fuzzing.sentences import DEEPEST, sentences
 from symsim import units
-from symsim.emit.quantity import STAGE_FUNCTIONS
-from symsim.language.expressions import FUNCTIONS
 from symsim.language.figures import unit_of
+from symsim.language.function_table import FUNCTIONS, STAGE_FUNCTIONS
 from symsim.records.strategy import CHOICES
 
 NEAR_THE_LARGEST = 80
@@ -59,7 +58,8 @@ def number(draw: Random, depth: int = 3) -> str:
 def applied(draw: Random, depth: int) -> str:
     """A function of any number of arguments, its own number of them most often."""
     function = draw.choice(tuple(FUNCTIONS) if vocabulary.calm(draw) else vocabulary.functions())
-    least, most = FUNCTIONS[function][:2] if function in FUNCTIONS else (1, 2)
+    known = FUNCTIONS.get(function) or STAGE_FUNCTIONS.get(function)
+    least, most = (known.least, known.most) if known is not None else (1, 2)
     count = draw.randint(least, min(most, 4)) if draw.random() < 0.8 else draw.randint(0, 4)
     return f"{function}({', '.join(number(draw, depth - 1) for _ in range(count))})"
 

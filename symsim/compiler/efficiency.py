@@ -164,3 +164,11 @@ class _Names(Plain):
         if function not in _FUNCTIONS or not any(isinstance(a, sympy.Basic) for a in arguments):
             return super().apply(function, arguments, place)
         return _FUNCTIONS[function](*map(sympy.sympify, arguments))
+
+    def settle(self, value: Value, place: Place) -> Value:
+        """One form serves all sizes and machines, so that neither can choose between two."""
+        if not isinstance(value, sympy.Basic) or value.is_Rational:
+            return value
+        names = ", ".join(sorted(str(name).lstrip("_") for name in value.free_symbols))
+        message = f"an efficiency cannot depend on a comparison of {names}"
+        raise error("E220", message, place, "min(…) and max(…) of sizes and coefficients can be used")
