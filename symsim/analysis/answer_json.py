@@ -168,7 +168,7 @@ def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
         even = "the routed tokens are spread evenly over the experts"
         out.append(even if share == 1 else f"the busiest expert has {share} times the mean of the tokens")
     beside = "CUDA context, communication library and fragmentation are not in it"
-    out.append(f"peak allocated: {beside}" + ("" if machine is None else " but stated beside it, as overhead"))
+    out.append(f"peak allocated: {beside}" + ("" if machine is None else " but stated separately, as overhead"))
     if values["framework"] != "megatron":
         out.append(f"framework = {values['framework']}: what its profile does not state is as in Megatron")
     if values["te_version"] is None and values["framework"] == "megatron":

@@ -58,7 +58,7 @@ def framework_buffers(profile: Profile, structure: Structure, stages: Stages, st
 def _kept_gradients(profile: Profile, structure: Structure, ledger: Ledger) -> Expr:
     """Bytes of gradients in the type of the weights that stay beside a wider buffer, or beside a shard of it."""
     zero = int(structure["zero"])  # type: ignore[arg-type]
-    if profile["gradients_beside"] != "kept" or zero == 3:
+    if profile["gradient_copies"] != "kept" or zero == 3:
         return Integer(0)
     weight = sympy.sympify(element_bytes("activation", str(structure["precision"])))
     if zero == 2:
@@ -82,7 +82,7 @@ def rise_of_gradients(profile: Profile, structure: Structure, ledger: Ledger) ->
     added to the wider buffer afterwards. ``None`` where the framework adds them one by one, or the
     buffer is of that type.
     """
-    if profile["gradients_beside"] != "after_backward" or not _narrow(structure):
+    if profile["gradient_copies"] != "after_backward" or not _narrow(structure):
         return None
     weight = element_bytes("activation", str(structure["precision"]))
     elements = ledger.value("P") + ledger.value("P_expert")

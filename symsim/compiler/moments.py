@@ -16,11 +16,11 @@ definitions are of one stage, in bytes unless said otherwise:
 ``activation@MOMENT@TENSOR``      made by the running unit and still to be read, not saved
 ``gradient@MOMENT@TENSOR``        the gradient of a tensor, on its way
 ``workspace@MOMENT``              what the operator allocates for itself
-``beside@MOMENT@NAME``            what else the formula of the moment counts; ``beside@UNIT@NAME``: of the unit
+``extra@MOMENT@NAME``            what else the formula of the moment counts; ``extra@UNIT@NAME``: of the unit
 ``peak@MOMENT``                   in use at the moment; 0 on a stage without such a unit
 ================================  ====================================================================
 
-The ``level@…``, a unit's ``held@…``, ``chunk@…`` and ``beside@…`` and what is alive at one of its moments add up to its
+The ``level@…``, a unit's ``held@…``, ``chunk@…`` and ``extra@…`` and what is alive at one of its moments add up to its
 ``peak@…``.
 """
 
@@ -191,10 +191,10 @@ def _extra_of_unit(held: Held, units: tuple[Held, ...], may_be_empty: bool, ledg
     """What the rise of a unit counts beside its worst moment, where one chunk is the rank's."""
     if len(held.in_chunks) > 1:
         _define(
-            f"beside@{_unit(held)}@gathered", ledger.value(f"gathered{held.suffix}"), "gathered while it runs", ledger
+            f"extra@{_unit(held)}@gathered", ledger.value(f"gathered{held.suffix}"), "gathered while it runs", ledger
         )
         late = late_weights_of_later(held, units, ledger)
-        _define(f"beside@{_unit(held)}@late", late, "wait for a weight gradient", ledger)
+        _define(f"extra@{_unit(held)}@late", late, "wait for a weight gradient", ledger)
         return
     rise = ledger.expression(f"rise{held.suffix}") / peaks.present(held, units, may_be_empty)
     later = saved_by_later(held, units, ledger)
@@ -207,7 +207,7 @@ def _extra(place: str, counted: Terms, running: str, ledger: Ledger) -> None:
     for monomial, coefficient in counted.items():
         groups.setdefault(str(monomial) if monomial.is_Symbol else "other", {})[monomial] = coefficient
     for what, amount in groups.items():
-        _define(f"beside@{place}@{what}", tidy(amount), f"also held with {running}", ledger)
+        _define(f"extra@{place}@{what}", tidy(amount), f"also held with {running}", ledger)
 
 
 def _by_name(items: Iterable[tuple[str, Tensor]]) -> Mapping[str, list[Tensor]]:
@@ -222,7 +222,7 @@ def _totals(held: Held, units: tuple[Held, ...], still_held: Expr, may_be_empty:
     own = total(t.bytes for t in held.phased.kept)
     later = saved_by_later(held, units, ledger)
     where = peaks.present(held, units, may_be_empty)
-    extra = sympy.Add(*(symbol(d.name) for d in ledger.definitions if d.name.startswith(f"beside@{_unit(held)}@")))
+    extra = sympy.Add(*(symbol(d.name) for d in ledger.definitions if d.name.startswith(f"extra@{_unit(held)}@")))
     for (operator, phase_name), height in peaks.heights(held, own, ledger.value(f"reducing{held.suffix}")).items():
         name = peaks.moment_name(held, operator, phase_name)
         running = f"while {operator} runs {peaks.running(phase_name)}"

@@ -188,7 +188,7 @@ class _Way:
         if self.axis.stride == 1:
             return Integer(0)
         neighbouring = minimum(self.axis.stride, symbol("link.span")) - 1
-        return self._of_axis("beside", neighbouring, f"groups of {self.axis.name} next to one in an island")
+        return self._of_axis("neighbours", neighbouring, f"groups of {self.axis.name} next to one in an island")
 
     def _inside(self) -> Expr:
         """The rate within an island; groups side by side slow down as far as they use the same wires."""

@@ -151,7 +151,7 @@ def accumulated(pricing: Pricing) -> Expr:
     It reads a gradient in the type of the weights, and reads and writes the buffer. Where GEMMs add to the buffer
     themselves, the traffic is theirs.
     """
-    if pricing.profile["gradients_beside"] == "never":
+    if pricing.profile["gradient_copies"] == "never":
         return Integer(0)
     made = sympy.sympify(element_bytes("activation", str(pricing.structure["precision"])))
     buffer = sympy.sympify(element_bytes(str(pricing.structure["grad_dtype"]), "bf16"))

@@ -21,7 +21,7 @@ BASE = "megatron"
 
 WORDS = {
     "layer_split": ("even", "front", "back", "filled", "by_work"),
-    "gradients_beside": ("never", "after_backward", "kept"),
+    "gradient_copies": ("never", "after_backward", "kept"),
 }
 """What a fact that is a word may be."""
 

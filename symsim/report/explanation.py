@@ -37,7 +37,7 @@ SECTIONS = {
     "kept": "saved",
     "chunk": "saved",
     "activations": "waiting for weight gradients",
-    "beside": "also held",
+    "extra": "also held",
 }
 """Kinds of items that one sum is made of; the rest are those of the running unit, and sums of their own."""
 
@@ -49,7 +49,7 @@ LABELS = {
     "kept": "saved",
     "chunk": "saved in chunk",
     "activations": "waiting",
-    "beside": "also held",
+    "extra": "also held",
     "buffers": "buffer",
 }
 GROUPS = {
@@ -112,7 +112,7 @@ def _moment(memory: dict[str, Any]) -> None:
     stage, fullest = memory["stage"], memory["fullest_stage"]
     line = f"{bytes_text(peak)} on stage {stage}"
     if stage != fullest:
-        line += f", {bytes_text(memory['stages'][stage]['behind_bytes'])} below the fullest, stage {fullest}"
+        line += f", {bytes_text(memory['stages'][stage]['below_peak_bytes'])} below the fullest, stage {fullest}"
     if capacity is not None:
         free = memory["free_bytes"]
         verdict = f"fits, {bytes_text(free)} free" if free >= 0 else f"does not fit, {bytes_text(-free)} too much"
@@ -131,7 +131,7 @@ def _moment(memory: dict[str, Any]) -> None:
         same = at is not None and following["unit"] == at["unit"]
         where = "" if same else f" in the {_unit(following['unit'], 'last {}')}"
         running = f"{_bare(following['operator'], following['unit'])} {following['phase']}{where}"
-        say("next", f"{running}, {_less(following['behind_bytes'])}")
+        say("next", f"{running}, {_less(following['below_peak_bytes'])}")
 
 
 def _flight(count: float) -> str:
@@ -207,7 +207,7 @@ def _of(item: dict[str, Any], unit: str) -> str:
             return f"of {of}"
         case "workspace":
             return str(_bare(of, unit))
-        case "beside" if of is not None and of.partition("_")[0] in EXTRA:
+        case "extra" if of is not None and of.partition("_")[0] in EXTRA:
             return EXTRA[of.partition("_")[0]]
     return GROUPS.get(of, of) or ""
 
@@ -224,7 +224,7 @@ def _stages(memory: dict[str, Any]) -> None:
         [
             str(k),
             bytes_text(stage["peak"]),
-            bytes_text(stage["behind_bytes"]) if stage["behind_bytes"] > 0 else "",
+            bytes_text(stage["below_peak_bytes"]) if stage["below_peak_bytes"] > 0 else "",
             f"{stage['micro_batches_in_flight']:.4g}",
             _short(stage["moment"]),
         ]

@@ -104,7 +104,7 @@ AS_SLOW = 1e-9
 def _following(time: dict[str, Any]) -> str:
     """The stages that would pace the step if the one that does were faster: how many, or by how much."""
     pacing = time["stages"][time["pacing_stage"]]["micro_batch_s"]
-    others = [(s["behind_s"] / pacing, k) for k, s in enumerate(time["stages"]) if k != time["pacing_stage"]]
+    others = [(s["shorter_by_s"] / pacing, k) for k, s in enumerate(time["stages"]) if k != time["pacing_stage"]]
     alike = [k for following, k in others if following <= AS_SLOW]
     if not alike:
         following, k = min(others)
@@ -149,11 +149,11 @@ def _bare(item: Item) -> str:
 
 def _hidden(message: dict[str, Any]) -> str:
     whole, name = seconds_text(message["seconds"]), WHOLE[message["message"]]
-    if message["beside_s"] is None:
+    if message["overlapped_s"] is None:
         return f"nothing of {name} ({whole})"
     margin = message["margin_s"]
     verdict = f"{seconds_text(margin)} to spare" if margin >= 0 else f"{seconds_text(-margin)} too short"
-    hidden_by, cover = seconds_text(message["beside_s"]), seconds_text(message["cover_s"])
+    hidden_by, cover = seconds_text(message["overlapped_s"]), seconds_text(message["cover_s"])
     cost = seconds_text(message["exposed_s"])
     return f"{name} ({whole}): {hidden_by} during a pass of {cover}, {verdict}; it adds {cost}"
 
@@ -216,7 +216,7 @@ def _stages(time: dict[str, Any]) -> None:
             seconds_text(s["micro_batch_s"]),
             seconds_text(s["forward_s"]),
             seconds_text(s["backward_s"]),
-            seconds_text(s["behind_s"]) if s["behind_s"] > 0 else "",
+            seconds_text(s["shorter_by_s"]) if s["shorter_by_s"] > 0 else "",
         ]
         for k, s in enumerate(stages)
     ]

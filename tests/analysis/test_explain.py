@@ -124,7 +124,7 @@ def test_next_is_the_worst_of_the_other_moments() -> None:
     memory = memory_of(asked, found, 0)
     first, second = sorted((m["bytes"] for m in memory["moments"]), reverse=True)[:2]
     assert (memory["peak_bytes"], memory["next"]["bytes"]) == (first, second)
-    assert memory["next"]["behind_bytes"] == first - second > 0
+    assert memory["next"]["below_peak_bytes"] == first - second > 0
     assert {n: memory["next"][n] for n in memory["moment"]} != memory["moment"]
 
 
@@ -216,7 +216,7 @@ def test_a_rise_that_is_no_operators_is_listed_as_one() -> None:
     memory = memory_of(asked, replace(found, values=values), 0)
     assert memory["moment"] == {"unit": "gradients", "operator": "gradients", "phase": ""}
     assert memory["peak_moment"].startswith("gradients, ")
-    assert {"kind": "beside", "of": "gradients"}.items() <= memory["alive"][0].items()
+    assert {"kind": "extra", "of": "gradients"}.items() <= memory["alive"][0].items()
     assert math.isclose(sum(i["bytes"] for i in memory["alive"]), peaks[0])
 
 

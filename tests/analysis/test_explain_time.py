@@ -111,22 +111,22 @@ def test_hidden_messages_leave_what_sticks_out() -> None:
     _, found, _, time = explained("llama3_70b", plan)
     reduce, gather = time["hidden"]
     assert (reduce["message"], gather["message"]) == ("reduce", "gather")
-    assert reduce["beside_s"] < reduce["seconds"] and gather["beside_s"] == gather["seconds"]
-    assert reduce["margin_s"] == reduce["cover_s"] - reduce["beside_s"] > 0
-    assert math.isclose(reduce["exposed_s"], reduce["seconds"] - reduce["beside_s"])
+    assert reduce["overlapped_s"] < reduce["seconds"] and gather["overlapped_s"] == gather["seconds"]
+    assert reduce["margin_s"] == reduce["cover_s"] - reduce["overlapped_s"] > 0
+    assert math.isclose(reduce["exposed_s"], reduce["seconds"] - reduce["overlapped_s"])
     assert math.isclose(reduce["exposed_s"] + gather["exposed_s"], found.values["time.data_parallel"])
 
 
 def test_nothing_hides_unless_the_plan_says_so() -> None:
     _, _, _, time = explained("llama3_70b", f"{PLAN},zero=1")
-    assert all(m["beside_s"] is None and m["exposed_s"] == m["seconds"] for m in time["hidden"])
+    assert all(m["overlapped_s"] is None and m["exposed_s"] == m["seconds"] for m in time["hidden"])
 
 
 def test_stages_are_compared_with_the_one_that_paces() -> None:
     _, found, _, time = explained("llama3_70b", PLAN)
     t = found.of_stage("t")
     assert time["pacing_stage"] == t.index(max(t)) == 3
-    assert [s["behind_s"] for s in time["stages"]] == [max(t) - x for x in t]
+    assert [s["shorter_by_s"] for s in time["stages"]] == [max(t) - x for x in t]
 
 
 def test_the_host_limits_a_pass_that_it_cannot_launch_in_time() -> None:

@@ -87,7 +87,7 @@ def _memory(asked: Question, found: Answer, stage: int | None, capacity: Any) ->
         "moments": [{**_described(m), "bytes": b} for m, b in _moments(found, stage)],
         "fullest_stage": fullest,
         "stages": [
-            {"peak": peak, "behind_bytes": peaks[fullest] - peak, **_moment(found, k)} for k, peak in enumerate(peaks)
+            {"peak": peak, "below_peak_bytes": peaks[fullest] - peak, **_moment(found, k)} for k, peak in enumerate(peaks)
         ],
         "capacity_bytes": capacity,
         "free_bytes": None if capacity is None else capacity - peaks[stage],
@@ -195,7 +195,7 @@ def _next(found: Answer, at: Moment | None, stage: int) -> dict[str, Any] | None
     if not others:
         return None
     nearest, used = max(others, key=lambda item: item[1])
-    return {**_described(nearest), "bytes": used, "behind_bytes": plain(found.of_stage("peak")[stage]) - used}
+    return {**_described(nearest), "bytes": used, "below_peak_bytes": plain(found.of_stage("peak")[stage]) - used}
 
 
 def _alive(found: Answer, at: Moment | None, stage: int) -> list[dict[str, Any]]:
@@ -219,7 +219,7 @@ def _items(found: Answer, at: Moment | None, stage: int) -> Iterator[dict[str, A
         late = sum(value(name) for name in _named(found, "level@activations@"))
         yield {"kind": "saved", "of": None, "bytes": value("activations") - late}
         if at is not None:
-            yield {"kind": "beside", "of": at.unit, "bytes": value(f"rise_{at.unit}")}
+            yield {"kind": "extra", "of": at.unit, "bytes": value(f"rise_{at.unit}")}
         return
     own = {n.split("@")[2]: value(n) for n in _named(found, f"kept@{at.name}@")}
     for name in _named(found, f"held@{at.unit}@"):
@@ -232,9 +232,9 @@ def _items(found: Answer, at: Moment | None, stage: int) -> Iterator[dict[str, A
         yield {"kind": "kept", "of": operator, "bytes": size}
     for name in _named(found, f"chunk@{at.unit}@"):
         yield {"kind": "chunk", "of": name.split("@")[2], "bytes": value(name)}
-    for name in _named(found, f"beside@{at.unit}@"):
-        yield {"kind": "beside", "of": name.split("@")[2], "bytes": value(name)}
-    for kind in ("activation", "gradient", "beside"):
+    for name in _named(found, f"extra@{at.unit}@"):
+        yield {"kind": "extra", "of": name.split("@")[2], "bytes": value(name)}
+    for kind in ("activation", "gradient", "extra"):
         for name in _named(found, f"{kind}@{at.name}@"):
             yield {"kind": kind, "of": name.split("@")[2], "bytes": value(name)}
     for name in _named(found, f"workspace@{at.name}"):

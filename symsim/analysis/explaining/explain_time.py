@@ -89,7 +89,7 @@ def _stages(found: Answer, pacing: int) -> list[dict[str, Any]]:
             "micro_batch_s": float(t),
             "forward_s": float(found.of_stage("F")[k]),
             "backward_s": float(found.of_stage("B")[k]),
-            "behind_s": float(each[pacing] - t),
+            "shorter_by_s": float(each[pacing] - t),
         }
         for k, t in enumerate(each)
     ]
@@ -209,7 +209,7 @@ def _hidden(found: Answer) -> Iterator[dict[str, Any]]:
             "message": name,
             "seconds": float(values[f"messages@{name}"]),
             "exposed_s": float(values[f"time@data_parallel@{name}"]) if f"time@data_parallel@{name}" in values else 0.0,
-            "beside_s": None if covered is None else float(covered),
+            "overlapped_s": None if covered is None else float(covered),
             "cover_s": None if cover is None else float(cover),
             "margin_s": None if covered is None else float(cover - covered),
         }
