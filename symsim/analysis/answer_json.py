@@ -230,6 +230,8 @@ def warnings(asked: Question, fits: bool | None, device: float | None) -> list[s
     dims = asked.model.dimensions
     if "experts" not in dims and (values["ep"], values["etp"]) != (1, 1):
         out.append("the model has no experts: ep and etp change nothing")
+    if values["framework"] == "deepspeed" and values["zero"] in (2, 3) and values["pp"] != 1:
+        out.append("DeepSpeed's pipelines refuse zero = 2 and 3")
     if "experts" in dims and isinstance(values["tp"], int) and values["tp"] > 1 and not values["sequence_parallel"]:
         out.append("experts with tp > 1 need sequence_parallel in Megatron")
     return out

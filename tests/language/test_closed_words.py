@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import symsim
 from symsim.analysis.evaluate import answer
 from symsim.analysis.load import question
 from symsim.diagnostics import InputError
@@ -176,3 +177,11 @@ def test_a_comparison_of_choices_is_closed_too(tmp_path: Path) -> None:
     model = Path(own(tmp_path, "== swiglu", "swiglu"))
     model.write_text(model.read_text().replace("if activation == swiglu", "if attention == flsh"))
     assert refused(str(model), PLAN) == ("E252", "did you mean 'flash'?")
+
+
+@pytest.mark.parametrize("name", ["activation", "norm", "positions"])
+def test_python_takes_no_unknown_word_either(name: str) -> None:
+    with pytest.raises(symsim.InputError, match=f"'{name}' cannot be 'zzz'"):
+        symsim.load("gpt_oss_20b", PLAN, **{name: "zzz"})
+    with pytest.raises(symsim.InputError, match="'precision' cannot be the word 'zzz'"):
+        symsim.load("gpt_oss_20b", PLAN, precision="zzz")
