@@ -65,7 +65,8 @@ def _kept_gradients(profile: Profile, structure: Structure, ledger: Ledger) -> E
         if gradients_away(profile, structure):
             return Integer(0)
         return weight * sympy.Add(*(group.elements / group.shard for group in groups(structure, ledger)))
-    wider = _narrow(structure) and structure["precision"] != "fp16"
+    other_optimizer = structure["precision"] == "fp16" or "optimizer" in offloaded(structure)
+    wider = _narrow(structure) and not other_optimizer
     return weight * (ledger.value("P") + ledger.value("P_expert")) if wider else Integer(0)
 
 

@@ -89,6 +89,13 @@ def test_gradients_and_step_leave_with_the_optimizer(zero: int) -> None:
     assert "narrow_gradients" not in found
 
 
+def test_no_second_copy_of_the_gradients_stays_where_the_optimizer_leaves() -> None:
+    """The optimizer that keeps bf16 gradients beside fp32 ones is not used then: each is added and freed."""
+    found = deepspeed("zero=1,offload={optimizer}")
+    assert "narrow_gradients" not in found
+    assert found["gradients"] == 4 * found["P"]
+
+
 def test_megatron_keeps_its_gradient_buffer_where_the_optimizer_leaves() -> None:
     found = values("zero=1,offload={optimizer}")
     assert found["gradients"] == 4 * found["P"]
