@@ -114,7 +114,7 @@ Written by `python docs/generate.py`; a test holds this page equal to what the c
 says which command prints it: any model, any strategy and any depth print the same way (`symsim formula --help`).
 
 A bracket is 1 where its condition holds and 0 elsewhere: $[i = 0]$ marks the first pipeline stage. $i$ counts stages
-from 0. Where no model dimension is kept as a symbol, the model's own numbers stand in the formulas.
+from 0. Where no model dimension is kept as a symbol, the formulas have the model's own numbers.
 """
 
 GENERAL = """\
@@ -137,7 +137,7 @@ part.
 
 OPERATOR = """\
 The forward pass of one GEMM and of its message. `matmul.forward.efficiency(m, k, n)` is what the machine states for
-this shape, if it was measured there, and the form behind it is taken if not ([efficiency.md](efficiency.md)). Likewise
+this shape, if it was measured there, and otherwise the form after it ([efficiency.md](efficiency.md)). Likewise
 the efficiencies and latencies of collectives, by the GPUs that they span.
 """
 

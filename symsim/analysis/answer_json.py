@@ -226,7 +226,7 @@ def warnings(asked: Question, fits: bool | None, device: float | None) -> list[s
     elif device is not None and asked.system is not None:
         short = device - asked.system.figures["memory.capacity"].value
         if short > 0:
-            out.append(f"the peak fits, but with the overhead beside it the machine lacks {bytes_text(short)}")
+            out.append(f"the peak fits, but with the overhead the machine lacks {bytes_text(short)}")
     dims = asked.model.dimensions
     if "experts" not in dims and (values["ep"], values["etp"]) != (1, 1):
         out.append("the model has no experts: ep and etp change nothing")

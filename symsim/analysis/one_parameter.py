@@ -62,7 +62,7 @@ def parameter(asked: Question, name: str, low: float | None = None, high: float 
     """What a name is in a question, and between which values it is looked for.
 
     Raises:
-        InputError: no such name, one that is no number, or an empty range.
+        InputError: no such name, one that is not a number, or an empty range.
     """
     name = canonical(name)
     found = _size(asked, name) or _dimension(asked, name) or _figure(asked, name)
@@ -82,7 +82,7 @@ def _size(asked: Question, name: str) -> Parameter | None:
     if choice is None:
         return None
     if choice.kind not in ("size", "number"):
-        hint = f"{name} is one of {', '.join(choice.words)}" if choice.words else f"{name} is no number"
+        hint = f"{name} is one of {', '.join(choice.words)}" if choice.words else f"{name} is not a number"
         raise error("E350", f"'{name}' has no largest or smallest value", None, hint)
     value = asked.plan.values[name]
     now = float(value) if isinstance(value, int | Fraction) else None

@@ -93,7 +93,7 @@ def read(key: str) -> Any | None:
 
 
 def _refuse(word: str) -> Any:
-    raise ValueError(f"{word} is no number")
+    raise ValueError(f"{word} is not a number")
 
 
 @contextmanager

@@ -58,7 +58,7 @@ def limit_bytes() -> int:
         return DEFAULT_BYTES
     found = _AMOUNT.fullmatch(given)
     if found is None or len(given) > 32:
-        raise error("E010", f"{VARIABLE} is no amount of memory: '{given}'", None, "for example 500 MB, or 2 GiB")
+        raise error("E010", f"{VARIABLE} is not an amount of memory: '{given}'", None, "for example 500 MB, or 2 GiB")
     return int(float(found[1]) * _PREFIX.get(found[2] or "", 1))
 
 

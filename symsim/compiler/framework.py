@@ -39,7 +39,7 @@ def framework_buffers(profile: Profile, structure: Structure, stages: Stages, st
         )
     kept = _kept_gradients(profile, structure, ledger)
     if kept != 0:
-        items.append(ledger.define("narrow_gradients", kept, "gradients beside their buffer", "bytes", "memory"))
+        items.append(ledger.define("narrow_gradients", kept, "gradients besides their buffer", "bytes", "memory"))
     if profile["gradient_bucket"] and zero >= 2:
         several = 2 if zero == 2 and structure["overlap_grad_reduce"] else 1
         bucket = several * weight * sympy.sympify(profile["gradient_bucket"])

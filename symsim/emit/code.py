@@ -140,7 +140,7 @@ def _whole(x: Any) -> Any:
         ArithmeticError: infinity, or what is no number.
     """
     if x != x:
-        raise ArithmeticError("what is no number cannot be rounded")
+        raise ArithmeticError("a value that is not a number cannot be rounded")
     near = round(x)
     return near if abs(x - near) <= 1e-9 * max(1, abs(near)) else x
 

@@ -58,7 +58,7 @@ def test_value_brings_no_other_choice(text: str, tmp_path: Path, monkeypatch: py
 
 @pytest.mark.parametrize("text", ["mlp}; tp = 4; mbs in {1", "a b", "1", "", "mlp\n", 5, None, ["mlp"]])
 def test_list_holds_words_alone(text: object) -> None:
-    with pytest.raises(InputError, match="lists what is no word"):
+    with pytest.raises(InputError, match="lists a value that is not a word"):
         values(strategy={**STRATEGY, "recompute": [text]})
 
 

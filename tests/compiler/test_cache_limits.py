@@ -60,11 +60,11 @@ def test_limit_is_an_amount(given: str | None, wanted: int, monkeypatch: pytest.
 def test_limit_that_is_no_amount_is_an_error(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """E010: said before anything is done."""
     monkeypatch.setenv(VARIABLE, given)
-    with pytest.raises(InputError, match="is no amount of memory"):
+    with pytest.raises(InputError, match="is not an amount of memory"):
         limit_bytes()
     found = run("list", "systems")
     assert (found.status, found.out) == (2, "")
-    assert f"error[E010]: {VARIABLE} is no amount of memory" in found.err
+    assert f"error[E010]: {VARIABLE} is not an amount of memory" in found.err
 
 
 def test_limit_that_is_no_amount_stops_no_caller_of_python(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

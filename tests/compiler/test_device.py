@@ -61,6 +61,6 @@ def test_a_run_that_fits_by_what_is_allocated_alone_is_warned_about() -> None:
     between = (found.values["memory.peak"] + found.values["memory.device"]) / 2
     _, _, result = evaluated(PLAN, f"memory.capacity={int(between)} B")
     assert result["memory"]["fits"] is True
-    assert any("with the overhead beside it the machine lacks" in text for text in result["warnings"])
+    assert any("with the overhead the machine lacks" in text for text in result["warnings"])
     _, _, roomy = evaluated(PLAN)
     assert not any("lacks" in text for text in roomy["warnings"])

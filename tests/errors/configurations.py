@@ -120,7 +120,7 @@ CASES = [
     cases("call for a model", "E602", json.dumps([{**CASE, "model": "llama(hidden = 64)\nmodel b = gpt2_xl"}]),
           "names a file as its model", ""),
     *(cases(f"key of {field} that brings another", "E602", json.dumps([{**CASE, field: {"tp = 8; pp": 1}}]),
-            f"has 'tp = 8; pp' in its {field}, which is no name", "")
+            f"has 'tp = 8; pp' in its {field}, which is not a name", "")
       for field in ("strategy", "model", "model_set", "system_set", "facts")),
     cases("text for a time", "E602", json.dumps([{**CASE, "measured": {"iteration_s": "1"}}]), "no positive number",
           ""),

@@ -87,7 +87,8 @@ def _memory(asked: Question, found: Answer, stage: int | None, capacity: Any) ->
         "moments": [{**_described(m), "bytes": b} for m, b in _moments(found, stage)],
         "fullest_stage": fullest,
         "stages": [
-            {"peak": peak, "below_peak_bytes": peaks[fullest] - peak, **_moment(found, k)} for k, peak in enumerate(peaks)
+            {"peak": peak, "below_peak_bytes": peaks[fullest] - peak, **_moment(found, k)}
+            for k, peak in enumerate(peaks)
         ],
         "capacity_bytes": capacity,
         "free_bytes": None if capacity is None else capacity - peaks[stage],

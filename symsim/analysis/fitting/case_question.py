@@ -52,7 +52,7 @@ def _choices(case: Mapping[str, Any]) -> Iterator[tree.Assign]:
         for name, value in (case.get(field) or {}).items():
             figure = "." in name or name in WITHOUT_GROUP
             if name in CHOICES or figure is not (field == "system_set"):
-                raise error("E314", f"'{name}' of {field} is not {wanted}", None, "choices stand under strategy")
+                raise error("E314", f"'{name}' of {field} is not {wanted}", None, "choices belong under strategy")
             yield from _assigned(name, value)
     for name, value in facts_of(case).items():
         yield from _assigned(name, value)
@@ -95,7 +95,7 @@ def _expression(name: str, value: Any, place: Place) -> tree.Expression:
 def _word(name: str, item: Any, place: Place) -> tree.Name:
     if isinstance(item, str) and _WORD.fullmatch(item):
         return tree.Name(item, place)
-    raise error("E602", f"'{name}' lists what is no word", place, 'a list is such as ["core_attn", "mlp"]')
+    raise error("E602", f"'{name}' lists a value that is not a word", place, 'a list is such as ["core_attn", "mlp"]')
 
 
 def _call(model: Mapping[str, Any]) -> Source:

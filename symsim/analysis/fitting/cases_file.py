@@ -133,7 +133,7 @@ def faults_of(case: Any) -> Iterator[str]:
         given = case.get(name)
         wrong = [k for k in given if not _NAME.fullmatch(k)] if isinstance(given, dict) else []
         if wrong:
-            yield f"has '{wrong[0]}' in its {name}, which is no name"
+            yield f"has '{wrong[0]}' in its {name}, which is not a name"
     if isinstance(case.get("measured"), dict):
         yield from _wrongly_measured(case["measured"], case.get("system") is not None)
 
