@@ -30,7 +30,7 @@ CASES = [
     Case("figure without a machine", "E350", ("solve", "llama3_70b", "-s", PLAN, "--for", "memory.capacity"),
          "'memory.capacity' is not a size", "name one with -y"),
     Case("choice that is no number", "E350", ("solve", "llama3_70b", "-s", PLAN, "--for", "optimizer"),
-         "'optimizer' has no largest", "no number"),
+         "'optimizer' has no largest", "not a number"),
     Case("dimension that is no number", "E350", ("solve", "llama3_70b", "-s", PLAN, "-y", "h100_sxm", "--for", "tied"),
          "'tied' has no largest", "false here"),
     Case("range without a value", "E350",

@@ -39,7 +39,7 @@ CASES = [
     Case("model for a system", "E111", ("eval", "llama3_70b", "-s", PLAN, "-y", "m.sym"),
          "m.sym is a model, not a system", "first argument", "m.sym:1:1", {"m.sym": MODEL}),
     check("JSON", "E111", '{"hidden_size": 64}\n', "not text of this language", "ends in .json", "1:1"),
-    check("CSV", "E106", "m,k,n\n1,2,3\n", "unexpected 'm'", "expected block, define", "1:1"),
+    check("CSV", "E106", "m,k,n\n1,2,3\n", "unexpected 'm'", "expected block, ", "1:1"),
     check("Python", "E106", "import os\n", "unexpected 'import'", "expected", "1:1"),
     check("YAML", "E106", "tp: 8\n", "unexpected 'tp'", "expected", "1:1"),
     check("HTML", "E106", "<html></html>\n", "unexpected '<'", "expected", "1:1"),
