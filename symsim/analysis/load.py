@@ -16,6 +16,7 @@ from symsim.language.models import MAX_DIMENSION, elaborate_model, model_source
 from symsim.language.strategies import Strategy, route_overrides
 from symsim.records.model import Model
 from symsim.records.system import System
+from symsim.resources import shipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,24 @@ def question(
 
 
 def source_of(given: str) -> Source:
-    """A model's text; a Hugging Face ``config.json`` is translated into the same text first."""
-    if given.endswith(".json"):
+    """A model's text; a Hugging Face ``config.json``, or a folder that holds one, is translated into the same text."""
+    config = configuration(given)
+    if config is not None:
         from symsim.interop import huggingface
 
-        return huggingface.load(Path(given))
+        return huggingface.load(config)
     return model_source(given)
+
+
+def configuration(given: str) -> Path | None:
+    """The Hugging Face configuration that a name stands for: a ``.json``, or that of a folder. Shipped names win."""
+    if given.endswith(".json"):
+        return Path(given)
+    inside = Path(given) / "config.json"
+    try:
+        return inside if given and given not in shipped("models") and inside.is_file() else None
+    except (OSError, ValueError):
+        return None
 
 
 def load_model(source: Source, overrides: Mapping[str, tree.Expression]) -> Model:

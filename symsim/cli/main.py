@@ -18,6 +18,7 @@ from typing import Any
 import click
 
 from symsim import __version__
+from symsim.cli.command_words import command_hint
 from symsim.cli.interrupt import INTERRUPTED, interruptible
 from symsim.compiler.cache_limits import limit_bytes
 from symsim.diagnostics import InputError, error, nearest
@@ -59,7 +60,7 @@ class _Commands(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise error("E001", f"there is no command '{args[0]}'", None, nearest(args[0], COMMANDS))
+            raise error("E001", f"there is no command '{args[0]}'", None, command_hint(args[0], COMMANDS))
         return super().resolve_command(ctx, args)
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from symsim.diagnostics import Diagnostic, InputError, Place, Source, error, nearest
+from symsim.diagnostics import Diagnostic, InputError, Place, Source, error
 from symsim.interop.huggingface_architectures import ARCHITECTURES, Architecture
 from symsim.interop.huggingface_reading import Reading, spoken
 from symsim.interop.json_text import parse, read_text
 from symsim.interop.model_text import identifier, model_text, printable
+from symsim.language.near_names import near_names
 
 
 def load(path: Path) -> Source:
@@ -86,7 +87,9 @@ def _architecture(config: Mapping[str, object], source: Source) -> tuple[str, Ar
     if not isinstance(given, str):
         raise error("E509", f"'model_type' must be a text, not {spoken(given)}", place, "write it in double quotes")
     if given not in ARCHITECTURES:
-        hint = nearest(given, ARCHITECTURES) or "known here: " + ", ".join(sorted(ARCHITECTURES))
+        near = near_names(given, ARCHITECTURES, typed=False)
+        other = f"; '{near.other}' is another architecture" if near.other is not None else ""
+        hint = near.hint() or f"write it as a .sym file; known here: {', '.join(sorted(ARCHITECTURES))}{other}"
         raise error("E507", f"model_type '{_shown(given)}' is not known", place, hint)
     return given, ARCHITECTURES[given]
 

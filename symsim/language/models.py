@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from fractions import Fraction
@@ -13,6 +14,7 @@ from symsim.language import tree
 from symsim.language.closed_words import never
 from symsim.language.expressions import Plain, Value, Word, collect, describe, evaluate, names_in, refuse_unit
 from symsim.language.library import RESERVED, Library, file_hint, library_of, read_source
+from symsim.language.near_names import near_names
 from symsim.language.parser import parse_model
 from symsim.records.model import Model
 from symsim.records.model import Value as Dimension
@@ -26,13 +28,40 @@ def model_source(given: str) -> Source:
     """The text behind what a command line names: a shipped name, a ``.sym`` file, or an inline call."""
     if "(" in given and not given.endswith(".sym"):
         return Source("<model>", f"model inline = {given}")
-    if given.endswith(".sym") or "/" in given:
+    if _is_folder(given) and given not in resources.shipped("models"):
+        raise error("E100", f"'{given}' is a folder without a config.json", hint="give the path of a .sym file in it")
+    if given.endswith(".sym") or ("/" in given and not _is_hugging_face_name(given)):
         return read_source(Path(given), given)
     known = resources.shipped("models")
     if given not in known:
-        hint = file_hint(given) or nearest(given, known) or "'symsim list models' shows what is shipped"
-        raise error("E210", f"no model is called '{given}'", hint=hint)
+        raise error("E210", f"no model is called '{given}'", hint=file_hint(given) or _model_hint(given, known))
     return read_source(known[given], f"models/{given}.sym")
+
+
+def _is_folder(given: str) -> bool:
+    try:
+        return bool(given) and Path(given).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+_HUGGING_FACE_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+def _is_hugging_face_name(given: str) -> bool:
+    """``organisation/name``, where no file has that path."""
+    return _HUGGING_FACE_NAME.fullmatch(given) is not None and not Path(given).exists()
+
+
+def _model_hint(given: str, known: Mapping[str, Path]) -> str:
+    """The model that was meant; else how to give one that is not shipped."""
+    near = near_names(given.rpartition("/")[2], known)
+    if _is_hugging_face_name(given):
+        own = "symsim downloads nothing: give the path of the model's config.json"
+        return f"{meant} Else: {own}" if (meant := near.hint()) else own
+    other = f"; '{near.other}' is another model" if near.other is not None else ""
+    own = "give the path of a Hugging Face config.json or of a .sym file; 'symsim list models' shows what is shipped"
+    return near.hint() or own + other
 
 
 def elaborate_model(source: Source, overrides: Mapping[str, tree.Expression] | None = None) -> Model:
@@ -73,8 +102,11 @@ def elaborate_call(
             found = parse_model(read_source(path, f"models/{call.callee}.sym"))
             target = next((i for i in found if isinstance(i, tree.ModelItem)), None)
         if target is None:
-            hint = nearest(call.callee, [*library.families, *library.models, *resources.shipped("models")])
-            hint = hint or "'symsim list library' shows the families"
+            near = near_names(
+                call.callee, [*library.families, *library.models, *resources.shipped("models")], typed=False
+            )
+            other = f"; '{near.other}' is another architecture" if near.other is not None else ""
+            hint = near.hint() or f"'symsim list library' shows the families{other}"
             raise error("E213", f"no family or model is called '{call.callee}'", call.place, hint)
         _take(call, arguments, parameters=None)
         call = target.call

@@ -13,11 +13,12 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from symsim import units
-from symsim.diagnostics import InputError, Place, Source, error, nearest
+from symsim.diagnostics import InputError, Place, Source, error
 from symsim.language import tree
 from symsim.language.brackets import check_depth
 from symsim.language.expressions import out_of_bounds
 from symsim.language.syntax_errors import explain
+from symsim.language.unit_hints import unit_hint
 from symsim.records.graph import PHASES
 from symsim.resources import grammar_text
 
@@ -157,7 +158,6 @@ def read_number(text: str, place: Place) -> int | Fraction:
 def read_quantity(number: str, unit: str, place: Place) -> tuple[int | Fraction, str]:
     known = units.UNITS.get(unit)
     if known is None:
-        hint = nearest(unit, units.UNITS) or "units are such as GB/s, GiB, TFLOP/s and us"
-        raise error("E108", f"unknown unit '{unit}'", place, hint)
+        raise error("E108", f"unknown unit '{unit}'", place, unit_hint(number, unit))
     value = read_number(number, place) * known[0]
     return (value.numerator if value.denominator == 1 else value), known[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from symsim.language.expressions import (
 )
 from symsim.language.expressions import Value as Evaluated
 from symsim.language.foreign_names import other_name, other_word
+from symsim.language.inline_hints import setting_hint, strategy_hint
 from symsim.language.layout import parse_layout
 from symsim.language.library import file_hint, read_source
 from symsim.language.parser import parse_strategy
@@ -66,12 +67,31 @@ def load_strategy(given: str | None, settings: tuple[str, ...] = ()) -> Strategy
         parsed, name = tree.StrategyFile(None, ()), "strategy"
     else:
         source, name = strategy_source(given)
-        parsed = parse_strategy(source, _semicolons(given) if source.name == INLINE else None)
+        parsed = _inline(source) if source.name == INLINE else parse_strategy(source)
     return elaborate_strategy(parsed, name, tuple(_setting(s) for s in settings))
 
 
 INLINE = "<strategy>"
 """How errors call a strategy that is written on the command line."""
+
+
+def _inline(source: Source) -> tree.StrategyFile:
+    """Choices of the command line.
+
+    Raises:
+        InputError: they cannot be read; the hint says what to type where that is clear.
+    """
+    try:
+        return parse_strategy(source, _semicolons(source.text))
+    except InputError as problem:
+        raise _with_hint(problem, strategy_hint(source.text)) from None
+
+
+def _with_hint(problem: InputError, hint: str | None) -> InputError:
+    if hint is None:
+        return problem
+    first, *others = problem.diagnostics
+    return InputError([replace(first, hint=hint), *others])
 
 
 def strategy_source(given: str) -> tuple[Source, str]:
@@ -93,7 +113,13 @@ def strategy_source(given: str) -> tuple[Source, str]:
 
 
 def _shipped_hint(given: str, known: Mapping[str, Path]) -> str:
-    return file_hint(given) or nearest(given, known) or "'symsim list strategies' shows what is shipped"
+    shown = "'symsim list strategies' shows what is shipped; choices are written tp=8,pp=4,world=128"
+    return strategy_hint(given) or file_hint(given) or _near_strategy(given, known) or shown
+
+
+def _near_strategy(given: str, known: Mapping[str, Path]) -> str | None:
+    near = nearest(given, known)
+    return near if near is not None and near.startswith("did you mean") else None
 
 
 def _setting(text: str) -> tree.Assign:
@@ -101,10 +127,13 @@ def _setting(text: str) -> tree.Assign:
     place = Place(source, 1, 1, max(1, len(text)))
     hint = "for example --set tp=8; give --set again for another name"
     if "=" not in text and " in " not in text:
-        raise error("E311", "--set takes NAME=VALUE", place, hint)
-    choices = parse_strategy(source).choices
+        raise error("E311", "--set takes NAME=VALUE", place, setting_hint(text) or hint)
+    try:
+        choices = parse_strategy(source).choices
+    except InputError as problem:
+        raise _with_hint(problem, setting_hint(text)) from None
     if len(choices) != 1 or not isinstance(choices[0], tree.Assign):
-        raise error("E311", "--set takes one NAME=VALUE", place, hint)
+        raise error("E311", "--set takes one NAME=VALUE", place, setting_hint(text) or hint)
     return choices[0]
 
 

@@ -23,6 +23,7 @@ from symsim.language.figures import (
     optional,
 )
 from symsim.language.library import file_hint, read_source
+from symsim.language.near_names import near_names
 from symsim.language.parser import parse_system
 from symsim.language.tables import read_table
 from symsim.records.graph import PHASES
@@ -47,8 +48,10 @@ def system_source(given: str) -> tuple[Source, Path]:
     else:
         known = resources.shipped("systems")
         if given not in known:
-            hint = file_hint(given) or nearest(given, known) or "'symsim list systems' shows what is shipped"
-            raise error("E420", f"no system is called '{given}'", hint=hint)
+            near = near_names(given, known)
+            other = f"; '{near.other}' is another machine" if near.other is not None else ""
+            hint = f"'symsim list systems' shows what is shipped; a machine of your own is a .sym file{other}"
+            raise error("E420", f"no system is called '{given}'", hint=file_hint(given) or near.hint() or hint)
         path, shown = known[given], f"systems/{given}.sym"
     return read_source(path, shown), path.parent
 

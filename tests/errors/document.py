@@ -62,7 +62,11 @@ CODES = {
     ),
     "E106": ("unexpected word or mark", "Write what the hint lists at this place."),
     "E107": ("number too large or too small", "Sizes go up to 10^12, figures of machines to 10^30."),
-    "E108": ("unknown unit", "Units are `B`, `FLOP`, `bit/s` and `s` with a prefix: `GB/s`, `GiB`, `TFLOP/s`, `us`."),
+    "E108": (
+        "unknown unit",
+        "Units are `B`, `FLOP`, `bit/s` and `s` with a prefix: `GB/s`, `GiB`, `TFLOP/s`, `us`. "
+        "A network of 400 Gbps is `400 Gbit/s`, or `50 GB/s`.",
+    ),
     "E109": ("wrong range", "Write whole numbers, the smaller one first: `1..8`."),
     "E110": ("formula grows too large", "Simplify the expression; shipped operators stay below a tenth of the bound."),
     "E111": (

@@ -155,7 +155,7 @@ CASES = [
          {"s.sym": "strategy s\nsequence_paralell = true\n"}),
     plan("set never closed", "E112", "recompute={mlp,tp=8,pp=4", "this '{' is never closed", "expected '}'", 11),
     plan("parenthesis never closed", "E112", "tp=(8,pp=4", "this '(' is never closed", "expected ')'", 4),
-    plan("choices without commas", "E106", "tp = 8  pp = 4", "unexpected '='", "a new line", 12),
+    plan("choices without commas", "E106", "tp = 8  pp = 4", "unexpected '='", "-s tp=8,pp=4", 12),
     plan("value missing", "E106", "tp=", "unexpected end of the text", "a number", 4),
     plan("sizes missing", "E322", "tp=8", "the strategy does not say world, seq, gbs", "add world = …", 1),
     plan("sizes that contradict each other", "E323", PLAN + ",microbatches=7", "microbatches·mbs·dp = 28 contradict",

@@ -56,7 +56,7 @@ CASES = [
     machine("units that do not fit", "E424", "3 TB/s", "3 TB/s + 1 TB", "not units that do not fit together", "50 GB/s",
             "4:19"),
     machine("efficiency with a unit", "E424", "0.9", "0.9 GB", "measured in no unit, not 'B'", "0.8", "4:40"),
-    machine("unknown unit", "E108", "3 TB/s", "3 TBps", "unknown unit 'TBps'", "did you mean 'TB/s'?", "4:21"),
+    machine("unknown unit", "E108", "3 TB/s", "3 TBps", "unknown unit 'TBps'", "bytes per second are 3 TB/s", "4:21"),
     machine("percentage", "E106", "0.9", "90 %", "unexpected '}'", "a fraction: 0.9", "4:45"),
     machine("impossible efficiency", "E426", "0.9", "9", "an efficiency of 9 is not possible", "fraction of the peak",
             "4:40"),

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from symsim.analysis.load import source_of
 from symsim.diagnostics import Diagnostic, InputError, Source
 from symsim.interop.huggingface import load, translate
 from symsim.interop.huggingface_architectures import ARCHITECTURES
@@ -335,8 +336,9 @@ def test_wrong_key_is_an_error_at_its_place(keys: dict[str, object], code: str, 
     assert line_of(found).startswith(f'"{at}"')
 
 
-def test_unknown_model_type_suggests_the_nearest() -> None:
-    assert refused(model_type="qwen4").hint in ("did you mean 'qwen3'?", "did you mean 'qwen2'?")
+def test_another_architecture_is_not_taken_for_a_misspelt_one() -> None:
+    assert "'qwen3' is another architecture" in str(refused(model_type="qwen4").hint)
+    assert "'nemotron' is another architecture" in str(refused(model_type="nemotron_h").hint)
     assert "llama" in str(refused(model_type="whisper").hint)
 
 
@@ -395,3 +397,17 @@ def test_any_configuration_is_a_model_or_an_error(
         assert problem.diagnostics
     else:
         assert model_of(text).dimensions
+
+
+def test_a_folder_stands_for_the_configuration_in_it(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(LLAMA), encoding="utf-8")
+    assert source_of(str(folder)).text == source_of(str(folder / "config.json")).text
+
+
+def test_a_shipped_name_wins_over_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "llama3_8b").mkdir()
+    (tmp_path / "llama3_8b" / "config.json").write_text(json.dumps(LLAMA), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert source_of("llama3_8b").name == "models/llama3_8b.sym"
