@@ -2,6 +2,7 @@
 
 ``python docs/generate.py``                  everything
 ``python docs/generate.py accuracy``         ``accuracy.md``, its picture and the table of errors
+``python docs/generate.py memory``           the tables of measured peaks
 ``python docs/generate.py outputs [PAGE …]`` the outputs of commands and Python sessions (``page_outputs``)
 ``python docs/generate.py slow [PAGE …]``    those, and the outputs that take long
 
@@ -27,6 +28,9 @@ from symsim.analysis.collectives import collective_time
 from symsim.analysis.fitting.accuracy import Accuracy, accuracy
 from symsim.analysis.fitting.cases_file import load_cases
 from symsim.analysis.fitting.error_bar import shipped
+from symsim.analysis.fitting.memory_cases import measured_peaks
+from symsim.analysis.fitting.memory_error import shipped as shipped_peaks
+from symsim.analysis.fitting.memory_error import widening
 from symsim.analysis.formulas import formulas
 from symsim.analysis.load import question
 from symsim.diagnostics import Source
@@ -36,6 +40,7 @@ from symsim.language.parser import parse_expression
 from symsim.language.systems import load_system
 from symsim.records.cost import Definition
 from symsim.report import accuracy as report
+from symsim.report.memory_accuracy import error_table, widening_table
 from symsim.symbols import symbol
 
 DOCS = Path(__file__).resolve().parent
@@ -235,15 +240,34 @@ def accuracy_files(found: Accuracy) -> dict[Path, str]:
     }
 
 
+MEASURED_MEMORY = tuple(
+    DOCS.parent / "tests" / "data" / f for f in ("memory_cases.json", "framework_memory_cases.json")
+)
+
+
+def memory_files() -> dict[Path, str]:
+    """The tables from which ``memory.error_pct`` comes."""
+    peaks = list(measured_peaks([case for path in MEASURED_MEMORY for case in load_cases(path)]))
+    return {
+        ACCURACY / "memory_errors.csv": error_table(peaks),
+        ACCURACY / "memory_widening.csv": widening_table(peaks),
+    }
+
+
 def main() -> None:
     os.environ["SYMSIM_CACHE"] = "off"
     match sys.argv[1:]:
         case ["accuracy"]:
             _write(accuracy_files(accuracy(load_cases(ACCURACY / "cases.json"))))
+        case ["memory"]:
+            _write(memory_files())
         case ["outputs" | "slow" as which, *names]:
             _write_outputs([Path(name).resolve() for name in names] or PAGES, which == "slow")
         case []:
-            # Pages show error bars, which come from the table of errors.
+            # Pages show error bars, which come from the tables of errors.
+            _write(memory_files())
+            for table in (shipped_peaks, widening):
+                table.cache_clear()
             _write(accuracy_files(accuracy(load_cases(ACCURACY / "cases.json"))))
             shipped.cache_clear()
             _write({DOCS / "formulas.md": formulas_page()})

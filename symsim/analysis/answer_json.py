@@ -5,11 +5,13 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+from symsim.analysis import verdicts
 from symsim.analysis.evaluate import Answer
 from symsim.analysis.explaining.peak_moment import in_words, peak_moment
 from symsim.analysis.fitting.error_bar import error_bar
 from symsim.analysis.framework_defaults import left_out
 from symsim.analysis.load import Question
+from symsim.analysis.memory_fit import MemoryFit, memory_fit
 from symsim.analysis.requirements import unmet
 from symsim.elements import QUANTISED_PRECISIONS
 from symsim.machine.bind import Machine
@@ -49,12 +51,20 @@ def document(asked: Question, found: Answer, machine: Machine | None, defaults: 
     values = found.values
     peaks = found.of_stage("peak")
     fullest = max(range(found.stages), key=peaks.__getitem__)
-    capacity = asked.system.figures["memory.capacity"].value if asked.system else None
-    peak = values["memory.peak"]
-    fits = None if capacity is None else bool(peak <= capacity)
-    lacking = [f"a requirement of the strategy is broken: {text}" for text in unmet(asked)]
+    fit = memory_fit(asked, values)
+    lacking = tuple(unmet(asked))
+    memory = {
+        "peak_bytes": plain(fit.peak),
+        "peak_stage": fullest,
+        "peak_moment": in_words(found, peak_moment(found, fullest), fullest),
+        **memory_of(fit),
+        "host_bytes": plain(values.get("memory.host", 0)),
+        "stages": _memory_stages(found),
+    }
+    time = None if machine is None else _time(asked, found)
     return {
         "schema": "symsim.eval/1",
+        "verdict": verdicts.of_plan(memory, time, lacking),
         "model": model_of(asked, found),
         "strategy": strategy_of(asked, found),
         "system": asked.system.name if asked.system else None,
@@ -66,20 +76,46 @@ def document(asked: Question, found: Answer, machine: Machine | None, defaults: 
             "recomputed_per_iteration": plain(values["flops.recomputed_per_iteration"]),
             "hardware_per_iteration": plain(values["flops.hardware_per_iteration"]),
         },
-        "memory": {
-            "peak_bytes": plain(peak),
-            "peak_stage": fullest,
-            "peak_moment": in_words(found, peak_moment(found, fullest), fullest),
-            "capacity_bytes": plain(capacity),
-            "fits": fits,
-            "host_bytes": plain(values.get("memory.host", 0)),
-            "stages": _memory_stages(found),
-        },
-        "time": None if machine is None else _time(asked, found),
+        "memory": memory,
+        "time": time,
         "throughput": None if machine is None else _throughput(asked, found, machine),
-        "assumptions": [*assumptions(asked, machine), *(left_out(asked, found, machine) if defaults else ())],
-        "warnings": [*warnings(asked, fits, values.get("memory.device")), *slow_link(asked, found, machine), *lacking],
+        "assumptions": [
+            *assumptions(asked, machine),
+            *given_back(fit),
+            *(left_out(asked, found, machine) if defaults else ()),
+        ],
+        "warnings": [
+            *warnings(asked, fit),
+            *slow_link(asked, found, machine),
+            *(f"a requirement of the strategy is broken: {text}" for text in lacking),
+        ],
     }
+
+
+def memory_of(fit: MemoryFit) -> dict[str, Any]:
+    """What of an answer's memory part says whether the plan fits, and how far its peak may be off."""
+    error = fit.error
+    return {
+        "device_bytes": plain(fit.device),
+        "cached_bytes": plain(fit.cached),
+        "capacity_bytes": plain(fit.capacity),
+        "fit": fit.fit,
+        "fits": fit.fits,
+        "near_limit": fit.near_limit,
+        "error_pct": None if error is None else error.pct,
+        "nearest_peaks": []
+        if error is None
+        else [{"id": p.id, "distance": far, "error_pct": p.error_pct} for p, far in error.nearest],
+        "unmeasured": {} if error is None else dict(error.unmeasured),
+    }
+
+
+def given_back(fit: MemoryFit) -> list[str]:
+    """Cached blocks for which a device that the plan fits has no room."""
+    if not fit.fits or fit.device is None or fit.cached is None or fit.capacity is None:
+        return []
+    short = fit.device + fit.cached - fit.capacity
+    return [f"the allocator gives back {bytes_text(short)} of what it would keep cached"] if short > 0 else []
 
 
 def model_of(asked: Question, found: Answer) -> dict[str, Any]:
@@ -97,7 +133,7 @@ def _parameters(found: Answer) -> list[dict[str, int]]:
 
 
 def _memory_stages(found: Answer) -> list[dict[str, Any]]:
-    names = (*MEMORY_PARTS, "overhead", "peak")
+    names = (*MEMORY_PARTS, "overhead", "peak", "device")
     columns = {n: found.of_stage(n) if n in found.values else [0] * found.stages for n in names}
     return [{n: plain(columns[n][k]) for n in names} for k in range(found.stages)]
 
@@ -217,16 +253,16 @@ def slow_link(asked: Question, found: Answer, machine: Machine | None) -> list[s
     return [f"the link to the host ({link.value / 1e9:.3g} GB/s) does not hide offloading ({needed / 1e9:.3g} GB/s)"]
 
 
-def warnings(asked: Question, fits: bool | None, device: float | None) -> list[str]:
-    """``device``: what the fullest device would show as used, where a machine is given."""
+def warnings(asked: Question, fit: MemoryFit) -> list[str]:
+    """What is wrong with a plan beside the strategy's own requirements."""
     values = asked.plan.values
     out: list[str] = []
-    if fits is False:
-        out.append("the peak is above the memory of the machine")
-    elif device is not None and asked.system is not None:
-        short = device - asked.system.figures["memory.capacity"].value
-        if short > 0:
-            out.append(f"the peak fits, but with the overhead the machine lacks {bytes_text(short)}")
+    if fit.device is not None and fit.capacity is not None and fit.device > fit.capacity:
+        if fit.peak > fit.capacity:
+            out.append(f"the peak is above the memory of the machine by {bytes_text(fit.peak - fit.capacity)}")
+        else:
+            short = bytes_text(fit.device - fit.capacity)
+            out.append(f"the peak fits, but with communication library and context the machine lacks {short}")
     dims = asked.model.dimensions
     if "experts" not in dims and (values["ep"], values["etp"]) != (1, 1):
         out.append("the model has no experts: ep and etp change nothing")

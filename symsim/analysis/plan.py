@@ -205,7 +205,7 @@ def structure_of(values: Mapping[str, Value | None]) -> Structure:
     symbols: set[str] = set()
     fixed: list[tuple[str, Value]] = []
     for name, choice in CHOICES.items():
-        if choice.structural or name in SIZE_SYMBOLS or name == "microbatches":
+        if choice.structural or choice.kind == "word" or name in SIZE_SYMBOLS or name == "microbatches":
             continue
         value = values[name]
         if value is not None and value != choice.default:

@@ -68,8 +68,21 @@ class Answer(Mapping[str, Output]):
         return self.memory["peak_bytes"]  # type: ignore[no-any-return]
 
     @property
+    def device_bytes(self) -> Number | None:
+        """Bytes that the device holds on that stage: the peak, the communication library and the context.
+
+        ``None`` without a machine.
+        """
+        return self.memory["device_bytes"]  # type: ignore[no-any-return]
+
+    @property
+    def verdict(self) -> str:
+        """The answer in a sentence or two, as the command line says it first."""
+        return str(self._document["verdict"])
+
+    @property
     def fits(self) -> bool | None:
-        """Whether the peak is within the machine's memory; ``None`` without a machine."""
+        """Whether the plan fits into the machine's memory; ``None`` without a machine, and with ``fit = none``."""
         return self.memory["fits"]  # type: ignore[no-any-return]
 
     @property
@@ -122,6 +135,8 @@ class Answer(Mapping[str, Output]):
         from symsim.units import bytes_text, seconds_text
 
         rows = [["peak of memory", bytes_text(self.peak_bytes)]]
+        if self.device_bytes is not None:
+            rows.append(["device", bytes_text(self.device_bytes)])
         if self.time is not None:
             rows.append(["tokens/s per GPU", f"{self.tokens_per_s_per_gpu:,.0f}"])
             rows += [["MFU", f"{self.mfu:.1%}"], ["time of a step", seconds_text(self.iteration_s)]]

@@ -141,10 +141,15 @@ class Search(Sequence[Found]):
                 *(str(f.choices[n]) for n in names),
                 *([seconds_text(f.answer.iteration_s), f"{f.answer.mfu:.1%}"] if timed else []),
                 bytes_text(f.answer.peak_bytes),
+                *([bytes_text(f.answer.device_bytes or 0)] if timed else []),
             ]
             for f in self.plans
         ]
-        return table([*names, *(["step", "MFU"] if timed else []), "peak"], rows, repr(self)[1:-1])
+        return table(
+            [*names, *(["step", "MFU"] if timed else []), "peak", *(["device"] if timed else [])],
+            rows,
+            repr(self)[1:-1],
+        )
 
 
 def search(

@@ -94,8 +94,8 @@ def solve(
 
     Args:
         name: a size of the strategy, a dimension of the model or a figure of the machine.
-        subject_to: conditions such as ``"time.iteration <= 10 s"``; without them the plan has to fit into the
-            machine's memory. What the strategy requires always holds.
+        subject_to: conditions such as ``"time.iteration <= 10 s"``. With a machine the plan also has to fit into its
+            memory, unless it has ``fit="none"``; and what the strategy requires always holds.
         sought: ``largest`` or ``smallest``; without it what one wants of such a name.
         low, high: where to look; of a figure in base units.
 

@@ -22,7 +22,9 @@ from symsim.report.strict_json import json_text
 def command(model: str, strategy: str | None, system: str | None, settings: tuple[str, ...], as_json: bool) -> None:
     """Evaluate MODEL under a strategy, and on a machine if -y names one.
 
-    Exit status 1: the plan does not fit the machine, or breaks a requirement of its strategy.
+    Exit status 1: the plan does not fit the machine, or breaks a requirement of its strategy. All that the device
+    holds has to fit: the peak, the communication library and the context. --set fit=peak asks it of the peak alone,
+    --set fit=none of nothing.
 
     \b
     symsim eval llama3_70b -s tp8_pp4 -y h100_sxm

@@ -12,6 +12,7 @@ from symsim.analysis.explaining.neighbours import lower
 from symsim.analysis.explaining.repair import repairs
 from symsim.analysis.explaining.speedup import speedups
 from symsim.analysis.load import question
+from symsim.analysis.memory_fit import memory_fit
 from symsim.analysis.requirements import unmet
 from symsim.cli.options import json_option, model_argument, set_option, strategy_option, system_option
 from symsim.cli.progress_message import progress_message
@@ -100,6 +101,5 @@ def command(
         from symsim.report.explanation import print_explanation
 
         print_explanation(result)
-    too_much = asked.system is not None and found.values["memory.peak"] > asked.system.figures["memory.capacity"].value
-    if too_much or lacking:
+    if memory_fit(asked, found.values).fits is False or lacking:
         raise click.exceptions.Exit(1)

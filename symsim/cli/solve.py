@@ -39,7 +39,7 @@ from symsim.report.strict_json import json_text
     "constraints",
     multiple=True,
     metavar="EXPR",
-    help="What must hold; may be repeated. Without it: memory.peak <= memory.capacity.",
+    help="What must hold; may be repeated. With a machine the plan also has to fit; --set fit=none drops that.",
 )
 @click.option("--largest", is_flag=True, help="Find the largest value.")
 @click.option("--smallest", is_flag=True, help="Find the smallest value.")

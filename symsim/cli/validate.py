@@ -49,6 +49,9 @@ def command(cases: Path, only: str | None, as_json: bool) -> None:
     unpredicted = sorted({n for row in result["cases"] for n in row["measured"] if n not in PREDICTIONS})
     if unpredicted:
         click.echo(printable(f"measured, and not predicted yet: {', '.join(unpredicted)}"))
+    impossible = [row["id"] for row in result["cases"] if row["fits"] is False]
+    if impossible:
+        click.echo(printable(f"measured, and called too large for their machines: {', '.join(impossible)}"))
     for row in result["cases"]:
         if row["failed"]:
             click.echo(printable(f"cannot be computed: {row['id']}: {row['failed']}"))

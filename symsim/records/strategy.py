@@ -91,6 +91,8 @@ CHOICES: dict[str, Choice] = {
         Choice("framework_version", "text", None, "version of the framework, where an older one holds otherwise"),
         Choice("te_version", "text", None, "version of TransformerEngine, for version-dependent buffers"),
         _size("vocab_multiple", 128, "the vocabulary is padded to a multiple of this times tp"),
+        Choice("fit", "word", "device", "what has to fit into the machine's memory", ("device", "peak", "none"),
+               structural=False),
     )
 }  # fmt: skip
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from symsim.analysis.comparing.compare_json import LETTERS, amount, quantity_text
 from symsim.report.bar_table import print_with_bars
-from symsim.report.tables import print_notes, print_table
+from symsim.report.repair import NEAR_LIMIT, print_near_limit
+from symsim.report.tables import print_notes, print_table, print_verdict
 from symsim.report.terminal_text import print_wrapped, say
 from symsim.units import bytes_text, decimal_text, seconds_text
 
@@ -17,6 +18,7 @@ NOT_GIVEN = "–"
 
 
 def print_comparison(result: dict[str, Any]) -> None:
+    print_verdict(result)
     _plans(result)
     if result["differs"]:
         print()
@@ -77,14 +79,22 @@ def _answers(result: dict[str, Any]) -> None:
     rows.append(["peak of memory", *_pair(a, b, "peak_bytes", bytes_text)])
     stages = [str(plan["peak_stage"]) for plan in (a, b)]
     rows.append(["on stage", *stages, ""])
+    if a["device_bytes"] is not None and b["device_bytes"] is not None:
+        rows.append(["device", *_pair(a, b, "device_bytes", bytes_text)])
     if a["fits"] is not None and b["fits"] is not None:
-        rows.append(["fits", *("yes" if plan["fits"] else "no" for plan in (a, b)), ""])
+        rows.append(["fits", *(_yes_or_no(plan) for plan in (a, b)), ""])
     for difference in result["differences"]:
         if difference["name"] not in TITLES:
             sides = [quantity_text(difference[k], difference["unit"]) for k in ("a", "b")]
             ratio = difference["ratio"]
             rows.append([difference["name"], *sides, "" if ratio is None else _percent(ratio - 1)])
     print_table(["", *LETTERS, "change"], rows)
+    print_near_limit([a, b])
+
+
+def _yes_or_no(plan: dict[str, Any]) -> str:
+    said = "yes" if plan["fits"] else "no"
+    return f"{said}, {NEAR_LIMIT}" if plan["near_limit"] else said
 
 
 def _pair(a: dict[str, Any], b: dict[str, Any], name: str, text: Any) -> tuple[str, str, str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from symsim.report.bar_table import print_with_bars
-from symsim.report.repair import change_text, print_constraints, print_repairs
+from symsim.report.repair import change_text, fit_words, print_constraints, print_repairs
 from symsim.report.speedup import print_speedups
-from symsim.report.tables import print_notes, print_question, print_table
+from symsim.report.tables import print_notes, print_question, print_table, print_verdict
 from symsim.report.terminal_text import say
 from symsim.report.time_explanation import print_time
 from symsim.units import bytes_text
@@ -67,6 +67,7 @@ EXTRA = {
 
 
 def print_explanation(result: dict[str, Any]) -> None:
+    print_verdict(result)
     print_question(result)
     if result["memory"] is not None:
         _memory(result["memory"])
@@ -108,16 +109,16 @@ def _memory(memory: dict[str, Any]) -> None:
 
 def _moment(memory: dict[str, Any]) -> None:
     """How far the peak is from the memory of the machine, what runs then, what it adds up to, what is next."""
-    peak, capacity = memory["peak_bytes"], memory["capacity_bytes"]
+    peak, device, capacity = memory["peak_bytes"], memory["device_bytes"], memory["capacity_bytes"]
     stage, fullest = memory["stage"], memory["fullest_stage"]
     line = f"{bytes_text(peak)} on stage {stage}"
     if stage != fullest:
         line += f", {bytes_text(memory['stages'][stage]['below_peak_bytes'])} below the fullest, stage {fullest}"
+    say("peak", line)
     if capacity is not None:
         free = memory["free_bytes"]
-        verdict = f"fits, {bytes_text(free)} free" if free >= 0 else f"does not fit, {bytes_text(-free)} too much"
-        line += f": {peak / capacity:.1%} of {bytes_text(capacity)}, {verdict}"
-    say("peak", line)
+        left = f"{bytes_text(free)} free" if free >= 0 else f"{bytes_text(-free)} too much"
+        say("device", f"{bytes_text(device)}: {device / capacity:.1%} of {bytes_text(capacity)}, {left}")
     at = memory["moment"]
     say("while", f"{_running(at)}, {_flight(memory['micro_batches_in_flight'])} in flight")
     place = at["unit"] if at is not None and at["unit"] in ENDS else "layer"
@@ -239,14 +240,16 @@ def _lower(nearby: list[dict[str, Any]], must_fit: bool) -> None:
         print("no single change lowers the peak")
         return
     timed = any(plan["slower"] is not None for plan in nearby)
-    headings = ["one change", "peak", "saves", *["step time"] * timed, *[""] * must_fit]
+    held = all(plan["device_bytes"] is not None for plan in nearby)
+    headings = ["one change", "peak", *["device"] * held, "saves", *["step time"] * timed, *[""] * must_fit]
     rows = [
         [
             change_text(plan["change"]),
             bytes_text(plan["peak_bytes"]),
+            *([bytes_text(plan["device_bytes"])] if held else []),
             bytes_text(plan["saved_bytes"]),
             *([f"{round(plan['slower'], 3) + 0.0:+.1%}"] if timed else []),
-            *(["fits" if plan["fits"] else "does not fit"] if must_fit else []),
+            *([fit_words(plan)] if must_fit else []),
         ]
         for plan in nearby
     ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from symsim.analysis.verdicts import per_cent
 from symsim.report.tables import print_table
-from symsim.report.terminal_text import say
+from symsim.report.terminal_text import print_wrapped, say
 from symsim.units import bytes_text, decimal_text, seconds_text
 
 SHOWN_REPAIRS = 8
@@ -61,20 +63,45 @@ def print_repairs(repairs: dict[str, Any]) -> None:
         say("", f"and training as it is: {change_text(alike['change'])} ({_costs(alike)})")
     timed = cheapest["slower"] is not None
     shown = found[:SHOWN_REPAIRS] if len(found) > SHOWN_REPAIRS + 1 else found
-    marked = any(r["changes_numbers"] for r in shown)
+    held = all(r["device_bytes"] is not None for r in shown)
+    marked = any(marks(r) for r in shown)
     rows = [
         [
             change_text(r["change"]),
             bytes_text(r["peak_bytes"]),
+            *([bytes_text(r["device_bytes"])] if held else []),
             *([_percent(r["slower"])] if timed else []),
-            *(["other numbers" if r["changes_numbers"] else ""] if marked else []),
+            *([", ".join(marks(r))] if marked else []),
         ]
         for r in shown
     ]
     print()
-    print_table([f"{count}: fixed by", "peak", *["step time"] * timed, *[""] * marked], rows)
+    print_table([f"{count}: fixed by", "peak", *["device"] * held, *["step time"] * timed, *[""] * marked], rows)
+    print_near_limit(shown)
     if len(shown) < len(found):
         print(f"and {len(found) - len(shown)} more, slower")
+
+
+def marks(repair: dict[str, Any]) -> list[str]:
+    """What is to say of a plan with a change beside its numbers."""
+    return ["other numbers"] * repair["changes_numbers"] + [NEAR_LIMIT] * repair["near_limit"]
+
+
+NEAR_LIMIT = "near limit"
+"""Marks a plan whose device is within the error of the peak of the machine's memory."""
+
+
+def fit_words(plan: Mapping[str, Any]) -> str:
+    """Whether one of several plans fits."""
+    said = "fits" if plan["fits"] else "does not fit"
+    return f"{said}, {NEAR_LIMIT}" if plan["near_limit"] else said
+
+
+def print_near_limit(plans: Sequence[Mapping[str, Any]]) -> None:
+    """What the mark means, where a plan of a table has it."""
+    errors = [plan["memory_error_pct"] for plan in plans if plan["near_limit"]]
+    if errors:
+        print_wrapped(f"{NEAR_LIMIT}: within the error of the peak, ± {per_cent(max(errors))}, of the machine's memory")
 
 
 def _costs(repair: dict[str, Any]) -> str:

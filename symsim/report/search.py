@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from symsim.analysis.searching.search import FITS
-from symsim.report.tables import print_table
+from symsim.report.repair import NEAR_LIMIT, print_near_limit
+from symsim.report.tables import print_table, print_verdict
 from symsim.report.terminal_text import print_wrapped, say
 from symsim.units import bytes_text, decimal_text, seconds_text
 
@@ -24,12 +24,11 @@ COLUMNS_OF = {
 """Expressions that have a column of their own."""
 
 KINDS = {
+    "memory": "does not fit the machine",
     "rule": "breaks a rule",
     "requirement": "breaks a requirement",
     "contradiction": "choices contradict each other",
 }
-
-FITS_NOT = "does not fit the machine"
 
 MOST_FIXES = 10
 """Changes that are listed: the best come first."""
@@ -39,6 +38,7 @@ MOST_REMOVED = 12
 
 
 def print_search(result: Mapping[str, Any]) -> None:
+    print_verdict(result)
     objective = result["objective"]
     machine = result["system"] or "no machine"
     print_wrapped(f"{result['model']} · {result['space']} · {machine} · {objective['goal']} {objective['value']}")
@@ -69,12 +69,23 @@ def _plans(result: Mapping[str, Any], plans: Sequence[Plan], title: str, also: S
     elif said:
         say("plan:", said)
     columns = [_reached(plan, result, also) for plan in plans]
-    headings = ["", *columns[0], *differing]
+    marked = any(plan["near_limit"] for plan in plans)
+    headings = ["", *columns[0], *differing, *[""] * marked]
     rows = [
-        [str(k + 1), *reached.values(), *(c[n] for n in differing)]
-        for k, (reached, c) in enumerate(zip(columns, chosen, strict=True))
+        [
+            str(k + 1),
+            *reached.values(),
+            *(c[n] for n in differing),
+            *[NEAR_LIMIT if plan["near_limit"] else ""] * marked,
+        ]
+        for k, (plan, reached, c) in enumerate(zip(plans, columns, chosen, strict=True))
     ]
     print_table(headings, rows, title)
+    print_near_limit(plans)
+
+
+def _mark(plan: Plan) -> str:
+    return NEAR_LIMIT if plan["near_limit"] else ""
 
 
 GIVEN = ("world", "gbs", "seq")
@@ -112,8 +123,8 @@ def _reached(plan: Plan, result: Mapping[str, Any], also: Sequence[str]) -> dict
         out["step"] = seconds_text(plan["iteration_s"])
         out["MFU"] = f"{plan['mfu']:.1%}"
     out["peak"] = bytes_text(plan["peak_bytes"])
-    if plan["capacity_bytes"] is not None:
-        out["of memory"] = f"{plan['peak_bytes'] / plan['capacity_bytes']:.1%}"
+    if plan["device_bytes"] is not None:
+        out["device"] = bytes_text(plan["device_bytes"])
     if plan["bubble_share"] is not None:
         out["bubble"] = f"{plan['bubble_share']:.1%}"
     return out if result["system"] is not None else {n: v for n, v in out.items() if n != "memory.peak"}
@@ -144,10 +155,7 @@ def _counts(result: Mapping[str, Any]) -> None:
     if result["bounded"]:
         print_wrapped(f"{result['bounded']:,} legal points were pruned by a bound without being evaluated in full")
     removed = list(result["removed"].items())
-    rows = [
-        [_many(count), FITS_NOT if text == FITS else KINDS[result["kinds"][text]], text]
-        for text, count in removed[:MOST_REMOVED]
-    ]
+    rows = [[_many(count), KINDS[result["kinds"][text]], text] for text, count in removed[:MOST_REMOVED]]
     if len(removed) > MOST_REMOVED:
         rest = removed[MOST_REMOVED:]
         rows.append([_many(sum(count for _, count in rest)), "", f"{len(rest)} more reasons; --json has them all"])
@@ -174,12 +182,22 @@ def _nothing(result: Mapping[str, Any]) -> None:
         print("no single change that was tried fixes it")
         return
     objective = result["objective"]["value"]
+    fixes = closest["fixed_by"][:MOST_FIXES]
+    held = all(fix["device_bytes"] is not None for fix in fixes)
+    marked = any(fix["near_limit"] for fix in fixes)
     rows = [
-        [_change(m["change"]), quantity_text(objective, m["objective"]), bytes_text(m["peak_bytes"])]
-        for m in closest["fixed_by"][:MOST_FIXES]
+        [
+            _change(fix["change"]),
+            quantity_text(objective, fix["objective"]),
+            bytes_text(fix["peak_bytes"]),
+            *([bytes_text(fix["device_bytes"])] if held else []),
+            *[_mark(fix)] * marked,
+        ]
+        for fix in fixes
     ]
     heading = objective if len(objective) <= LONGEST_HEADING else "objective"
-    print_table(["fixed by", heading, "peak"], rows)
+    print_table(["fixed by", heading, "peak", *["device"] * held, *[""] * marked], rows)
+    print_near_limit(fixes)
 
 
 def _missed(broken: Mapping[str, Any]) -> str:

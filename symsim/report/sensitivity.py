@@ -8,7 +8,7 @@ from typing import Any
 from symsim.analysis.sensitivities.steps import LESS, MORE
 from symsim.language.figures import is_whole
 from symsim.report.bar_table import print_with_bars
-from symsim.report.tables import print_notes, print_question, print_table
+from symsim.report.tables import print_notes, print_question, print_table, print_verdict
 from symsim.report.terminal_text import say
 from symsim.units import bytes_text, decimal_text, seconds_text
 
@@ -28,6 +28,7 @@ Item = dict[str, Any]
 
 def print_sensitivity(result: Item) -> None:
     """What is asked, the figures, the sizes and dimensions, kinks, and what is worth buying."""
+    print_verdict(result)
     print_question(result)
     print()
     say("of", f"{result['of']} = {amount(result['value'], result['unit'])}")

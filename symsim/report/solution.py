@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from symsim.report.tables import print_table
+from symsim.report.repair import NEAR_LIMIT
+from symsim.report.tables import print_table, print_verdict
 from symsim.report.terminal_text import print_wrapped
 from symsim.units import bytes_text, decimal_text, group_digits, seconds_text
 
@@ -16,6 +17,7 @@ SHOWN = 40
 def print_solution(result: dict[str, Any]) -> None:
     """The document ``symsim.solve/1``."""
     name, value = result["for"], result["value"]
+    print_verdict(result)
     print(f"{result['model']} · {result['strategy']} · {result['system'] or 'no machine'}")
     print()
     match result["outcome"]:
@@ -97,9 +99,12 @@ def _print_reasons(result: dict[str, Any]) -> None:
         plan = result["plan"]
         sizes = "  ".join(f"{n} {plan[n]}" for n in ("world", "dp", "tp", "pp", "mbs", "gbs", "microbatches", "seq"))
         lines.append(("", sizes))
-        peak = f"peak {bytes_text(plan['memory_peak_bytes'])}"
+        held = f"peak {bytes_text(plan['memory_peak_bytes'])}"
+        if plan["memory_device_bytes"] is not None:
+            held += f", device {bytes_text(plan['memory_device_bytes'])}"
+        held += f" ({NEAR_LIMIT})" if plan["near_limit"] else ""
         step = f", step {seconds_text(plan['time_iteration_s'])}" if plan["time_iteration_s"] is not None else ""
-        lines.append(("", peak + step))
+        lines.append(("", held + step))
     if lines:
         print()
     for label, text in lines:

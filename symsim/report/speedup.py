@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from symsim.report.repair import change_text
+from symsim.report.repair import change_text, marks, print_near_limit
 from symsim.report.tables import print_table
 from symsim.report.terminal_text import say
 from symsim.report.time_explanation import WHOLE
@@ -78,19 +78,22 @@ def _overlap(item: Item) -> str:
 
 def _changes(heading: str, found: list[Item], most: int) -> None:
     shown = found[:most] if len(found) > most + 1 else found
+    held = all(r["device_bytes"] is not None for r in shown)
     rows = [
         [
             change_text(r["change"]),
             seconds_text(r["iteration_s"]),
             _percent(r["slower"]),
             bytes_text(r["peak_bytes"]),
-            "; ".join([*(f"{text} is broken" for text in r["lacking"]), *["other numbers"] * r["changes_numbers"]]),
+            *([bytes_text(r["device_bytes"])] if held else []),
+            "; ".join([*(f"{text} is broken" for text in r["lacking"]), *marks(r)]),
         ]
         for r in shown
     ]
     marked = any(row[-1] for row in rows)
-    headings = [heading, "step", "step time", "peak", *[""] * marked]
+    headings = [heading, "step", "step time", "peak", *["device"] * held, *[""] * marked]
     print_table(headings, rows if marked else [row[:-1] for row in rows])
+    print_near_limit(shown)
     if len(shown) < len(found):
         print(f"and {len(found) - len(shown)} more, slower")
 

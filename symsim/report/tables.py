@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
+from symsim.analysis.verdicts import per_cent
 from symsim.diagnostics import printable
 from symsim.report.page_width import page_width
 from symsim.report.table_layout import Part, fitted
@@ -96,8 +97,15 @@ def _numeric(cell: str) -> bool:
     return _NUMERIC.fullmatch(cell) is not None
 
 
+def print_verdict(result: Mapping[str, Any]) -> None:
+    """What every answer begins with: the verdict in words, and an empty line."""
+    print_wrapped(result["verdict"])
+    print()
+
+
 def print_answer(result: dict[str, Any]) -> None:
     """The document of ``eval`` as a person reads it."""
+    print_verdict(result)
     print_question(result)
     print()
     _memory(result["memory"])
@@ -132,20 +140,45 @@ def print_question(result: dict[str, Any]) -> None:
 
 
 def _memory(memory: dict[str, Any]) -> None:
-    known = any(stage["overhead"] for stage in memory["stages"])
-    columns = ("weights", "gradients", "optimizer", "activations", "workspace", "peak", *["overhead"] * known)
+    known = memory["device_bytes"] is not None
+    columns = ("weights", "gradients", "optimizer", "activations", "workspace", "peak", *["device"] * known)
     rows = [[str(k), *(bytes_text(stage[c]) for c in columns)] for k, stage in enumerate(memory["stages"])]
     print_table(["stage", *columns], rows, "memory of one GPU, by pipeline stage")
     line = f"peak {bytes_text(memory['peak_bytes'])} on stage {memory['peak_stage']} ({memory['peak_moment']})"
     if memory["capacity_bytes"] is not None:
-        share = memory["peak_bytes"] / memory["capacity_bytes"]
-        verdict = "fits" if memory["fits"] else "does not fit"
-        line += f", {share:.1%} of {bytes_text(memory['capacity_bytes'])}: {verdict}"
+        share = memory["device_bytes"] / memory["capacity_bytes"]
+        line += f"; device {bytes_text(memory['device_bytes'])}, {share:.1%} of {bytes_text(memory['capacity_bytes'])}"
     print_wrapped(line)
+    if memory["cached_bytes"]:
+        cached = bytes_text(memory["cached_bytes"])
+        print_wrapped(f"the allocator keeps up to {cached} more cached, and gives it back when full")
+    if memory["error_pct"] is not None:
+        print_wrapped(peak_error_text(memory))
     if memory["fits"] is False:
         print("symsim explain, asked the same, shows the cheapest change that fits")
     if memory["host_bytes"]:
         print(f"host memory {bytes_text(memory['host_bytes'])} for one GPU")
+
+
+def peak_error_text(memory: Mapping[str, Any]) -> str:
+    """The error of the peak, from which measured peaks it is, and what of the plan was never measured."""
+    near = ", ".join(f"{case['id']} at {case['distance']:.1f}" for case in memory["nearest_peaks"])
+    text = f"peak ± {per_cent(memory['error_pct'])} (nearest measured peaks: {near})"
+    if memory["unmeasured"]:
+        words = ", ".join(_measured_with(name, word) for name, word in memory["unmeasured"].items())
+        text += f"; none near was measured with {words}"
+    return text
+
+
+def _measured_with(name: str, word: str) -> str:
+    match name:
+        case "software":
+            return "te_version left out" if word == "no te_version" else "te_version stated"
+        case "experts":
+            return "experts" if word == "moe" else "no experts"
+        case "recompute" if word == "some":
+            return "some regions recomputed"
+    return f"{name} = {word}"
 
 
 def _time(time: dict[str, Any], throughput: dict[str, Any]) -> None:

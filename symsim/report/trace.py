@@ -12,6 +12,7 @@ from typing import Any
 from symsim.analysis.timeline import Span, Timeline
 from symsim.report.strict_json import json_text
 from symsim.report.tables import print_table
+from symsim.report.terminal_text import print_wrapped
 from symsim.units import bytes_text, seconds_text
 
 PASSES, MESSAGES = 0, 1
@@ -111,6 +112,9 @@ def _us(seconds: float) -> float:
 
 def print_summary(line: Timeline) -> None:
     """What was simulated beside what the formulas say."""
+    pipeline = f"{seconds_text(line.pipeline_s)} as simulated, {seconds_text(line.formula_s)} by the formula"
+    print_wrapped(f"One step takes {seconds_text(line.iteration_s)}; its pipeline takes {pipeline}.")
+    print()
     fullest = max(max(held for _, held in rank.held) for rank in line.ranks)
     pairs = (
         ("pipeline", line.pipeline_s, line.formula_s, seconds_text),

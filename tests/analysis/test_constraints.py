@@ -76,4 +76,4 @@ def test_what_is_asked_of_a_machine_is_left_out_without_one(tmp_path: Path) -> N
 
 def test_broken_is_what_eval_calls_so() -> None:
     asked = question("llama3_70b", "world=8,tp=8,gbs=8,seq=8192", "h100_sxm")
-    assert broken(asked, answer(asked.model, asked.plan, machine_of(asked))) == ["memory.peak <= memory.capacity"]
+    assert broken(asked, answer(asked.model, asked.plan, machine_of(asked))) == ["memory.device <= memory.capacity"]

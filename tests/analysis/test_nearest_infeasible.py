@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 from symsim.analysis.searching.nearest_infeasible import Closest, closest
-from symsim.analysis.searching.search import FITS, search
+from symsim.analysis.searching.search import search
 from symsim.analysis.searching.space import load_space
 
 
@@ -23,10 +23,10 @@ def test_the_plan_that_needs_least_memory_is_closest() -> None:
     assert found is not None
     assert found.found.choices == {"tp": 8, "mbs": 1}
     (broken,) = found.broken
-    assert broken.text == FITS
-    peak = found.found.answer.values["memory.peak"]
-    assert (broken.value, broken.bound) == (peak, 80 * 2**30)
-    assert broken.excess == pytest.approx(peak / (80 * 2**30) - 1)
+    assert broken.text == "memory.device <= memory.capacity"
+    device = found.found.answer.values["memory.device"]
+    assert (broken.value, broken.bound) == (device, 80 * 2**30)
+    assert broken.excess == pytest.approx(device / (80 * 2**30) - 1)
 
 
 def test_more_memory_and_more_gpus_mend_what_does_not_fit() -> None:
@@ -34,9 +34,9 @@ def test_more_memory_and_more_gpus_mend_what_does_not_fit() -> None:
     assert found is not None
     memory, gpus, *_ = found.fixes
     assert list(memory.change) == ["memory.capacity"]
-    assert memory.change["memory.capacity"] >= found.found.answer.values["memory.peak"]  # type: ignore[operator]
-    assert gpus.change == {"world": 128}
-    assert gpus.peak_bytes <= 80 * 2**30
+    assert memory.change["memory.capacity"] >= found.found.answer.values["memory.device"]  # type: ignore[operator]
+    assert gpus.change == {"world": 256}
+    assert gpus.fit.fits and gpus.fit.device is not None and gpus.fit.device <= 80 * 2**30
 
 
 def test_a_mended_plan_is_feasible() -> None:
@@ -81,7 +81,7 @@ def test_a_condition_without_a_distance_is_kept() -> None:
     found = of(strategy)
     assert found is not None
     assert found.found.choices == {"mbs": 2}
-    assert [b.text for b in found.broken] == [FITS]
+    assert [b.text for b in found.broken] == ["memory.device <= memory.capacity"]
 
 
 def test_nothing_is_said_where_no_requirement_is_a_number() -> None:

@@ -147,7 +147,7 @@ def test_what_a_strategy_requires_always_holds() -> None:
         path.write_text(text)
         found = solve(question("llama3_70b", str(path), "h100_sxm"), "mbs")
     assert found.value == 2
-    assert [c.text for c in found.at.checked] == ["memory.peak <= memory.capacity", "mbs * seq <= 8192"]  # type: ignore[union-attr]
+    assert [c.text for c in found.at.checked] == ["memory.device <= memory.capacity", "mbs * seq <= 8192"]  # type: ignore[union-attr]
 
 
 # what follows

@@ -22,7 +22,7 @@ def asked(model: str, strategy: str, system: str | None, *settings: str) -> tupl
 
 @pytest.fixture(scope="module")
 def dense() -> tuple[Question, Answer, Speedups]:
-    plan, found = asked("llama3_70b", "tp8_pp4", "h100_sxm", "vp=2")
+    plan, found = asked("llama3_70b", "tp8_pp4", "h100_sxm", "vp=2", "memory.capacity=84 GiB")
     faster = speedups(plan, found)
     assert faster is not None
     return plan, found, faster

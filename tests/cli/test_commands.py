@@ -83,7 +83,7 @@ def test_eval_json_has_every_field_of_the_contract(capsys: pytest.CaptureFixture
     assert set(answer["parameters"]["stages"][0]) == {"dense", "expert"}
     flops = {f"{n}_per_iteration" for n in ("model", "causal", "recomputed", "hardware")}
     assert set(answer["flops"]) == {"forward_per_token", *flops}
-    memory = {"weights", "gradients", "optimizer", "activations", "workspace", "overhead", "peak"}
+    memory = {"weights", "gradients", "optimizer", "activations", "workspace", "overhead", "peak", "device"}
     assert all(set(stage) == memory for stage in answer["memory"]["stages"])
     parts = {"breakdown", "bubble_share", "pacing_stage", "stages"}
     assert set(answer["time"]) == {"iteration_s", "error_pct", "nearest_cases", *parts}
@@ -107,7 +107,7 @@ def test_without_a_machine_time_is_null(capsys: pytest.CaptureFixture[str]) -> N
 def test_a_plan_that_does_not_fit_ends_with_status_1(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = run(capsys, "eval", "llama3_70b", "-s", "world=8,tp=8,gbs=8,seq=8192", "-y", "h100_sxm")
     assert status == 1
-    assert "does not fit" in out
+    assert out.startswith("Does not fit: the device needs ")
 
 
 def test_a_requirement_of_the_strategy_that_is_not_met_ends_with_status_1(
@@ -137,7 +137,7 @@ def test_explain_json_has_every_field_of_its_page(capsys: pytest.CaptureFixture[
     assert {"model", "strategy", "system", "assumptions", "warnings"} <= set(answer)
     assert {f"`lower[].{field}`" for field in answer["lower"][0]} <= set(page.split())
     named = set(re.findall(r"`((?:repairs|constraints)[\w.\[\]]*)`", page))
-    assert answer["repairs"]["lacking"] == ["memory.peak <= memory.capacity"] and answer["repairs"]["single"]
+    assert answer["repairs"]["lacking"] == ["memory.device <= memory.capacity"] and answer["repairs"]["single"]
     assert {f"repairs.{field}" for field in answer["repairs"]} <= {n.removesuffix("[]") for n in named}
     assert {f"repairs.single[].{field}" for field in answer["repairs"]["single"][0]} <= named
     assert {f"constraints[].{field}" for field in answer["constraints"][0]} <= named
@@ -225,7 +225,7 @@ def test_solve_json_has_every_field_of_its_page(capsys: pytest.CaptureFixture[st
     assert (status, answer["schema"], answer["outcome"]) == (0, "symsim.solve/1", "found")
     inner = (answer, answer["next"], answer["constraints"][0], answer["closed_form"])
     assert {field for part in inner for field in part} <= documented | {"schema", "model", "strategy", "system"}
-    assert answer["next"]["broken"] == ["memory.peak <= memory.capacity"]
+    assert answer["next"]["broken"] == ["memory.device <= memory.capacity"]
     status, out, _ = run(capsys, *plan, "-s", "world=8,tp=4,mbs=1,gbs=64,seq=8192", "--for", "gbs", "--json")
     even = json.loads(out)
     assert (status, even["schema"]) == (0, "symsim.break_even/1")
@@ -260,7 +260,7 @@ def test_explain_of_time_alone_says_nothing_of_memory(capsys: pytest.CaptureFixt
 def test_explain_of_a_plan_that_does_not_fit_ends_with_status_1(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = run(capsys, "explain", "llama3_70b", "-s", "world=8,tp=8,gbs=8,seq=8192", "-y", "h100_sxm")
     assert status == 1
-    assert re.search(r"does not fit, [\d.]+ \w+ too much", " ".join(out.split()))
+    assert re.search(r"device [\d.]+ GiB: [\d.]+% of 80.00 GiB, [\d.]+ \w+ too much", " ".join(out.split()))
 
 
 def test_few_cases_are_listed_one_by_one(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

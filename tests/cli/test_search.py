@@ -75,7 +75,7 @@ def test_nothing_feasible_is_status_1_also_as_json(capsys: pytest.CaptureFixture
     assert status == 1
     found = json.loads(out)
     assert (found["feasible"], found["plans"]) == (0, [])
-    assert found["closest"]["broken"][0]["requirement"] == "memory.peak <= memory.capacity"
+    assert found["closest"]["broken"][0]["requirement"] == "memory.device <= memory.capacity"
     assert found["closest"]["fixed_by"][0]["change"].keys() == {"memory.capacity"}
     assert not saved.exists() and "not written, as no plan is feasible" in err
 

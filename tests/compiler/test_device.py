@@ -27,10 +27,11 @@ def test_the_items_add_up() -> None:
     _, found, result = evaluated(PLAN)
     for k, stage in enumerate(result["memory"]["stages"]):
         peak = found.of_stage("peak")[k]
+        parts = [peak, *(found.of_stage(n)[k] for n in ("communication", "context"))]
+        assert stage["device"] == found.of_stage("device")[k] == pytest.approx(sum(parts))
         assert found.of_stage("reserved")[k] == pytest.approx(1.049 * peak)
-        parts = [found.of_stage(n)[k] for n in ("reserved", "communication", "context")]
-        assert found.of_stage("device")[k] == pytest.approx(sum(parts))
-        assert stage["overhead"] == pytest.approx(found.of_stage("device")[k] - peak)
+        assert found.of_stage("shown")[k] == pytest.approx(sum(parts) + 0.049 * peak)
+        assert stage["overhead"] == pytest.approx(found.of_stage("shown")[k] - peak)
 
 
 @pytest.mark.parametrize(("choices", "framework", "communicators"), [
@@ -56,11 +57,33 @@ def test_without_a_machine_there_is_no_overhead() -> None:
     assert {stage["overhead"] for stage in result["memory"]["stages"]} == {0}
 
 
-def test_a_run_that_fits_by_what_is_allocated_alone_is_warned_about() -> None:
+def between(one: str, other: str) -> str:
+    """A capacity between two outputs of the plan."""
     _, found, _ = evaluated(PLAN)
-    between = (found.values["memory.peak"] + found.values["memory.device"]) / 2
-    _, _, result = evaluated(PLAN, f"memory.capacity={int(between)} B")
-    assert result["memory"]["fits"] is True
-    assert any("with the overhead the machine lacks" in text for text in result["warnings"])
+    return f"memory.capacity={int((found.values[one] + found.values[other]) / 2)} B"
+
+
+def test_a_run_that_fits_by_what_is_allocated_alone_does_not_fit() -> None:
+    _, _, result = evaluated(PLAN, between("memory.peak", "memory.device"))
+    assert result["memory"]["fits"] is False
+    assert any("the machine lacks" in text for text in result["warnings"])
     _, _, roomy = evaluated(PLAN)
     assert not any("lacks" in text for text in roomy["warnings"])
+
+
+@pytest.mark.parametrize(("fit", "fits"), [("device", False), ("peak", True), ("none", None)])
+def test_one_word_says_what_has_to_fit(fit: str, fits: bool | None) -> None:
+    _, _, result = evaluated(f"{PLAN},fit={fit}", between("memory.peak", "memory.device"))
+    assert (result["memory"]["fit"], result["memory"]["fits"]) == (fit, fits)
+
+
+def test_what_the_allocator_caches_has_not_to_fit() -> None:
+    """A full device gets it back; the answer says so."""
+    _, _, result = evaluated(PLAN, between("memory.device", "memory.shown"))
+    assert result["memory"]["fits"] is True and result["warnings"] == []
+    assert any("the allocator gives back" in text for text in result["assumptions"])
+
+
+def test_the_word_selects_no_formulas() -> None:
+    device, none = (evaluated(f"{PLAN},fit={fit}")[0].plan.structure for fit in ("device", "none"))
+    assert device == none

@@ -84,7 +84,7 @@ def one_by_one(model: str, text: str, values: list[dict[str, str]]) -> list[tupl
         if compiled.broken(asked.plan.sizes):
             continue
         wanted = {"goal": goal.split(" ", 1)[1], "time": "time.iteration", "memory": "memory.peak"}
-        wanted |= {f"require{k}": t for k, t in enumerate([*requires, "memory.peak <= memory.capacity"])}
+        wanted |= {f"require{k}": t for k, t in enumerate([*requires, "memory.device <= memory.capacity"])}
         if id(compiled) not in lowered:
             lowered[id(compiled)] = Evaluator(
                 asked_for(asked, compiled.program, {n: parsed(t) for n, t in wanted.items()})

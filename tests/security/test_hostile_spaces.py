@@ -61,7 +61,7 @@ def test_every_mesh_of_a_world_is_searched() -> None:
     found = search(load_space("llama3_8b", MESHES, "h100_sxm"))
     assert found.points == 10**15
     assert found.points == found.legal + sum(
-        n for text, n in found.removed.items() if text != "memory.peak <= memory.capacity"
+        n for text, n in found.removed.items() if text != "memory.device <= memory.capacity"
     )
     assert 1000 < found.legal < 10_000
     assert found.plans

@@ -17,6 +17,7 @@ from symsim.analysis.changed_plan import both_count_microbatches, stated, with_v
 from symsim.analysis.comparing.attribution import MOST_CHOICES, Attribution, Changed, over_all_orders, over_two_orders
 from symsim.analysis.evaluate import Answer, Evaluator, answer, evaluator, machine_of
 from symsim.analysis.load import Question
+from symsim.analysis.memory_fit import MemoryFit, memory_fit
 from symsim.analysis.quantities import asked_for, machine_for
 from symsim.diagnostics import InputError, error, placed
 from symsim.emit.code import Compiled
@@ -49,11 +50,9 @@ class Side:
         return max(range(self.found.stages), key=peaks.__getitem__)
 
     @property
-    def fits(self) -> bool | None:
-        """Whether the peak is within the machine's memory; ``None`` without a machine."""
-        if self.asked.system is None:
-            return None
-        return bool(self.found.values[PEAK] <= self.asked.system.figures["memory.capacity"].value)
+    def fit(self) -> MemoryFit:
+        """Whether the plan fits into its machine."""
+        return memory_fit(self.asked, self.found.values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from symsim.analysis.answer_json import assumptions, model_of, plain, slow_link, strategy_of, warnings
+from symsim.analysis import verdicts
+from symsim.analysis.answer_json import assumptions, given_back, model_of, plain, slow_link, strategy_of, warnings
 from symsim.analysis.comparing.attribution import Attribution
 from symsim.analysis.comparing.compare import OWN, PEAK, TIME, Comparison, Difference, Part, Side, Term
 from symsim.analysis.explaining.peak_moment import in_words, peak_moment
@@ -25,15 +26,17 @@ def document(found: Comparison, of: str | None = None) -> dict[str, Any]:
     """The comparison as ``symsim.compare/1``; ``of`` is the text of the user's quantity."""
     sides = found.first, found.second
     models = [model_of(side.asked, side.found) for side in sides]
+    plans = [{**_side(side), "model": model} for side, model in zip(sides, models, strict=True)]
     return {
         "schema": "symsim.compare/1",
+        "verdict": verdicts.of_comparison((plans[0], plans[1])),
         "model": models[0] if models[0] == models[1] else None,
-        "plans": [{**_side(side), "model": model} for side, model in zip(sides, models, strict=True)],
+        "plans": plans,
         "differs": [{"name": n, "a": a, "b": b} for n, a, b in _differs(found)],
         "differences": [_difference(d, of) for d in found.differences],
         "attribution": _attribution(found.attribution, found.plans, found.impossible),
         "words": [*_words(found, of)],
-        "assumptions": _of_both([list(assumptions(side.asked, side.machine)) for side in sides]),
+        "assumptions": _of_both([[*assumptions(side.asked, side.machine), *given_back(side.fit)] for side in sides]),
         "warnings": [*_of_both([_warnings(side) for side in sides]), *_steps(sides)],
     }
 
@@ -51,7 +54,18 @@ def _side(side: Side) -> dict[str, Any]:
         "peak_bytes": plain(values[PEAK]),
         "peak_stage": side.fullest,
         "peak_moment": in_words(side.found, peak_moment(side.found, side.fullest), side.fullest),
-        "fits": side.fits,
+        **_fits(side),
+    }
+
+
+def _fits(side: Side) -> dict[str, Any]:
+    fit = side.fit
+    return {
+        "device_bytes": plain(fit.device),
+        "capacity_bytes": plain(fit.capacity),
+        "fits": fit.fits,
+        "near_limit": fit.near_limit,
+        "memory_error_pct": None if fit.error is None else fit.error.pct,
     }
 
 
@@ -111,7 +125,7 @@ def _of_both(texts: Sequence[list[str]]) -> list[str]:
 
 def _warnings(side: Side) -> list[str]:
     lacking = [f"a requirement of the strategy is broken: {text}" for text in unmet(side.asked)]
-    told = warnings(side.asked, side.fits, side.found.values.get("memory.device"))
+    told = warnings(side.asked, side.fit)
     return [*told, *slow_link(side.asked, side.found, side.machine), *lacking]
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from symsim.analysis.evaluate import Answer, evaluator
 from symsim.analysis.load import Question
+from symsim.analysis.memory_fit import CAPACITY, DEVICE, PEAK, requirement
 from symsim.analysis.quantities import values_of
 from symsim.analysis.requirements import asked_of, unmet
 from symsim.diagnostics import InputError
@@ -17,15 +18,12 @@ from symsim.language import tree
 from symsim.language.expression_text import expression_text
 
 OF_MACHINES = (
-    ("memory.peak", "memory.capacity", "bytes"),
-    ("memory.device", "memory.capacity", "bytes"),
+    (PEAK, CAPACITY, "bytes"),
+    (DEVICE, CAPACITY, "bytes"),
     ("memory.host", "host.capacity", "bytes"),
     ("offload.bandwidth", "host.bandwidth", "B/s"),
 )
 """What may not be larger than which figure of the machine, where both are there."""
-
-MUST = frozenset({"memory.peak"})
-"""Without these a plan does not fit; the others say what else is short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +54,9 @@ def constraints(asked: Question, found: Answer) -> list[Constraint]:
 
 
 def broken(asked: Question, found: Answer) -> list[str]:
-    """What keeps the plan from being taken: the peak above the machine's memory, requirements that are not met."""
-    too_much = [c.text for c in _of_machine(asked, found) if c.text.partition(" ")[0] in MUST and not c.holds]
+    """What keeps the plan from being taken: memory that it does not fit into, requirements that are not met."""
+    fits = requirement(asked.plan.values)
+    too_much = [c.text for c in _of_machine(asked, found) if c.text == fits and not c.holds]
     return [*too_much, *unmet(asked)]
 
 
@@ -67,7 +66,7 @@ def _of_machine(asked: Question, found: Answer) -> Iterator[Constraint]:
         if name not in found.values or bound not in figures:
             continue
         value, most = max(_stages(found, name)), float(figures[bound].value)
-        if value or name in MUST:
+        if value:
             yield Constraint(f"{name} <= {bound}", "machine", value, most, unit, (most - value) / most, value <= most)
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-from symsim.analysis.answer_json import assumptions, model_of, plain, strategy_of, warnings
+from symsim.analysis import verdicts
+from symsim.analysis.answer_json import assumptions, given_back, memory_of, model_of, plain, strategy_of, warnings
 from symsim.analysis.evaluate import Answer, evaluator
 from symsim.analysis.explaining.constraints import Constraint, constraints
 from symsim.analysis.explaining.explain_time import explained_time
@@ -17,7 +18,10 @@ from symsim.analysis.explaining.neighbours import Change, Neighbour
 from symsim.analysis.explaining.peak_moment import Moment, in_words, moment, moment_names, peak_moment
 from symsim.analysis.explaining.repair import Repair, Repairs
 from symsim.analysis.explaining.speedup import Speedups
+from symsim.analysis.fitting.error_bar import error_bar
 from symsim.analysis.load import Question
+from symsim.analysis.memory_fit import MemoryFit, memory_fit
+from symsim.analysis.requirements import unmet
 from symsim.diagnostics import error
 from symsim.machine.bind import Machine
 
@@ -49,25 +53,43 @@ def explanation(
     if of == "time" and machine is None:
         raise error("E343", "--of time: time needs a machine", hint="name one with -y, such as -y h100_sxm")
     timed = machine if of != "memory" else None
-    capacity = plain(asked.system.figures["memory.capacity"].value) if asked.system else None
-    fits = None if capacity is None else bool(found.values["memory.peak"] <= capacity)
+    fit = memory_fit(asked, found.values)
+    memory = None if of == "time" else _memory(asked, found, stage, fit)
+    time = None if timed is None else explained_time(asked, found, timed)
     return {
         "schema": "symsim.explain/1",
+        "verdict": _verdict(asked, found, fit, time, repairs_wanted),
         "model": model_of(asked, found),
         "strategy": strategy_of(asked, found),
         "system": asked.system.name if asked.system else None,
-        "memory": None if of == "time" else _memory(asked, found, stage, capacity),
-        "time": None if timed is None else explained_time(asked, found, timed),
+        "memory": memory,
+        "time": time,
         "constraints": [_constraint(c) for c in constraints(asked, found)],
         "repairs": None if repairs_wanted is None else _repairs(repairs_wanted),
         "speedups": None if speedups_found is None else _speedups(speedups_found, found),
-        "lower": None if nearby is None else [_lower(n, found, capacity) for n in nearby],
-        "assumptions": list(assumptions(asked, timed)),
-        "warnings": warnings(asked, fits, found.values.get("memory.device")),
+        "lower": None if nearby is None else [_lower(n, found) for n in nearby],
+        "assumptions": [*assumptions(asked, timed), *given_back(fit)],
+        "warnings": warnings(asked, fit),
     }
 
 
-def _memory(asked: Question, found: Answer, stage: int | None, capacity: Any) -> dict[str, Any]:
+def _verdict(asked: Question, found: Answer, fit: MemoryFit, time: dict[str, Any] | None, fixes: Repairs | None) -> str:
+    """As ``eval`` says it, and the cheapest change that fixes the plan."""
+    peaks = found.of_stage("peak")
+    fullest = max(range(found.stages), key=peaks.__getitem__)
+    memory = {"peak_bytes": plain(fit.peak), "peak_stage": fullest, **memory_of(fit)}
+    bar = error_bar(asked) if time is not None else None
+    step = None if time is None else {"iteration_s": time["iteration_s"], "error_pct": None if bar is None else bar.pct}
+    said = verdicts.of_plan(memory, step, tuple(unmet(asked)))
+    cheapest = next(iter(fixes.single or fixes.pairs), None) if fixes is not None else None
+    if fixes is None:
+        return said
+    if cheapest is None:
+        return f"{said} No change that was tried fixes it."
+    return f"{said} {verdicts.of_repair(_change(cheapest.change), cheapest.slower)}"
+
+
+def _memory(asked: Question, found: Answer, stage: int | None, fit: MemoryFit) -> dict[str, Any]:
     """The peak of a stage."""
     peaks = [plain(p) for p in found.of_stage("peak")]
     fullest = max(range(found.stages), key=peaks.__getitem__)
@@ -78,6 +100,10 @@ def _memory(asked: Question, found: Answer, stage: int | None, capacity: Any) ->
     at = peak_moment(found, stage)
     outputs = evaluator(asked.model, asked.plan.structure, moments=True).program.outputs
     device = tuple(n for n, o in outputs.items() if o.part == DEVICE_PART and o.unit == "bytes" and n in found.values)
+    held = [plain(d) for d in found.of_stage("device")] if "device" in found.values else None
+    told = memory_of(fit)
+    capacity = told["capacity_bytes"]
+    free = None if held is None or capacity is None else capacity - held[stage]
     return {
         "stage": stage,
         "peak_bytes": peaks[stage],
@@ -90,9 +116,9 @@ def _memory(asked: Question, found: Answer, stage: int | None, capacity: Any) ->
             {"peak": peak, "below_peak_bytes": peaks[fullest] - peak, **_moment(found, k)}
             for k, peak in enumerate(peaks)
         ],
-        "capacity_bytes": capacity,
-        "free_bytes": None if capacity is None else capacity - peaks[stage],
-        "fits": None if capacity is None else bool(max(peaks) <= capacity),
+        **told,
+        "device_bytes": None if held is None else held[stage],
+        "free_bytes": free,
         "device": _device(found, device, stage),
     }
 
@@ -144,6 +170,7 @@ def _repair(repair: Repair) -> dict[str, Any]:
     return {
         "change": _change(repair.change),
         "peak_bytes": plain(values["memory.peak"]),
+        **_fits(memory_fit(repair.asked, values)),
         "iteration_s": float(values["time.iteration"]) if "time.iteration" in values else None,
         "slower": repair.slower,
         "changes_numbers": repair.changes_numbers,
@@ -155,7 +182,17 @@ def _change(change: Change) -> dict[str, Any]:
     return {n: sorted(v) if isinstance(v, frozenset) else v for n, v in change.items()}
 
 
-def _lower(neighbour: Neighbour, found: Answer, capacity: Any) -> dict[str, Any]:
+def _fits(fit: MemoryFit) -> dict[str, Any]:
+    error = None if fit.error is None else fit.error.pct
+    return {
+        "device_bytes": plain(fit.device),
+        "fits": fit.fits,
+        "near_limit": fit.near_limit,
+        "memory_error_pct": error,
+    }
+
+
+def _lower(neighbour: Neighbour, found: Answer) -> dict[str, Any]:
     """A plan that holds less, beside the one that was asked about."""
     there, here = neighbour.found.values, found.values
     peak = plain(there["memory.peak"])
@@ -163,7 +200,7 @@ def _lower(neighbour: Neighbour, found: Answer, capacity: Any) -> dict[str, Any]
         "change": _change(neighbour.change),
         "peak_bytes": peak,
         "saved_bytes": plain(here["memory.peak"]) - peak,
-        "fits": None if capacity is None else bool(peak <= capacity),
+        **_fits(memory_fit(neighbour.asked, there)),
         "iteration_s": float(there["time.iteration"]) if "time.iteration" in there else None,
         "slower": float(there["time.iteration"] / here["time.iteration"]) - 1 if "time.iteration" in there else None,
     }

@@ -65,7 +65,7 @@ def repairs(asked: Question, found: Answer, tell: Callable[[str], None] | None =
     if not lacking:
         return None
     told = tell or (lambda _: None)
-    beyond_memory = any(not text.startswith("memory.peak <=") for text in lacking)
+    beyond_memory = any(not text.startswith("memory.") for text in lacking)
     near: list[Repair] = []
     for change in single_changes(asked, beyond_memory):
         told(f"change {len(near) + 1}")

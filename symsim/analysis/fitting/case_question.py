@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
+from symsim.analysis.fitting.stacks import choices_of_stack
 from symsim.analysis.load import Question, question
 from symsim.diagnostics import Place, Source, error, nearest
 from symsim.language import tree
@@ -44,7 +45,7 @@ def facts_of(case: Mapping[str, Any]) -> dict[str, Any]:
 
 def _choices(case: Mapping[str, Any]) -> Iterator[tree.Assign]:
     """What a case says beside its model and machine; facts come last and win."""
-    for name, value in case["strategy"].items():
+    for name, value in {**case["strategy"], **choices_of_stack(case)}.items():
         if name not in CHOICES:
             raise error("E314", f"'{name}' is not a choice of a strategy", None, nearest(name, CHOICES))
         yield from _assigned(name, value)

@@ -9,6 +9,7 @@ from typing import Any
 from symsim.analysis.evaluate import Answer, answer, machine_of
 from symsim.analysis.fitting.agreement import error_pct, spearman_within, summary
 from symsim.analysis.fitting.case_question import facts_of, question_of
+from symsim.analysis.memory_fit import memory_fit
 from symsim.diagnostics import InputError
 
 
@@ -26,7 +27,8 @@ def validate(cases: list[dict[str, Any]], tick: Callable[[], None] = lambda: Non
 
 def _row(case: Mapping[str, Any]) -> dict[str, Any]:
     measured = case["measured"]
-    row = {"id": case["id"], "set": case["set"], "predicted": {}, "measured": measured, "error_pct": {}, "failed": None}
+    row = {"id": case["id"], "set": case["set"], "predicted": {}, "measured": measured, "error_pct": {}, "fits": None}
+    row["failed"] = None
     try:
         asked = question_of(case)
         found = answer(asked.model, asked.plan, machine_of(asked))
@@ -37,7 +39,8 @@ def _row(case: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(measured[name], list) and len(measured[name]) != found.stages:
             return {**row, "failed": f"{name} has {len(measured[name])} values for {found.stages} stages"}
     errors = {name: _error(value, measured[name]) for name, value in predicted.items()}
-    return {**row, "predicted": predicted, "error_pct": errors}
+    fits = memory_fit(asked, found.values).fits
+    return {**row, "predicted": predicted, "error_pct": errors, "fits": fits}
 
 
 PREDICTIONS: Mapping[str, Callable[[Answer], Any]] = {
@@ -48,7 +51,7 @@ PREDICTIONS: Mapping[str, Callable[[Answer], Any]] = {
     "last_rank_peak_allocated_bytes": lambda found: found.of_stage("peak")[-1],
     "last_rank_static_bytes": lambda found: found.of_stage("static")[-1],
     "peak_reserved_bytes": lambda found: found.values["memory.reserved"],
-    "device_used_bytes": lambda found: found.values["memory.device"],
+    "device_used_bytes": lambda found: found.values["memory.shown"],
 }
 """What is predicted of the quantities that a case may have measured."""
 

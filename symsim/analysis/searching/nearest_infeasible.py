@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from symsim.analysis.evaluate import evaluator
 from symsim.analysis.explaining.neighbours import Change, changed, lowering
 from symsim.analysis.load import Question
+from symsim.analysis.memory_fit import CAPACITY, DEVICE, PEAK, MemoryFit, memory_fit
 from symsim.analysis.quantities import names_for, parsed, values_of
 from symsim.analysis.searching.search import Engine, Found, Result, constraints, search
 from symsim.analysis.searching.space import Space, Variant, objective_of, variants
@@ -19,7 +20,6 @@ from symsim.diagnostics import InputError
 from symsim.emit.quantity import with_quantities
 from symsim.language import tree
 
-CAPACITY = "memory.capacity"
 SLACK = 1 + 1e-9
 """A figure is raised by so much more than its ratio: sides that are equal but for rounding meet a comparison."""
 
@@ -43,7 +43,7 @@ class Fix:
 
     change: Change
     objective: float
-    peak_bytes: float
+    fit: MemoryFit
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,9 @@ def _broken(asked: Question, must: Sequence[tuple[str, tree.Expression]]) -> tup
 def _fix(space: Space, found: Found, must: Sequence[tuple[str, tree.Expression]]) -> tuple[Fix, ...]:
     objective = objective_of(space)
     quantities = {f"held.{k}": node for k, (_, node) in enumerate(must)}
-    quantities |= {"objective": objective.value, "peak": parsed("memory.peak")}
+    quantities |= {"objective": objective.value, PEAK: parsed(PEAK)}
+    if space.system is not None:
+        quantities[DEVICE] = parsed(DEVICE)
     wanted = quantities
     out = []
     for change in lowering(found.question):
@@ -167,7 +169,11 @@ def _tried(asked: Question, change: Change, wanted: Mapping[str, tree.Expression
     except (InputError, ArithmeticError):
         return None
     satisfied = all(values[name] for name in values if name.startswith("held."))
-    return Fix(change, values["objective"], values["peak"]) if satisfied else None
+    return _fix_of(change, other, values) if satisfied else None
+
+
+def _fix_of(change: Change, asked: Question, values: Mapping[str, float]) -> Fix:
+    return Fix(change, values["objective"], memory_fit(asked, values))
 
 
 def _capacity(
@@ -182,4 +188,4 @@ def _capacity(
     values = _values(other, wanted)
     if not all(values[name] for name in values if name.startswith("held.")):
         return ()
-    return (Fix({CAPACITY: round(more)}, values["objective"], values["peak"]),)
+    return (_fix_of({CAPACITY: round(more)}, other, values),)

@@ -47,7 +47,8 @@ def _reached(found: Found) -> str:
         return f"{found.question.model.name}: {peak}."
     step = f"{seconds_text(values['time.iteration'])} a step, MFU {values['throughput.mfu']:.1%}"
     capacity = bytes_text(system.figures["memory.capacity"].value)
-    return f"{found.question.model.name} on {system.name}: {step}, {peak} of {capacity}."
+    device = f"device {bytes_text(values['memory.device'])} of {capacity}"
+    return f"{found.question.model.name} on {system.name}: {step}, {peak}, {device}."
 
 
 def _identifier(name: str) -> str:

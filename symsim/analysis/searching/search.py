@@ -15,6 +15,7 @@ import numpy as np
 
 from symsim.analysis.evaluate import Answer, Evaluator, answer, evaluator
 from symsim.analysis.load import Question
+from symsim.analysis.memory_fit import requirement
 from symsim.analysis.plan import plan
 from symsim.analysis.quantities import asked_for, machine_for, parsed, values_of
 from symsim.analysis.searching.machine_needed import check_needs_none, needed_by
@@ -28,9 +29,6 @@ from symsim.diagnostics import InputError, error
 from symsim.language import tree
 from symsim.language.expression_text import expression_text
 from symsim.records.strategy import Structure, Value
-
-FITS = "memory.peak <= memory.capacity"
-"""What every plan on a machine must meet, whether the strategy says so or not."""
 
 UNIT = 128
 """Structural variants that one process compiles together: formulas that they share are made once."""
@@ -186,8 +184,9 @@ def constraints(space: Space, parts: Sequence[Variant | Refused]) -> list[tuple[
         for require in space.strategy.requires
         if needed_by(require.condition, space, parts) is None
     ]
-    if space.system is not None:
-        out.append((FITS, parsed(FITS)))
+    fits = requirement(space.strategy.values)
+    if space.system is not None and fits is not None:
+        out.append((fits, parsed(fits)))
     return out
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from symsim.analysis import verdicts
 from symsim.analysis.answer_json import plain, strategy_of
+from symsim.analysis.memory_fit import MemoryFit, memory_fit, requirement
 from symsim.analysis.searching.nearest_infeasible import Closest, Fix
-from symsim.analysis.searching.search import FITS, Found, Result
+from symsim.analysis.searching.search import Found, Result
 from symsim.language.expression_text import expression_text
 from symsim.records.strategy import CHOICES
 
@@ -18,7 +20,7 @@ RATE = "model_flops_per_gpu"
 def document(result: Result, closest: Closest | None = None, notes: Sequence[str] = ()) -> dict[str, Any]:
     """The answer. ``closest`` and ``notes`` are there where nothing is feasible, or choices contradict each other."""
     space = result.space
-    return {
+    said = {
         "schema": "symsim.search/1",
         "model": space.model.name,
         "space": space.strategy.name,
@@ -39,21 +41,23 @@ def document(result: Result, closest: Closest | None = None, notes: Sequence[str
         "closest": None if closest is None else closest_of(closest, result),
         "notes": list(notes),
     }
+    return {"schema": said["schema"], "verdict": verdicts.of_search(said), **said}
 
 
 def kind_of(text: str, result: Result) -> str:
-    """What removed points: a rule of the formulas, a requirement, or choices that contradict each other."""
+    """What removed points: memory, a rule of the formulas, a requirement, or choices that contradict each other."""
     if text in result.contradictions:
         return "contradiction"
     required = {require.message or expression_text(require.condition) for require in result.space.strategy.requires}
-    return "requirement" if text == FITS or text in required else "rule"
+    if text == requirement(result.space.strategy.values):
+        return "memory"
+    return "requirement" if text in required else "rule"
 
 
 def plan_of(found: Found, result: Result) -> dict[str, Any]:
     values, asked = found.answer.values, found.question
-    system = asked.system
-    capacity = None if system is None else system.figures["memory.capacity"].value
-    timed = system is not None
+    timed = asked.system is not None
+    fit = memory_fit(asked, values)
     out = {
         "strategy": strategy_of(asked, found.answer),
         "searched": {n: shown(v) for n, v in found.choices.items()},
@@ -61,7 +65,7 @@ def plan_of(found: Found, result: Result) -> dict[str, Any]:
         "objective": found.objective,
         "iteration_s": float(values["time.iteration"]) if timed else None,
         "peak_bytes": plain(values["memory.peak"]),
-        "capacity_bytes": plain(capacity),
+        **_held(fit),
         "bubble_share": float(values["time.bubble_share"]) if timed else None,
         **{n: float(values[f"throughput.{n}"]) if timed else None for n in THROUGHPUT},
         "model_tflops_per_gpu": float(values[f"throughput.{RATE}"]) / 1e12 if timed else None,
@@ -69,6 +73,15 @@ def plan_of(found: Found, result: Result) -> dict[str, Any]:
     if result.front is not None:
         out["pareto"] = dict(zip(result.pareto, found.front, strict=True))
     return out
+
+
+def _held(fit: MemoryFit) -> dict[str, Any]:
+    return {
+        "device_bytes": plain(fit.device),
+        "capacity_bytes": plain(fit.capacity),
+        "memory_error_pct": None if fit.error is None else fit.error.pct,
+        "near_limit": fit.near_limit,
+    }
 
 
 def shown(value: Any) -> Any:
@@ -88,4 +101,9 @@ def closest_of(closest: Closest, result: Result) -> dict[str, Any]:
 
 def _fix(fixed: Fix) -> dict[str, Any]:
     change: Mapping[str, Any] = {n: shown(v) for n, v in fixed.change.items()}
-    return {"change": dict(change), "objective": fixed.objective, "peak_bytes": plain(fixed.peak_bytes)}
+    return {
+        "change": dict(change),
+        "objective": fixed.objective,
+        "peak_bytes": plain(fixed.fit.peak),
+        **_held(fixed.fit),
+    }

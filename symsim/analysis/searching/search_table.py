@@ -13,6 +13,7 @@ NUMBERS = (
     "objective",
     "iteration_s",
     "peak_bytes",
+    "device_bytes",
     "capacity_bytes",
     "bubble_share",
     "tokens_per_s_per_gpu",

@@ -109,6 +109,9 @@ def space_of(model: Model, strategy: Strategy, system: System | None) -> Space:
     axes = []
     for name, node in strategy.among.items():
         choice = CHOICES.get(name)
+        if name == "fit":
+            message = "'fit' says what has to fit, the same for all plans"
+            raise error("E371", message, strategy.places[name], "give it one word: fit = device, peak or none")
         if choice is None:
             _check_figure(name, node, model, system, strategy)
         known = {**model.dimensions, **{n: v for n, v in strategy.values.items() if not isinstance(v, frozenset)}}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from symsim.analysis.answer_json import assumptions, model_of, strategy_of, warnings
+from symsim.analysis import verdicts
+from symsim.analysis.answer_json import assumptions, given_back, model_of, strategy_of, warnings
 from symsim.analysis.evaluate import answer, machine_of
 from symsim.analysis.load import Question
+from symsim.analysis.memory_fit import memory_fit
 from symsim.analysis.sensitivities.buying import Gain
 from symsim.analysis.sensitivities.sensitivity import Partial, Sensitivity
 from symsim.analysis.sensitivities.steps import Step
@@ -16,21 +18,22 @@ def document(asked: Question, found: Sensitivity) -> dict[str, Any]:
     """The answer as ``symsim.sensitivity/1``: the question as in ``eval``, then every partial and every gain."""
     machine = machine_of(asked)
     plan = answer(asked.model, asked.plan, machine)
-    capacity = asked.system.figures["memory.capacity"].value if asked.system is not None else None
-    fits = None if capacity is None else bool(plan.values["memory.peak"] <= capacity)
+    fit = memory_fit(asked, plan.values)
+    partials = [_partial(p) for p in found.partials]
     return {
         "schema": "symsim.sensitivity/1",
+        "verdict": verdicts.of_sensitivity(found.of, found.value, found.unit, partials, fit.fits),
         "model": model_of(asked, plan),
         "strategy": strategy_of(asked, plan),
         "system": asked.system.name if asked.system else None,
         "of": found.of,
         "value": found.value,
         "unit": found.unit,
-        "partials": [_partial(p) for p in found.partials],
+        "partials": partials,
         "buying": [_gain(g, found.value) for g in found.buying],
         "sum_of_rate_elasticities": found.sum_of_rate_elasticities,
-        "assumptions": list(assumptions(asked, machine)),
-        "warnings": warnings(asked, fits, plan.values.get("memory.device")),
+        "assumptions": [*assumptions(asked, machine), *given_back(fit)],
+        "warnings": warnings(asked, fit),
     }
 
 

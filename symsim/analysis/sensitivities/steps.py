@@ -12,6 +12,7 @@ from symsim.analysis.changed_plan import with_values
 from symsim.analysis.evaluate import Evaluator, answer, evaluator, machine_of
 from symsim.analysis.fitting.constants import highest
 from symsim.analysis.load import Question
+from symsim.analysis.memory_fit import CAPACITY, PEAK, measure_of, requirement
 from symsim.analysis.plan import counts_microbatches, nearest_legal, with_size
 from symsim.analysis.quantities import asked_for, machine_for
 from symsim.analysis.sensitivities.sensitivity_names import Direction
@@ -25,15 +26,13 @@ from symsim.records.strategy import CHOICES
 LESS, MORE = 0.9, 1.1
 """A tenth less and more of a figure."""
 
-PEAK = "memory.peak"
-
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """The name at another ``value`` makes ``of`` of what is asked; ``difference`` from what it is now.
 
-    ``change`` is that over what it is now, ``None`` where that is 0. ``fits``: whether the plan's peak is within
-    the machine's memory there; ``None`` without a machine.
+    ``change`` is that over what it is now, ``None`` where that is 0. ``fits``: whether the plan fits into the
+    machine there; ``None`` without a machine, and where nothing has to fit.
     """
 
     value: float
@@ -57,8 +56,10 @@ class Steps:
     ) -> None:
         self._asked, self._of, self._output = asked, of, output
         self._program, self._values, self._lookup = program, values, lookup
-        self._function = compile_scalar(program, [program.outputs[n].register for n in (output, PEAK)])
-        self._capacity = asked.system.figures["memory.capacity"].value if asked.system is not None else None
+        has_to_fit = asked.system is not None and requirement(asked.plan.values) is not None
+        self._measure = measure_of(asked.plan.values) if has_to_fit else PEAK
+        self._function = compile_scalar(program, [program.outputs[n].register for n in (output, self._measure)])
+        self._capacity = asked.system.figures[CAPACITY].value if asked.system is not None and has_to_fit else None
 
     def with_figure(self, name: str, value: float) -> float:
         """The quantity on a machine with another value of one figure."""
@@ -81,16 +82,16 @@ class Steps:
 
     def _at(self, other: Mapping[str, Any]) -> tuple[float, float]:
         values = {**self._values, **other}
-        quantity, peak = self._function.run([values[n] for n in self._function.inputs], self._lookup)
-        return float(quantity), float(peak)
+        quantity, held = self._function.run([values[n] for n in self._function.inputs], self._lookup)
+        return float(quantity), float(held)
 
     def _figure(self, name: Direction, value: float, here: float) -> Step:
-        quantity, peak = self._at({name.name: value})
-        capacity = value if name.name == "memory.capacity" else self._capacity
-        return self._step(value, quantity, peak, here, capacity)
+        quantity, held = self._at({name.name: value})
+        capacity = value if name.name == CAPACITY and self._capacity is not None else self._capacity
+        return self._step(value, quantity, held, here, capacity)
 
-    def _step(self, value: float, quantity: float, peak: float, here: float, capacity: float | None) -> Step:
-        fits = None if capacity is None else peak <= capacity
+    def _step(self, value: float, quantity: float, held: float, here: float, capacity: float | None) -> Step:
+        fits = None if capacity is None else held <= capacity
         return Step(value, quantity, quantity - here, quantity / here - 1 if here else None, fits)
 
     def _legal_sizes(self, name: Direction, here: float) -> tuple[Step | None, Step | None]:
@@ -109,12 +110,12 @@ class Steps:
             follows = "gbs" if counts_microbatches(asked.plan) else "microbatches"
             other = with_values(asked, {**asked.plan.values, follows: None, name: value})
             if other.plan.structure == asked.plan.structure:
-                quantity, peak = self._at({n: v for n, v in other.plan.sizes.items() if n in CHOICES})
+                quantity, held = self._at({n: v for n, v in other.plan.sizes.items() if n in CHOICES})
             else:
-                quantity, peak = _elsewhere(other, self._of, self._output)
+                quantity, held = _elsewhere(other, self._of, self._output, self._measure)
         except (InputError, ArithmeticError):
             return None
-        return self._step(value, quantity, peak, here, self._capacity)
+        return self._step(value, quantity, held, here, self._capacity)
 
     def _legal_dimensions(self, name: Direction, here: float) -> tuple[Step | None, Step | None]:
         """The dimension alone: those that a model derives from it stay."""
@@ -134,9 +135,9 @@ def _around(steps: Mapping[int, Step | None], value: float) -> tuple[Step | None
     return below, next((s for v, s in steps.items() if v > value), None)
 
 
-def _elsewhere(asked: Question, of: tree.Expression, output: str) -> tuple[float, float]:
-    """The quantity and the peak of another plan."""
+def _elsewhere(asked: Question, of: tree.Expression, output: str, measure: str) -> tuple[float, float]:
+    """The quantity of another plan, and what of it has to fit."""
     answer(asked.model, asked.plan, machine_of(asked))
     program = asked_for(asked, evaluator(asked.model, asked.plan.structure).program, {output: of})
     values = Evaluator(program).scalar(asked.plan.sizes, machine_for(asked.system, program))
-    return float(values[output]), float(values[PEAK])
+    return float(values[output]), float(values[measure])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from symsim.analysis.evaluate import evaluator
 from symsim.analysis.load import Question
+from symsim.analysis.memory_fit import requirement
 from symsim.analysis.quantities import parsed
 from symsim.diagnostics import InputError, error
 from symsim.emit.program import Program
@@ -17,8 +18,6 @@ from symsim.language.figures import unit_of
 
 COMPARISONS = ("<=", ">=", "<", ">", "==")
 UNITS = ("B", "B/s", "s", "FLOP", "FLOP/s")
-FITS = "memory.peak <= memory.capacity"
-"""What is asked where nothing else is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +42,21 @@ class Condition:
 
 
 def conditions(asked: Question, given: Sequence[tree.Expression]) -> tuple[Condition, ...]:
-    """The given conditions, or that the plan fits; and what the strategy requires.
+    """The given conditions, that the plan fits into its machine, and what the strategy requires.
 
     A requirement that asks about a machine is left out where none is named, as in ``eval``.
 
     Raises:
-        InputError: nothing is asked for and no machine is named.
+        InputError: nothing is asked for, and no machine is named or ``fit = none``.
     """
-    if not given and asked.system is None:
+    fits = requirement(asked.plan.values) if asked.system is not None else None
+    if not given and fits is None:
+        lacking = "no machine" if asked.system is None else "fit = none"
         hint = "-y NAME: the plan has to fit then; or --subject-to 'memory.peak <= 60 GiB'"
-        raise error("E351", "nothing says what must hold: there is no machine and no --subject-to", None, hint)
+        hint = hint if asked.system is None else "leave fit = none out, or add --subject-to 'time.iteration <= 10 s'"
+        raise error("E351", f"nothing says what must hold: there is {lacking} and no --subject-to", None, hint)
     required = [r.condition for r in asked.requires if _decidable(r, asked)]
-    wanted = [*(given or (parsed(FITS, "--subject-to"),)), *required]
+    wanted = [*given, *([parsed(fits, "--subject-to")] if fits is not None else []), *required]
     parts = [part for node in wanted for part in _parts(node)]
     return tuple(Condition(_text(node), node, f"condition {k}") for k, node in enumerate(parts))
 

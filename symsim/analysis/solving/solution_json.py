@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from symsim.analysis import verdicts
 from symsim.analysis.answer_json import plain, strategy_of
 from symsim.analysis.evaluate import answer, machine_of
+from symsim.analysis.memory_fit import memory_fit
 from symsim.analysis.solving.break_even import BreakEven
 from symsim.analysis.solving.inversion import Inverse
 from symsim.analysis.solving.plan_at_value import Checked, PlanAt
@@ -15,7 +17,7 @@ from symsim.analysis.solving.solve import Solution
 def document(found: Solution) -> dict[str, Any]:
     """``symsim.solve/1``: the answer, what binds it, and the plan."""
     asked, about = found.asked, found.about
-    return {
+    said = {
         "schema": "symsim.solve/1",
         "model": asked.model.name,
         "strategy": asked.strategy_name,
@@ -41,6 +43,7 @@ def document(found: Solution) -> dict[str, Any]:
         "set": found.setting or None,
         "plan": _plan(found.at),
     }
+    return {"schema": said["schema"], "verdict": verdicts.of_solution(said), **said}
 
 
 def _closed_form(inverse: Inverse | None) -> dict[str, Any] | None:
@@ -82,7 +85,12 @@ def _plan(at: PlanAt | None) -> dict[str, Any] | None:
         return None
     there = answer(at.asked.model, at.asked.plan, machine_of(at.asked))
     out = strategy_of(at.asked, there)
-    out["memory_peak_bytes"] = plain(there.values["memory.peak"])
+    fit = memory_fit(at.asked, there.values)
+    out["memory_peak_bytes"] = plain(fit.peak)
+    out["memory_device_bytes"] = plain(fit.device)
+    out["memory_error_pct"] = None if fit.error is None else fit.error.pct
+    out["fits"] = fit.fits
+    out["near_limit"] = fit.near_limit
     out["time_iteration_s"] = plain(there.values.get("time.iteration"))
     return out
 
