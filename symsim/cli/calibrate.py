@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from symsim.analysis.fitting.constants import constants, fact_of
 from symsim.analysis.fitting.recorded_fits import RecordedFit, fitted_values, record
 from symsim.analysis.fitting.timed_cases import timed_cases
 from symsim.cli.case_progress import case_progress
+from symsim.cli.command_line import command_line
 from symsim.cli.options import SYSTEM, json_option
 from symsim.diagnostics import error, nearest
 from symsim.language import tree
@@ -24,6 +23,7 @@ from symsim.language.calibrated import Fitted, figures_of, rewritten
 from symsim.language.library import library_of
 from symsim.language.parser import parse_system
 from symsim.language.systems import load_system, system_source
+from symsim.report.atomic_write import check_outputs, write_whole
 from symsim.report.strict_json import json_text
 
 PATTERN_HELP = (
@@ -78,6 +78,7 @@ def command(
     symsim calibrate cases.json -y b200 --only b200-megatron \\
         --fit 'hbm.*:10%,nvlink.*.latency' -o b200.sym
     """
+    check_outputs(((output, "-o"), (profiles, "--profiles")))
     machine = load_system(system)
     wanted = [n.replace(" ", "") for given in names for n in given.split(",") if n.strip()]
     fitted = constants(machine, wanted, prior / 100)
@@ -93,7 +94,7 @@ def command(
         names_with_widths = tuple(n if "%" in n else f"{n}:{prior:g}%" for n in wanted)
         own_error = None if expected is None else expected / 100
         fit = RecordedFit(machine.name, names_with_widths, tuple(result["sets"]), group, framework, own_error)
-        told = record(result, fit, shlex.join(["symsim", *sys.argv[1:]]))
+        told = record(result, fit, command_line())
         if output is not None:
             _write_system(fitted_values(result), told, system, machine.link_kind, output)
         if profiles is not None:
@@ -117,7 +118,7 @@ def _write_system(values: Mapping[str, Fitted], told: str, system: str, link: st
             if not (output.parent / table).exists():
                 (output.parent / table).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(folder / table, output.parent / table)
-    output.write_text(rewritten(source, entries, own, told, link), encoding="utf-8")
+    write_whole(output, rewritten(source, entries, own, told, link).encode(), "-o")
 
 
 def _write_profiles(values: Mapping[str, Fitted], told: str, output: Path) -> None:
@@ -129,7 +130,8 @@ def _write_profiles(values: Mapping[str, Fitted], told: str, output: Path) -> No
     source = next(iter(facts.values())).place.source
     stated = {f"{p.name}.{f.name}": f for p in library_of().profiles.values() for f in p.facts}
     new = {name: f"{name.split('.')[1]}.{fact.name}" for name, fact in facts.items()}
-    output.write_text(rewritten(source, stated, {new[n]: values[n] for n in facts}, told), encoding="utf-8")
+    text = rewritten(source, stated, {new[n]: values[n] for n in facts}, told)
+    write_whole(output, text.encode(), "--profiles")
 
 
 def _chosen(

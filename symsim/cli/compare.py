@@ -13,6 +13,7 @@ from symsim.analysis.quantities import parsed
 from symsim.cli.options import STRATEGY, SYSTEM, json_option, model_argument, set_option, strategy_help
 from symsim.cli.progress_message import progress_message
 from symsim.diagnostics import error
+from symsim.report.atomic_write import check_outputs
 from symsim.report.strict_json import json_text
 
 
@@ -57,6 +58,7 @@ def command(
     symsim compare mixtral_8x7b -s a.sym -s b.sym -y h100_sxm \\
         --of throughput.mfu --json
     """
+    check_outputs(((plot, "--plot"),))
     first, second = _questions(model, strategies, systems, settings)
     expression = parsed(of, "--of") if of is not None else None
     with progress_message("comparing") as tell:

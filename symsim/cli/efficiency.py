@@ -8,6 +8,7 @@ import click
 
 from symsim.cli.options import SYSTEM, json_option
 from symsim.diagnostics import error
+from symsim.report.atomic_write import check_outputs, write_whole
 from symsim.report.strict_json import json_text
 
 
@@ -29,6 +30,7 @@ def command(system: str, fit: bool, plot: Path | None, as_json: bool) -> None:
     from symsim.report.efficiency import plot as draw
     from symsim.report.efficiency import print_efficiency, system_lines
 
+    check_outputs(((plot, "--plot"),))
     machine = load_system(system)
     result = document(machine, fit)
     if (fit or plot is not None) and not result["tables"]:
@@ -36,7 +38,7 @@ def command(system: str, fit: bool, plot: Path | None, as_json: bool) -> None:
         raise error("E432", f"system '{machine.name}' has no table of efficiencies", hint=hint)
     if plot is not None:
         points = {f.name: (f.entries.tolist(), f.form.share(f.sizes, f.values).tolist()) for f in fits(machine)}
-        plot.write_text(draw(points), encoding="utf-8")
+        write_whole(plot, draw(points).encode(), "--plot")
     if as_json:
         click.echo(json_text(result))
         return

@@ -1,6 +1,7 @@
 """``symsim``: the group of commands, and how errors end it.
 
-Exit status: 0 done, 1 the answer is no, 2 the input or the machine is wrong, 130 stopped by Ctrl-C.
+Exit status: 0 done, 1 the answer is no, 2 the input or the machine is wrong, 3 symsim has a fault of its
+own (``symsim/__main__.py``), 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations

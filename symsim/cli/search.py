@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,10 +18,11 @@ from symsim.analysis.searching.saved_plan import strategy_text
 from symsim.analysis.searching.search import Result, search
 from symsim.analysis.searching.search_json import document
 from symsim.analysis.searching.space import load_space, with_goals
+from symsim.cli.command_line import command_line
 from symsim.cli.options import json_option, model_argument, set_option, strategy_option, system_option
 from symsim.cli.search_progress import progress
 from symsim.diagnostics import error
-from symsim.report.atomic_write import check_writable, write_whole
+from symsim.report.atomic_write import check_outputs, write_whole
 from symsim.report.strict_json import json_text
 
 BOTH = "time.iteration,memory.peak"
@@ -103,9 +103,7 @@ def command(
         raise error("E201", "a search has one objective", None, "give --minimize or --maximize")
     front = _split(pareto if pareto is not None or plot is None else BOTH)
     writers = _writers(csv, parquet, plot)
-    for path, option in ((csv, "--csv"), (parquet, "--parquet"), (plot, "--plot"), (save, "--save")):
-        if path is not None:
-            check_writable(path, option)
+    check_outputs(((csv, "--csv"), (parquet, "--parquet"), (plot, "--plot"), (save, "--save")))
     chosen = engine_of(engine, workers)
     goal = "minimize" if minimize is not None else "maximize" if maximize is not None else None
     space = with_goals(load_space(model, strategy, system, settings), goal, minimize or maximize, requires)
@@ -189,5 +187,4 @@ def _saved(result: Result, rank: int, path: Path) -> bytes:
     if rank > len(result.plans):
         few = "one plan is" if len(result.plans) == 1 else f"{len(result.plans)} plans are"
         raise error("E378", f"--rank {rank}: only {few} feasible and different", None, f"--rank {len(result.plans)}")
-    command = shlex.join(["symsim", *sys.argv[1:]])
-    return strategy_text(result, rank, path.stem, command).encode()
+    return strategy_text(result, rank, path.stem, command_line()).encode()

@@ -12,6 +12,7 @@ from symsim.analysis.sensitivities.sensitivity import sensitivity
 from symsim.analysis.sensitivities.sensitivity_json import document
 from symsim.cli.options import json_option, model_argument, set_option, strategy_option, system_option
 from symsim.diagnostics import error, placed
+from symsim.report.atomic_write import check_outputs
 from symsim.report.strict_json import json_text
 
 
@@ -67,6 +68,7 @@ def command(
         hint = "-s NAME, or choices such as -s tp=8,world=8,gbs=64,seq=4096"
         raise error("E002", "sensitivity needs a strategy", None, hint)
     wanted = None if names is None else tuple(n.strip() for n in names.split(",") if n.strip())
+    check_outputs(((plot, "--plot"),))
     asked = question(model, strategy, system, settings)
     with placed(asked.plan.places):
         found = sensitivity(asked, parsed(of), wanted)

@@ -13,6 +13,7 @@ from symsim.analysis.load import question
 from symsim.analysis.timeline import shortened, timeline
 from symsim.cli.options import model_argument, set_option, strategy_option, system_option
 from symsim.diagnostics import error, placed
+from symsim.report.atomic_write import check_outputs, write_whole
 
 
 @click.command("trace", short_help="Simulate one step pass by pass; write a trace and a chart.")
@@ -55,6 +56,7 @@ def command(
         raise error("E002", "trace needs a strategy", None, hint)
     if system is None:
         raise error("E005", "trace needs a machine", None, "-y NAME; 'symsim list systems' shows the shipped ones")
+    check_outputs(((output, "-o"), (plot, "--plot")))
     asked = question(model, strategy, system, settings)
     if micro_batches is not None:
         asked = shortened(asked, micro_batches)
@@ -69,7 +71,7 @@ def command(
 
         draw(line, title, plot)
     if output is not None:
-        output.write_text(text(line, title) + "\n", encoding="utf-8")
+        write_whole(output, f"{text(line, title)}\n".encode(), "-o")
         print_summary(line)
         return
     click.echo(text(line, title))

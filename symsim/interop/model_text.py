@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from symsim.language.parser import keywords
+from symsim.language.quoting import one_line
+
 Dimension = int | str | bool
 Given = Mapping[str, Dimension]
 
@@ -158,13 +161,12 @@ def identifier(text: str) -> str:
     name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:60]
     if not name:
         return "imported"
-    return name if name[0].isalpha() else f"model_{name}"
+    return name if name[0].isalpha() and name not in keywords("model") else f"model_{name}"
 
 
 def printable(text: str, longest: int = 60) -> str:
     """Text that may stand between double quotes, on one line."""
-    shown = "".join(c if c.isprintable() and c not in '"�' else " " for c in text)
-    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
+    return one_line(text.replace('"', " "), longest)
 
 
 def _left_out(name: str, value: Dimension, family: str, dimensions: Given) -> bool:

@@ -16,6 +16,7 @@ from symsim import units
 from symsim.diagnostics import Source
 from symsim.language import tree
 from symsim.language.figures import LINKS, UNSTATED, canonical
+from symsim.language.quoting import one_line, quoted
 
 SHOWN_DIGITS = 4
 RECORD = "#: "
@@ -61,7 +62,7 @@ def rewritten(
     A figure that the text does not state is put behind its end; ``link`` is what its machine calls the
     link of an island. Earlier records stay, unless every value that they tell of is a new one.
     """
-    lines = source.text.splitlines()
+    lines = source.text.split("\n")
     for name, new in fitted.items():
         if name not in entries:
             lines += ["", _group(name, new, link)]
@@ -72,19 +73,18 @@ def rewritten(
         rest = _VALUE.match(line, start)
         assert rest is not None, line
         old = line[rest.end() :]
-        note = new.note.replace('"', "'")
-        lines[place.line - 1] = f'{line[:start]}{rest[1]}{_text(new, old)} calibrated "{note}" from {old}'
+        lines[place.line - 1] = f"{line[:start]}{rest[1]}{_text(new, old)} calibrated {quoted(new.note)} from {old}"
     left = [n for n, entry in entries.items() if entry.calibrated is not None and n not in fitted]
     if not left:
         lines = [line for line in lines if not line.startswith(RECORD)]
-    told = [RECORD + line for line in record.splitlines()]
-    return "\n".join([*told, *lines]) + "\n"
+    told = [RECORD + one_line(line) for line in record.split("\n")]
+    return "\n".join([*told, *lines]).rstrip("\n") + "\n"
 
 
 def _group(name: str, new: Fitted, link: str) -> str:
     *groups, last = (link + name.removeprefix("link") if name.startswith("link.") else name).split(".")
     before = _text(replace(new, value=new.before), "")
-    figure = f'{last} = {_text(new, "")} calibrated "{new.note}" from {before} "{UNSTATED}"'
+    figure = f"{last} = {_text(new, '')} calibrated {quoted(new.note)} from {before} {quoted(UNSTATED)}"
     return " { ".join([*groups, figure]) + " }" * len(groups)
 
 

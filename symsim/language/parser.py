@@ -73,7 +73,7 @@ def _parse(kind: str, start: str, source: Source, text: str | None = None) -> An
     try:
         parsed = _grammar(kind).parse(text + ("\n" if start == "start" else ""), start=start)
     except UnexpectedInput as problem:
-        raise explain(problem, source, kind, _keywords(kind)) from None
+        raise explain(problem, source, kind, keywords(kind)) from None
     except _TooManyTokensError:
         raise too_large(source.name) from None
     return Builder(source).build(parsed)
@@ -113,7 +113,7 @@ def _grammar(kind: str) -> Lark:
 
 
 @cache
-def _keywords(kind: str) -> frozenset[str]:
+def keywords(kind: str) -> frozenset[str]:
     """The words that the grammar of a kind of file knows."""
     words = {str(t.pattern.value) for t in _grammar(kind).terminals}
     return frozenset(w for w in words if w.isidentifier()) | (frozenset(PHASES) if kind == "model" else frozenset())

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from symsim.analysis.timeline import Timeline
-from symsim.report.picture import new_figure
+from symsim.report.picture import new_figure, save_picture
 
 COLOURS = {"F": "#4c78a8", "B": "#54a24b", "W": "#b5cf6b", "recompute": "#f2cf5b", "send": "#9d9d9d"}
 SECOND_CHUNK = {"F": "#2b4f77", "B": "#2f6b2b", "W": "#8ca252", "recompute": "#d8a83c", "send": "#9d9d9d"}
@@ -28,7 +28,7 @@ def draw(line: Timeline, title: str, path: Path) -> None:
     _passes(rows, line)
     _memory(memory, line)
     rows.set_title(title)
-    figure.savefig(path, dpi=110)
+    save_picture(figure, path, dpi=110)
 
 
 def _passes(axes: Any, line: Timeline) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from symsim.report.picture import new_figure
+from symsim.report.picture import new_figure, save_picture
 from symsim.report.sensitivity import amount
 
 SHOWN = 15
@@ -38,7 +38,7 @@ def draw(result: Item, path: Path) -> None:
     rows[-1].set_xlabel(f"{result['of']}, now {amount(result['value'], result['unit'])}")
     title = f"{result['model']['name']} on {result['system'] or 'no machine'}: what moves {result['of']}"
     rows[0].set_title(title, loc="left")
-    figure.savefig(path, dpi=130)
+    save_picture(figure, path, dpi=130)
 
 
 def _half(partial: Item) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from symsim.analysis.comparing.compare_json import LETTERS, amount, quantity_text
 from symsim.report.compare import TITLES, named_choices
-from symsim.report.picture import new_figure
+from symsim.report.picture import new_figure, save_picture
 
 WHOLE, MORE, LESS = "#4c78a8", "#e45756", "#54a24b"
 UP, DOWN = "#b279a2", "#72b7b2"
@@ -44,7 +44,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
         f"{k} = {p['name']} on {p['system'] or 'no machine'}" for k, p in zip(LETTERS, result["plans"], strict=True)
     )
     figure.suptitle(" · ".join(names))
-    figure.savefig(path, dpi=110)
+    save_picture(figure, path, dpi=110)
 
 
 def shown(steps: Sequence[Step]) -> list[Step]:

@@ -182,3 +182,18 @@ def test_interrupt_after_the_answer_is_quiet() -> None:
     )
     assert (ended.returncode, ended.stderr) == (130, "")
     assert "h100_sxm" in ended.stdout
+
+
+def test_a_fault_of_symsim_is_neither_no_nor_wrong_input() -> None:
+    """Status 1 says that no plan fits: a crash must not say so."""
+    code = (
+        "import symsim.cli.main as main\n"
+        "def command(*_, **__): raise KeyError('x')\n"
+        "main.cli.main = command\n"
+        "from symsim.__main__ import run; run()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=HANGS_AFTER_S, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert "KeyError: 'x'" in ended.stderr

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from symsim.language.calibrated import RECORD, Fitted
+from symsim.language.quoting import one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class RecordedFit:
     def __str__(self) -> str:
         about = "" if self.framework is None else f" under {self.framework}"
         expected = "" if self.expected is None else f" expecting {100 * self.expected:g} %"
-        return f"fit {' '.join(self.names)} to {', '.join(self.sets)} on {self.system} by {self.group}{about}{expected}"
+        sets = ", ".join(map(one_line, self.sets))
+        return f"fit {' '.join(self.names)} to {sets} on {self.system} by {self.group}{about}{expected}"
 
     def takes(self, case: Mapping[str, Any]) -> bool:
         """Whether a case was among those fitted to."""
@@ -74,7 +76,8 @@ def record(result: Mapping[str, Any], fit: RecordedFit, command_line: str) -> st
         f"  {command_line}",
         str(fit),
     ]
-    for name, found in result["sets"].items():
+    for set_name, found in result["sets"].items():
+        name = one_line(set_name)
         before, after, held_out = (found[stage]["mean_abs_pct"] for stage in ("before", "after", "held_out"))
         lines.append(
             f"{name}: {found['before']['n']} steps, mean error {before:.2f} % before, {after:.2f} % after, "

@@ -11,13 +11,10 @@ from symsim.analysis.searching.contradictions import value_text
 from symsim.analysis.searching.search import Found, Result
 from symsim.language.expression_text import expression_text
 from symsim.language.figures import canonical
+from symsim.language.parser import keywords
+from symsim.language.quoting import one_line, quoted
 from symsim.records.strategy import CHOICES, Value
 from symsim.units import bytes_text, seconds_text
-
-KEYWORDS = frozenset(
-    {"strategy", "in", "require", "minimize", "maximize", "and", "or", "not", "if", "else", "true", "false", "none"}
-)
-"""Words of the language, which name nothing."""
 
 DERIVED = ("microbatches",)
 """Choices that follow from those written."""
@@ -26,7 +23,7 @@ DERIVED = ("microbatches",)
 def strategy_text(result: Result, rank: int, name: str, command: str) -> str:
     """The file of a plan of a result, by its rank from 1; ``command`` is what found it."""
     found = result.plans[rank - 1]
-    out = [f"# {line}" for line in (*_origin(result, rank, command), _reached(found))]
+    out = [f"# {one_line(line)}" for line in (*_origin(result, rank, command), _reached(found))]
     out.append(f"strategy {_identifier(name)}")
     out += _choices(found)
     out += _overrides(found, result)
@@ -53,7 +50,7 @@ def _reached(found: Found) -> str:
 
 def _identifier(name: str) -> str:
     plain = re.sub(r"[^A-Za-z0-9_]", "_", name)
-    return plain if re.match(r"[A-Za-z]", plain) and plain not in KEYWORDS else f"plan_{plain}"
+    return plain if re.match(r"[A-Za-z]", plain) and plain not in keywords("strategy") else f"plan_{plain}"
 
 
 def _choices(found: Found) -> Iterator[str]:
@@ -65,7 +62,7 @@ def _choices(found: Found) -> Iterator[str]:
 def _value(name: str, value: Value) -> str:
     if isinstance(value, Fraction):
         return _number(value)
-    return f'"{value}"' if CHOICES[name].kind == "text" else value_text(value)
+    return quoted(str(value)) if CHOICES[name].kind == "text" else value_text(value)
 
 
 def _number(value: Fraction) -> str:
@@ -92,4 +89,4 @@ def _requires(result: Result) -> Iterator[tuple[str, str | None]]:
 
 
 def _require(text: str, message: str | None) -> str:
-    return f"require {text}" + (f' "{message}"' if message else "")
+    return f"require {text}" + (f" {quoted(message)}" if message else "")
