@@ -35,7 +35,8 @@ TRICKS = 'a"\n} model b = gpt()\r\x0b\x0c\x1c\x85\u2028\ufffd\x00\ud800 # "'
 
 @cache
 def found() -> Result:
-    space = "world=8,gbs=64,seq=2048,tp in {1, 2},recompute in {none, {core_attn, mlp}},moe_imbalance=1.25,te_version=2.11.0"
+    sizes = "world=8,gbs=64,seq=2048,tp in {1, 2},moe_imbalance=1.25,te_version=2.11.0"
+    space = f"{sizes},recompute in {{none, {{core_attn, mlp}}}}"
     return search(load_space("llama3_8b", f'{space},require tp <= 4 "at most \u2264 4"', "h100_sxm"))
 
 
