@@ -13,8 +13,8 @@ What does an error mean, and what fixes it? Find its code below.
 
 An error says where it is (file, line and column, with the line and a caret), what is wrong, and what would be right.
 It goes to standard error; the exit status is 2 and standard output stays empty. All errors of a file are reported
-together, up to twenty. Exit status 1 is not an error: the answer is no, such as a plan that does not fit. Status 3 is a fault of
-symsim itself, and 130 says that Ctrl-C stopped the command.
+together, up to twenty. Exit status 1 is not an error: the answer is no, such as a plan that does not fit. Status 3 is a
+fault of symsim itself, and 130 says that Ctrl-C stopped the command.
 
 `<--set>`, `<strategy>` and `<model>` are texts of the command line. `symsim check FILE…` reports the errors of files
 without evaluating anything.
