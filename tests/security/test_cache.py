@@ -17,7 +17,9 @@ from tests.errors.case import run
 from tests.errors.texts import INLINE, SMALL_PLAN
 from tests.security.watching import watch
 
-ARGUMENTS = ("eval", INLINE, "-s", SMALL_PLAN, "-y", "h100_sxm", "--json")
+PLAN = f"{SMALL_PLAN},dropout=false"
+"""A plan that leaves nothing out that its framework takes otherwise: one program answers it."""
+ARGUMENTS = ("eval", INLINE, "-s", PLAN, "-y", "h100_sxm", "--json")
 MARK = "evil_mark"
 CALL = f"__import__('os').system('touch {MARK}')"
 
@@ -213,7 +215,7 @@ def test_entry_of_another_model_counts_as_absent(folder: Path, right: str, monke
     (mine,) = programs(folder)
     before = mine.read_bytes()
     monkeypatch.setattr(evaluate, "_EVALUATORS", {})
-    run("eval", "gpt2_xl", "-s", SMALL_PLAN)
+    run("eval", "gpt2_xl", "-s", PLAN)
     (other,) = set(programs(folder)) - {mine}
     mine.write_bytes(other.read_bytes())
     assert again(monkeypatch) == right
