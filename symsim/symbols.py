@@ -53,6 +53,8 @@ VOCABULARY: dict[str, Entry] = {
         Entry("moe_imbalance", r"\mathit{moe\_imbalance}", "tokens on the busiest expert over the mean", "", "amount"),
         Entry("moe_capacity", r"\mathit{moe\_capacity}", "tokens kept per expert over the mean", "", "amount"),
         Entry("vocab_multiple", r"\mathit{vocab\_multiple}", "the vocabulary is padded to a multiple of this times tp"),
+        Entry("tokens", r"\mathit{tokens}", "tokens of the whole run", "tokens"),
+        Entry("price", r"\mathit{price}", "price of one GPU for one hour", "", "amount"),
         # model: dimensions that --keep leaves as symbols
         Entry("hidden", "h", "width of the residual stream"),
         Entry("layers", r"\mathit{layers}", "layers of the model"),
@@ -77,6 +79,7 @@ VOCABULARY: dict[str, Entry] = {
         Entry("mtp_layers", r"\mathit{mtp\_layers}", "layers of multi-token prediction"),
         # machine: other dotted names are spelled out by themselves
         Entry("gpus_per_node", r"\mathit{gpus\_per\_node}", "GPUs of one node"),
+        Entry("gpu.power", r"\mathrm{gpu{.}power}", "power of one GPU", "W", "amount"),
         Entry("memory.capacity", r"\mathrm{memory{.}capacity}", "memory of one GPU", "bytes", "amount"),
         Entry("memory.context", r"\mathrm{memory{.}context}", "CUDA context and loaded kernels", "bytes", "amount"),
         Entry(

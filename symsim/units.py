@@ -1,7 +1,7 @@
 """Quantities with units: parsed to plain numbers in base units, printed back in readable ones.
 
 Base units are bytes, FLOP, seconds, and their rates. ``GiB`` is 2^30 bytes and ``GB`` is 10^9;
-``TFLOP/s`` is 10^12 FLOP/s.
+``TFLOP/s`` is 10^12 FLOP/s. A prefix alone makes a count: ``10T`` is 10^13 and ``8Ki`` is 8,192.
 """
 
 from __future__ import annotations
@@ -11,7 +11,13 @@ from typing import Final
 
 _DECIMAL: Final = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
 _BINARY: Final = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50}
-_TIME: Final = {"s": Fraction(1), "ms": Fraction(1, 10**3), "us": Fraction(1, 10**6), "ns": Fraction(1, 10**9)}
+_HOUR: Final = 3600
+_DAY: Final = 24 * _HOUR
+_TIME: Final = {
+    **{"s": Fraction(1), "ms": Fraction(1, 10**3), "us": Fraction(1, 10**6), "ns": Fraction(1, 10**9)},
+    **dict.fromkeys(("h", "hour", "hours"), Fraction(_HOUR)),
+    **dict.fromkeys(("day", "days"), Fraction(_DAY)),
+}
 
 
 def _table() -> dict[str, tuple[Fraction, str]]:
@@ -23,7 +29,13 @@ def _table() -> dict[str, tuple[Fraction, str]]:
         units[f"{prefix}FLOP"] = (Fraction(scale), "FLOP")
         units[f"{prefix}FLOP/s"] = (Fraction(scale), "FLOP/s")
         units[f"{prefix}bit/s"] = (Fraction(scale, 8), "B/s")
-    units["W"] = (Fraction(1), "W")
+        units[prefix] = (Fraction(scale), "")
+        units[f"{prefix}W"] = (Fraction(scale), "W")
+        units[f"{prefix}Wh"] = (Fraction(scale * _HOUR), "J")
+        units[f"{prefix}J"] = (Fraction(scale), "J")
+    for prefix, scale in _BINARY.items():
+        units[prefix] = (Fraction(scale), "")
+    del units[""]
     units["%"] = (Fraction(1, 100), "")
     return units
 

@@ -13,6 +13,7 @@ from symsim.analysis.framework_defaults import left_out
 from symsim.analysis.load import Question
 from symsim.analysis.memory_fit import MemoryFit, memory_fit
 from symsim.analysis.requirements import unmet
+from symsim.analysis.training_run import run_assumptions, run_of
 from symsim.elements import QUANTISED_PRECISIONS
 from symsim.machine.bind import Machine
 from symsim.records.strategy import ASSUMED_FIGURES, FP8_COPIES
@@ -79,12 +80,14 @@ def document(asked: Question, found: Answer, machine: Machine | None, defaults: 
         "memory": memory,
         "time": time,
         "throughput": None if machine is None else _throughput(asked, found, machine),
+        "run": run_of(asked, found),
         "assumptions": [
             *assumptions(asked, machine),
             *given_back(fit),
             *(left_out(asked, found, machine) if defaults else ()),
         ],
         "warnings": [
+            *asked.notes,
             *warnings(asked, fit),
             *slow_link(asked, found, machine),
             *(f"a requirement of the strategy is broken: {text}" for text in lacking),
@@ -223,6 +226,7 @@ def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
         out.append("schedule = dualpipe: gradients are exchanged between the two copies of the model in no time")
     if machine is not None:
         out.append(f"machine figures of {machine.name}: see its system file for each source")
+        out += run_assumptions(asked)
         out += machine.assumptions
         out += _ideal(asked, machine)
     return tuple(out)

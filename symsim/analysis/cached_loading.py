@@ -37,7 +37,7 @@ def strategy(given: str | None, settings: tuple[str, ...]) -> Strategy:
     if known is not None:
         return known
     read = load_strategy(given)
-    if not (read.among or read.overrides or read.requires or read.objective):
+    if not (read.among or read.overrides or read.requires or read.objective or read.notes):
         cache.write(
             key,
             {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from symsim.analysis.load import Question
@@ -14,12 +15,29 @@ from symsim.diagnostics import error
 from symsim.emit.code import Compiled, compile_array, compile_scalar
 from symsim.emit.program import CheckedRule, Program, assemble, from_json, to_json
 from symsim.machine.bind import Machine, bind
+from symsim.records.cost import RUN_PARTS
 from symsim.records.model import Model
 from symsim.records.strategy import Structure
 from symsim.timing import timed
 
-MACHINE_PARTS = frozenset({"time", "time.layer", "time.operator", "time.limits", "memory.device", "memory.used"})
+MACHINE_PARTS = frozenset(
+    {"time", "time.layer", "time.operator", "time.limits", "memory.device", "memory.used", *RUN_PARTS}
+)
 """Definitions of these parts need a machine."""
+
+
+def unanswered(sizes: Collection[str], figures: Collection[str] | None) -> frozenset[str]:
+    """Parts without a value where these sizes are given, and a machine with these figures; ``None``: no machine."""
+    without = frozenset(RUN_PARTS) if figures is None else _without_run(frozenset({*sizes, *figures} & RUN_INPUTS))
+    return without if figures is not None else without | MACHINE_PARTS
+
+
+RUN_INPUTS = frozenset(n for needed in RUN_PARTS.values() for n in needed)
+
+
+@lru_cache
+def _without_run(given: frozenset[str]) -> frozenset[str]:
+    return frozenset(part for part, needed in RUN_PARTS.items() if not given.issuperset(needed))
 
 
 class Evaluator:
@@ -31,19 +49,19 @@ class Evaluator:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self._functions: dict[tuple[bool, bool], Compiled] = {}
+        self._functions: dict[tuple[frozenset[str], bool], Compiled] = {}
         self._rules: dict[int, Compiled] = {}
         self._all_rules: Compiled | None = None
         self._some: dict[tuple[str, ...], Compiled] = {}
 
-    def names(self, timed_too: bool) -> tuple[str, ...]:
-        """Names of the outputs, those that need a machine included or not."""
-        return tuple(n for n, o in self.program.outputs.items() if timed_too or o.part not in MACHINE_PARTS)
+    def names(self, without: frozenset[str]) -> tuple[str, ...]:
+        """Names of the outputs but for those of some parts: see :func:`unanswered`."""
+        return tuple(n for n, o in self.program.outputs.items() if o.part not in without)
 
-    def _function(self, timed_too: bool, arrays: bool) -> Compiled:
-        key = (timed_too, arrays)
+    def _function(self, without: frozenset[str], arrays: bool) -> Compiled:
+        key = (without, arrays)
         if key not in self._functions:
-            wanted = [self.program.outputs[n].register for n in self.names(timed_too)]
+            wanted = [self.program.outputs[n].register for n in self.names(without)]
             make = compile_array if arrays else compile_scalar
             self._functions[key] = make(self.program, wanted)
         return self._functions[key]
@@ -56,17 +74,19 @@ class Evaluator:
 
     def scalar(self, sizes: Mapping[str, Any], machine: Machine | None) -> dict[str, Any]:
         """Every output for one legal plan; a list over the stages for those of a stage."""
-        function = self._function(machine is not None, arrays=False)
+        without = unanswered(sizes, None if machine is None else machine.values)
+        function = self._function(without, arrays=False)
         values = sizes if machine is None else {**sizes, **machine.values}
         results = function.run(self._inputs(function, values), machine.lookup if machine else _no_machine)
-        return dict(zip(self.names(machine is not None), results, strict=True))
+        return dict(zip(self.names(without), results, strict=True))
 
     def arrays(self, sizes: Mapping[str, Any], machine: Machine | None) -> dict[str, Any]:
         """Every output over arrays of sizes; stage ones have one more axis, NaN past the last stage."""
-        function = self._function(machine is not None, arrays=True)
+        without = unanswered(sizes, None if machine is None else machine.values)
+        function = self._function(without, arrays=True)
         values = sizes if machine is None else {**sizes, **machine.values}
         results = function.run(self._inputs(function, values), machine.lookup if machine else _no_machine)
-        return dict(zip(self.names(machine is not None), results, strict=True))
+        return dict(zip(self.names(without), results, strict=True))
 
     def _inputs(self, function: Compiled, values: Mapping[str, Any]) -> list[Any]:
         missing = [n for n in function.inputs if n not in values]
@@ -118,7 +138,7 @@ def evaluator(
     own = model.own.text if model.own is not None else ""
     dimensions = sorted(model.dimensions.items())
     kind = "program of moments" if moments else "program"
-    key = cache.key_of(kind, model.name, model.family, dimensions, own, _stable(structure), *sorted(kept))
+    key = cache.key_of(kind, model.name, model.family, dimensions, own, stable(structure), *sorted(kept))
     if key not in _EVALUATORS:
         program = _from_disk(key)
         if program is None:
@@ -134,7 +154,7 @@ def evaluator(
     return _EVALUATORS[key]
 
 
-def _stable(structure: Structure) -> str:
+def stable(structure: Structure) -> str:
     def plain(value: Any) -> Any:
         return sorted(value) if isinstance(value, frozenset) else str(value)
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from symsim.analysis.load import Question
 from symsim.diagnostics import error, nearest
-from symsim.records.cost import CostModel, Definition
+from symsim.records.cost import RUN_PARTS, CostModel, Definition
 from symsim.symbols import VOCABULARY, symbol
 
 if TYPE_CHECKING:
     from sympy import Expr
 
-SHOWN = ("memory", "params", "flops", "communication", "time", "all")
+SHOWN = ("memory", "params", "flops", "communication", "time", "run", "all")
 DEPTHS = ("total", "stage", "layer", "operator", "moment")
 
 
@@ -39,8 +39,11 @@ def formulas(
     kept = _kept(asked, keep)
     details = per in ("layer", "operator", "moment")
     cost = compile_cost(asked.model, asked.plan.structure, kept, details, moments=per == "moment")
-    wanted = _wanted(cost, show, per or ("total" if show == "time" else "stage"), asked.system is not None)
-    chosen = _closure(cost, wanted, frozenset() if whole else HIDDEN.get(per or "total", frozenset()))
+    wanted = _wanted(cost, show, per or ("total" if show == "time" else "stage"), asked)
+    hidden = HIDDEN.get(per or "total", frozenset())
+    if show == "run":
+        hidden = frozenset(d.part for d in cost.definitions if d.part not in RUN_PARTS)
+    chosen = _closure(cost, wanted, frozenset() if whole else hidden)
     if asked.system is not None:
         chosen = (*_figures(asked, cost, chosen), *chosen)
     return tuple(_put(d, put) for d in chosen if d.name not in put)
@@ -96,12 +99,16 @@ _DEVICE = ("memory.device", "memory.used")
 """Parts of memory that need a machine; they are shown where one is given."""
 
 
-def _wanted(cost: CostModel, show: str, per: str, on_machine: bool) -> list[str]:
-    parts = SHOWN[:-1] if show == "all" else (show,)
+def _wanted(cost: CostModel, show: str, per: str, asked: Question) -> list[str]:
+    """All but ``all``, and a run only where the strategy has its tokens."""
+    everything = SHOWN[:-1] if "tokens" in asked.plan.sizes else SHOWN[:-2]
+    parts = everything if show == "all" else (show,)
     names = [d.name for d in cost.definitions]
     out = [d.name for d in cost.definitions if d.part == "sizes"] if show == "all" else []
     for part in parts:
-        if per in ("operator", "moment"):
+        if part == "run":
+            out += [d.name for d in cost.definitions if d.part in RUN_PARTS]
+        elif per in ("operator", "moment"):
             out += [d.name for d in cost.definitions if d.part.partition(".")[0] == part and d.part not in _DEVICE]
         elif per == "layer":
             out += [n for n in names if any(n == s or n.startswith((f"{s}_", f"{s}.")) for s in _LAYERS[part])]
@@ -109,7 +116,7 @@ def _wanted(cost: CostModel, show: str, per: str, on_machine: bool) -> list[str]
             out += [n for n in _STAGES[part] if n in names]
         else:
             out += [n for n in _TOTALS[part] if n in names]
-        if part == "memory" and on_machine and per != "layer":
+        if part == "memory" and asked.system is not None and per != "layer":
             out += [d.name for d in cost.definitions if d.part in _DEVICE]
         if part == "communication":
             out += [n for n in names if n.startswith("sent.") and _deep_enough(n, per)]

@@ -31,6 +31,8 @@ class Question:
     source: Source | None = None
     """The model's text, where it was read from one; ``for_model`` is what was laid over it."""
     for_model: Mapping[str, tree.Expression] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """What is read as it is written, though it may be meant otherwise."""
 
 
 def question(
@@ -58,7 +60,7 @@ def question(
         hint = "name a machine with -y, or leave this out"
         raise error("E315", f"'{name}' belongs to a machine, and none is given", chosen.places[name], hint)
     machine = cached_loading.system(system, for_system, chosen.places) if system is not None else None
-    return Question(loaded, chosen.name, settled, machine, chosen.requires, source, for_model)
+    return Question(loaded, chosen.name, settled, machine, chosen.requires, source, for_model, chosen.notes)
 
 
 def source_of(given: str) -> Source:

@@ -106,6 +106,11 @@ class Answer(Mapping[str, Output]):
         return self._document["throughput"]  # type: ignore[no-any-return]
 
     @property
+    def run(self) -> dict[str, Any] | None:
+        """``run`` of the document: steps, days, GPU-hours, energy, cost; ``None`` without ``tokens`` or a machine."""
+        return self._document["run"]  # type: ignore[no-any-return]
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         return tuple(self._document["warnings"])
 

@@ -9,7 +9,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from symsim.analysis.answer_json import BREAKDOWN, SHARES
-from symsim.analysis.evaluate import MACHINE_PARTS, evaluator
+from symsim.analysis.evaluate import MACHINE_PARTS, RUN_INPUTS, evaluator, unanswered
 from symsim.analysis.load import Question
 from symsim.analysis.plan import counts_microbatches
 from symsim.analysis.quantities import machine_for, names_for, parsed
@@ -196,7 +196,8 @@ class Compiled:
         return {**rest, "gbs": _whole(step / ranks)}
 
     def _missing(self, given: Mapping[str, Any], names: Sequence[str] | None = None) -> None:
-        needed = [n for n in self.program.inputs if n in CHOICES] if names is None else names
+        of_plan = [n for n in self.program.inputs if n in CHOICES and (n in self.inputs or n not in RUN_INPUTS)]
+        needed = of_plan if names is None else names
         missing = [n for n in needed if n not in given and n not in self.sizes]
         if missing:
             hint = "give " + ", ".join(f"{n}=…" for n in missing)
@@ -225,12 +226,14 @@ def compiled_of(question: Question) -> Compiled:
     compiled = evaluator(question.model, question.plan.structure)
     structure = question.plan.structure
     follows = {"vp", *(["pp"] if structure.get("layout") is not None else [])}
+    sizes, system = question.plan.sizes, question.system
     inputs = [n for n in CHOICES if n in (*SIZE_SYMBOLS, "microbatches") or n in structure.symbols]
+    inputs = [n for n in inputs if n not in RUN_INPUTS or n in sizes]
     return Compiled(
         question,
-        compiled.names(question.system is not None),
+        compiled.names(unanswered(sizes, None if system is None else system.figures)),
         tuple(n for n in inputs if n not in follows),
-        question.plan.sizes,
+        sizes,
         compiled.program,
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from symsim.analysis.evaluate import RUN_INPUTS
 from symsim.api.answers import Answer, answer_of
 from symsim.api.columns import Columns
 from symsim.api.compiled import ANSWERS, column_of
@@ -70,6 +71,10 @@ def _over_rows(plan: Plan, table: Mapping[str, Any], wanted: Sequence[str] | Non
     import numpy as np
 
     columns = {n: _column(n, v) for n, v in table.items()}
+    fresh = RUN_INPUTS & columns.keys() - plan.question.plan.sizes.keys()
+    if fresh:
+        # A run's inputs are inputs of the formulas where the plan has them: any value does.
+        plan = plan.changed(set={n: np.ravel(columns[n])[0].item() for n in fresh})
     lengths = {n: len(c) for n, c in columns.items() if c.ndim}
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"{n} {k:,}" for n, k in lengths.items())

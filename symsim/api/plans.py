@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from symsim.analysis.load import Question, question
 from symsim.api.settings import Name, Setting, StrategyName, settings_of
-from symsim.diagnostics import placed
-from symsim.records.strategy import Value
+from symsim.diagnostics import Diagnostic, InputError, placed
+from symsim.records.strategy import CHOICES, Value
 
 if TYPE_CHECKING:
     from symsim.api.compiled import Compiled
@@ -25,6 +25,8 @@ class Given:
     strategy: str | None
     system: str | None
     settings: Mapping[str, Setting]
+    derive: bool = False
+    """Whether GPUs were given under that name."""
 
     def question(self, more: Mapping[str, Setting] = {}, needs_sizes: bool = True) -> Question:
         settings = {**self.settings, **more}
@@ -41,7 +43,11 @@ def given(
     """The arguments of a call; choices of a dictionary are settings like any others."""
     choices = dict(strategy) if isinstance(strategy, Mapping) else {}
     named = None if strategy is None or isinstance(strategy, Mapping) else os.fspath(strategy)
-    return Given(os.fspath(model), named, None if system is None else os.fspath(system), {**choices, **set, **settings})
+    whole = {**choices, **set, **settings}
+    derive = GPUS in whole
+    if derive:
+        whole = {"world": whole.pop(GPUS), **whole}
+    return Given(os.fspath(model), named, None if system is None else os.fspath(system), whole, derive)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,6 +154,9 @@ def load(
             point and texts with a unit stand here: ``{"network.bandwidth": "25 GB/s"}``.
         settings: the same as keywords.
 
+    With ``gpus`` in place of a strategy the plan is the best of a small space that follows from the model and the
+    machine; ``gbs`` and ``seq`` may be left out. ``tokens`` and ``price`` (of a GPU-hour) add what a whole run takes.
+
     Values are numbers, ``True`` and ``False``, texts of the language, sets of names (``recompute={"core_attn"}``), or
     ``None`` for a choice that is not made.
 
@@ -156,6 +165,31 @@ def load(
 
     >>> symsim.load("llama3_70b", "tp8_pp4", "h100_sxm", seq=4096)
     <Plan llama3_70b · tp8_pp4 · h100_sxm · world 128  tp 8  pp 4  gbs 128  seq 4096>
+    >>> symsim.load("llama3_8b", system="h100_sxm", gpus=64, gbs=512, seq=8192)
+    <Plan llama3_8b · derived · h100_sxm · world 64  tp 2  pp 1  mbs 2  gbs 512  seq 8192>
     """
     known = given(model, strategy, system, set, settings)
+    if derives(known):
+        return _best(known)
     return Plan(known.question(), known)
+
+
+GPUS = "gpus"
+"""A setting of this name stands for ``world``, and without a strategy asks for one that is derived."""
+
+
+def derives(known: Given) -> bool:
+    """Whether the strategy, or the space of a search, follows from the model and the machine."""
+    return known.strategy is None and known.derive
+
+
+def _best(known: Given) -> Plan:
+    from symsim.analysis.best_plan import best_plan
+
+    found = best_plan(known.model, known.system, settings_of(known.settings))
+    if found.question is None:
+        raise InputError([Diagnostic("E330", note, None, None) for note in found.notes])
+    chosen = found.question.plan
+    made = {n: v for n, v in chosen.values.items() if v is not None and v != CHOICES[n].default and n != "microbatches"}
+    settings = {**known.settings, **made}
+    return Plan(replace(found.question, notes=(*found.question.notes, *found.notes)), replace(known, settings=settings))

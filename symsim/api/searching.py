@@ -11,7 +11,7 @@ from symsim.analysis.searching import search as searching
 from symsim.analysis.searching.engines.engine_names import engine_of
 from symsim.analysis.searching.space import load_space, with_goals
 from symsim.api.answers import Answer
-from symsim.api.plans import Given, Plan, given
+from symsim.api.plans import Given, Plan, derives, given
 from symsim.api.settings import Name, Setting, StrategyName, settings_of
 from symsim.diagnostics import error
 from symsim.language.expression_text import expression_text
@@ -60,11 +60,13 @@ class Search(Sequence[Found]):
         front: plans of which no other is better in all of ``pareto``; ``None`` where none was asked for.
         objective: what the plans are ranked by, as it is written, and ``goal`` ``minimize`` or ``maximize``.
         elapsed_s: seconds that the search took.
+        notes: what was chosen where it was left out.
     """
 
     plans: tuple[Found, ...] = field(repr=False)
     front: tuple[Found, ...] | None = field(repr=False)
     result: searching.Result = field(repr=False)
+    notes: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def points(self) -> int:
@@ -119,7 +121,14 @@ class Search(Sequence[Found]):
 
         result = self.result
         told = (*notes(result.space), *advice(result)) if result.removed else ()
-        return document(result, None if result.feasible else closest(result), told)
+        return document(result, None if result.feasible else closest(result), (*self.notes, *told))
+
+    @property
+    def space(self) -> str:
+        """The space that was searched, as the text of a strategy file."""
+        from symsim.analysis.searching.space_text import space_text
+
+        return space_text(self.result.space.strategy)
 
     def __str__(self) -> str:
         from symsim.api.printing import captured
@@ -172,7 +181,8 @@ def search(
     Args:
         model, system, set, settings: as of :func:`symsim.load`.
         strategy: a space: a shipped one, a file, a text such as ``"tp in {1, 2, 4, 8}, world=64, gbs=512, seq=8192"``,
-            or a dictionary in which a choice to search has a list: ``{"tp": [1, 2, 4], "mbs": range(1, 5)}``.
+            or a dictionary in which a choice to search has a list: ``{"tp": [1, 2, 4], "mbs": range(1, 5)}``. Without
+            one, and with ``gpus``, the space follows from the model and the machine.
         top: how many plans to keep.
         pareto: expressions whose front is wanted, such as ``("time.iteration", "memory.peak")``.
         minimize, maximize: an expression to rank by; without it what the strategy says, else the time of a step, or
@@ -191,6 +201,12 @@ def search(
     <Search 48 points, 36 legal, 32 feasible, 2 plans>
     >>> found[0].choices["tp"], round(found[0].answer.mfu, 3)
     (1, 0.587)
+
+    Without a space, and with what the whole run takes:
+
+    >>> found = symsim.search("llama3_8b", system="h100_sxm", gpus=64, gbs=512, seq=4096, tokens="1T", price=2.5)
+    >>> round(found[0].answer["run.days"], 1)
+    16.0
     """
     known = given(model, strategy, system, set, settings)
     if minimize is not None and maximize is not None:
@@ -199,12 +215,19 @@ def search(
         raise error("E381", f"top must be at least 1, not {top}", None, "for example top=10")
     goal = "minimize" if minimize is not None else "maximize" if maximize is not None else None
     required = (require,) if isinstance(require, str) else tuple(require)
-    space = load_space(known.model, known.strategy, known.system, settings_of(known.settings))
+    notes: tuple[str, ...] = ()
+    if derives(known):
+        from symsim.analysis.searching.derived_space import load_derived_space
+
+        space, derived = load_derived_space(known.model, known.system, settings_of(known.settings))
+        notes = derived.notes
+    else:
+        space = load_space(known.model, known.strategy, known.system, settings_of(known.settings))
     space = with_goals(space, goal, minimize or maximize, required)
     front_of = (pareto,) if isinstance(pareto, str) else tuple(pareto)
     result = searching.search(space, top, front_of, engine_of(engine, workers))
     front = None if result.front is None else tuple(_found(f, known) for f in result.front)
-    return Search(tuple(_found(f, known) for f in result.plans), front, result)
+    return Search(tuple(_found(f, known) for f in result.plans), front, result, (*notes, *space.strategy.notes))
 
 
 def _found(found: searching.Found, known: Given) -> Found:

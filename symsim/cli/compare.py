@@ -10,6 +10,7 @@ from symsim.analysis.comparing.compare import compare
 from symsim.analysis.comparing.compare_json import document
 from symsim.analysis.load import Question, question
 from symsim.analysis.quantities import parsed
+from symsim.cli.job_options import run_options, settings_with
 from symsim.cli.options import STRATEGY, SYSTEM, json_option, model_argument, set_option, strategy_help
 from symsim.cli.progress_message import progress_message
 from symsim.diagnostics import error
@@ -31,6 +32,7 @@ from symsim.report.strict_json import json_text
     multiple=True,
     help="A shipped machine or a .sym file; twice where each plan has its own.",
 )
+@run_options
 @set_option
 @click.option("--of", metavar="EXPR", help="One more quantity, such as throughput.mfu; attributed to choices.")
 @click.option(
@@ -41,6 +43,8 @@ def command(
     model: str,
     strategies: tuple[str, ...],
     systems: tuple[str, ...],
+    tokens: str | None,
+    price: str | None,
     settings: tuple[str, ...],
     of: str | None,
     plot: Path | None,
@@ -55,10 +59,12 @@ def command(
     symsim compare llama3_70b -s tp8_pp4 \\
         -s world=128,tp=4,pp=8,gbs=128,seq=8192,recompute=full -y h100_sxm
     symsim compare llama3_70b -s tp8_pp4 -y h100_sxm -y b200 --plot machines.png
+    symsim compare llama3_70b -s a.sym -s b.sym -y h100_sxm --tokens 10T
     symsim compare mixtral_8x7b -s a.sym -s b.sym -y h100_sxm \\
         --of throughput.mfu --json
     """
     check_outputs(((plot, "--plot"),))
+    settings = settings_with(settings, tokens=tokens, price=price)
     first, second = _questions(model, strategies, systems, settings)
     expression = parsed(of, "--of") if of is not None else None
     with progress_message("comparing") as tell:

@@ -47,6 +47,7 @@ def command(
     \b
     symsim formula llama3_70b --show memory
     symsim formula deepseek_v3 --show memory --per layer --format latex
+    symsim formula llama3_70b --show run
     symsim formula llama3_70b --show memory --keep hidden,layers \\
         --set recompute=full
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from symsim.analysis.searching.contradictions import notes
+from symsim.analysis.searching.derived_space import load_derived_space
 from symsim.analysis.searching.engines.engine_names import NAMES, engine_of
 from symsim.analysis.searching.nearest_infeasible import closest
 from symsim.analysis.searching.no_legal_point import advice
@@ -18,7 +20,9 @@ from symsim.analysis.searching.saved_plan import strategy_text
 from symsim.analysis.searching.search import Result, search
 from symsim.analysis.searching.search_json import document
 from symsim.analysis.searching.space import load_space, with_goals
+from symsim.analysis.searching.space_text import goal_lines, space_text
 from symsim.cli.command_line import command_line
+from symsim.cli.job_options import job_options, run_options, settings_with
 from symsim.cli.options import json_option, model_argument, set_option, strategy_option, system_option
 from symsim.cli.search_progress import progress
 from symsim.diagnostics import error
@@ -43,7 +47,10 @@ class _Engine(click.ParamType[str]):
 @model_argument
 @strategy_option
 @system_option
+@job_options
+@run_options
 @set_option
+@click.option("--show-space", is_flag=True, help="Print the space as a strategy file, and search nothing.")
 @click.option("--top", type=PLANS, default=10, show_default=True, metavar="K", help="Plans to list.")
 @click.option("--pareto", metavar="X,Y[,Z]", help="Also the plans of which no other is better in all of these values.")
 @click.option("--minimize", metavar="EXPR", help="Rank by this instead of the objective of the space.")
@@ -62,7 +69,13 @@ def command(
     model: str,
     strategy: str | None,
     system: str | None,
+    gpus: str | None,
+    gbs: str | None,
+    seq: str | None,
+    tokens: str | None,
+    price: str | None,
     settings: tuple[str, ...],
+    show_space: bool,
     top: int,
     pareto: str | None,
     minimize: str | None,
@@ -82,9 +95,15 @@ def command(
     A space is a strategy in which a choice has a set of values: 'tp in {1, 2, 4, 8}', 'pp in divisors(layers)',
     'mbs in 1..8', 'recompute in {none, full}'. -s takes a shipped one, a file, or choices; --set adds to it.
 
+    With --gpus and without -s the space follows from the model and the machine: what the framework offers, as far as
+    it divides the model and the GPUs. --show-space prints it, to be changed and given with -s.
+
     Exit status 1: no plan is feasible. Then the plan that misses by least is shown, and changes that fix it.
 
     \b
+    symsim search config.json -y h100_sxm --gpus 512 --gbs 1024 --seq 4096
+    symsim search config.json -y h100_sxm --gpus 512 --tokens 10T --price 2.5
+    symsim search config.json -y h100_sxm --gpus 512 --show-space > space.sym
     symsim search llama3_70b -s search_1k -y h100_sxm
     symsim search llama3_70b -s search_1k -y h100_sxm \\
         --pareto time.iteration,memory.peak --plot front.png
@@ -96,8 +115,10 @@ def command(
     symsim search llama3_70b -s search_1k -y h100_sxm --save best.sym \\
         && symsim eval llama3_70b -s best.sym -y h100_sxm
     """
+    derive = strategy is None and gpus is not None
+    settings = settings_with(settings, gpus=gpus, gbs=gbs, seq=seq, tokens=tokens, price=price)
     if strategy is None and not settings:
-        hint = "-s NAME, or choices such as -s 'tp in {1,2,4,8},world=64,gbs=512,seq=8192'"
+        hint = "--gpus 64, -s NAME, or choices such as -s 'tp in {1,2,4,8},world=64,gbs=512,seq=8192'"
         raise error("E002", "search needs a space", None, hint)
     if minimize is not None and maximize is not None:
         raise error("E201", "a search has one objective", None, "give --minimize or --maximize")
@@ -106,11 +127,25 @@ def command(
     check_outputs(((csv, "--csv"), (parquet, "--parquet"), (plot, "--plot"), (save, "--save")))
     chosen = engine_of(engine, workers)
     goal = "minimize" if minimize is not None else "maximize" if maximize is not None else None
-    space = with_goals(load_space(model, strategy, system, settings), goal, minimize or maximize, requires)
+    notes_of_space: tuple[str, ...] = ()
+    if derive:
+        loaded, derived = load_derived_space(model, system, settings)
+        notes_of_space = derived.notes
+    else:
+        loaded = load_space(model, strategy, system, settings)
+    space = with_goals(loaded, goal, minimize or maximize, requires)
+    if show_space:
+        more = replace(space.strategy, requires=space.strategy.requires[len(loaded.strategy.requires) :])
+        _show(
+            derived.text + "".join(f"{line}\n" for line in goal_lines(more)) if derive else space_text(space.strategy),
+            save,
+        )
+        return
     with progress() as tell:
         result = search(space, max(top, rank if save else 1), front, chosen, tell)
         nearest = closest(result, chosen) if not result.feasible else None
     told = (*notes(space), *advice(result)) if result.removed else ()
+    told = (*notes_of_space, *space.strategy.notes, *told)
     answer = document(result, nearest, told)
     _print(answer, as_json, top)
     if result.plans:
@@ -123,6 +158,14 @@ def command(
         if left_out:
             click.echo(f"not written, as no plan is feasible: {', '.join(left_out)}", err=True)
         raise click.exceptions.Exit(1)
+
+
+def _show(text: str, save: Path | None) -> None:
+    """The text of the space, or with --save a file of it."""
+    if save is None:
+        click.echo(text, nl=False)
+    else:
+        write_whole(save, text.encode(), "--save")
 
 
 def _print(answer: dict[str, Any], as_json: bool, top: int) -> None:

@@ -27,6 +27,7 @@ from symsim.compiler.reuse import Passes
 from symsim.compiler.simplify import bounds_of
 from symsim.compiler.stages import Stages, stages, tied_elements
 from symsim.compiler.time_limits import limits as by_limit
+from symsim.compiler.training_run import training_run
 from symsim.compiler.units import held_units
 from symsim.compiler.work import sent_stream
 from symsim.language.library import Library, library_for
@@ -233,6 +234,7 @@ def step_tail(structure: Structure, ledger: Ledger, profile: Profile, optimizer:
 
 def rates(structure: Structure, ledger: Ledger) -> None:
     schedule.throughput(str(structure["precision"]), ledger)
+    training_run(ledger)
 
 
 def each_operator(structure: Structure, ledger: Ledger, units: Any) -> None:

@@ -19,6 +19,7 @@ from symsim.language import tree
 from symsim.language.expressions import Plain, Value, Word, evaluate, names_in, out_of_bounds, parts_of
 from symsim.language.figures import canonical
 from symsim.language.function_table import FUNCTIONS, STAGE_FUNCTIONS, check_count
+from symsim.records.cost import RUN_PARTS
 
 ALIASES = {"microbatches": "m", "mfu": "throughput.mfu", "iteration": "time.iteration", "peak_memory": "memory.peak"}
 """Names of answers that formulas call otherwise."""
@@ -86,6 +87,7 @@ class _Lowering:
         self._constants = Plain(names.constants)
         first = program.register_of(0)
         self._seen = {instruction: first + k for k, instruction in enumerate(program.instructions)}
+        self._given = {*names.inputs, *names.constants}
         self._known = (*program.outputs, *program.inputs, *names.constants, *names.inputs, *ALIASES)
         self._bits: dict[int, int] = {}
         """Bits that registers made here can need, where a name of the program has :data:`NAME_BITS`."""
@@ -147,10 +149,18 @@ class _Lowering:
             name = in_formulas(name)
         if name in self.program.outputs:
             output = self.program.outputs[name]
+            self._check_given(name, output.part, place)
             return _Lowered(output.register, False, output.scope == "stage")
         if name in self.program.inputs:
             return _Lowered(self.program.inputs.index(name), False, False)
         raise error("E203", f"unknown name '{name}'", place, nearest(name, self._known))
+
+    def _check_given(self, name: str, part: str, place: Place) -> None:
+        """Raises InputError where an answer needs what the question may leave out, and does."""
+        missing = [n for n in RUN_PARTS.get(part, ()) if n not in self._given]
+        if missing:
+            hint = "; ".join(RUN_HINTS[n] for n in missing)
+            raise error("E322", f"'{name}' needs {' and '.join(missing)}", place, hint)
 
     def _constant(self, value: Value, place: Place) -> _Lowered:
         if isinstance(value, Word):
@@ -314,3 +324,11 @@ def _has_stages(node: tree.Expression) -> bool:
     """Whether an expression takes a function of pipeline stages somewhere."""
     own = isinstance(node, tree.Apply) and node.function in STAGE_FUNCTIONS
     return own or any(map(_has_stages, parts_of(node)))
+
+
+RUN_HINTS = {
+    "tokens": "add --tokens 10T, or tokens = 10T",
+    "price": "add --price 2.5, the price of a GPU-hour, or price = 2.5",
+    "gpu.power": "state gpu.power in the machine's file, or --set gpu.power='700 W'",
+}
+"""How what a whole run needs is given."""

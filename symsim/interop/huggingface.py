@@ -12,8 +12,9 @@ from pathlib import Path
 from symsim.diagnostics import Diagnostic, InputError, Place, Source, error
 from symsim.interop.huggingface_architectures import ARCHITECTURES, Architecture
 from symsim.interop.huggingface_reading import Reading, spoken
+from symsim.interop.huggingface_rules import trained_context
 from symsim.interop.json_text import parse, read_text
-from symsim.interop.model_text import identifier, model_text, printable
+from symsim.interop.model_text import DEFAULTS, identifier, model_text, printable
 from symsim.language.near_names import near_names
 
 
@@ -51,6 +52,10 @@ def translate(config: Mapping[str, object], name: str, source: Source) -> str:
         else:
             if value is not None:
                 reading.dimensions[dimension] = value
+    if "max_positions" in DEFAULTS[architecture.family] and "max_positions" not in architecture.rules:
+        context = trained_context(reading)
+        if context is not None:
+            reading.dimensions["max_positions"] = context
     for check in architecture.checks:
         try:
             check(reading)

@@ -7,7 +7,7 @@ Hugging Face's class of that ``model_type`` gives it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from symsim.diagnostics import InputError, Place, error
 from symsim.interop.huggingface_reading import Reading, spoken
@@ -51,6 +51,28 @@ def size(*keys: str, default: int | str, null: int | str | None = None, least: i
         return reading.size(key, least)
 
     return rule
+
+
+CONTEXTS = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
+"""What configurations call the longest sequence of a model."""
+
+MOST_CONTEXT = 10**9
+"""Longest sequence that a strategy may have."""
+
+
+def trained_context(reading: Reading) -> int | None:
+    """Tokens of a sequence that the model was trained on: before any scaling of its rotary positions.
+
+    No formula needs it, so a configuration that has something else there is not refused.
+    """
+    config = reading.config
+    scaled = [part for key in ("rope_scaling", "rope_parameters") if isinstance(part := config.get(key), Mapping)]
+    before = [(part, "original_max_position_embeddings") for part in (*scaled, config)]
+    for part, key in (*before, *((config, key) for key in CONTEXTS)):
+        value = part.get(key)
+        if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_CONTEXT:
+            return value
+    return None
 
 
 def _resolved(value: int | str, reading: Reading) -> int:

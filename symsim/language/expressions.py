@@ -7,7 +7,7 @@ handed to Python's ``eval``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any, Protocol
 
@@ -170,15 +170,18 @@ def refuse_unit(name: str, node: tree.Expression) -> None:
     Raises:
         InputError: some number of the expression has a unit.
     """
-    unit = _quantity(node)
-    if unit is not None:
-        raise error("E219", f"'{name}' is a plain number, without a unit", unit.place, "leave the unit out")
+    found = next((n for n in numbers_in(node) if n.unit), None)
+    if found is not None:
+        hint = "B is bytes; ten billion are 10G" if found.unit == "B" else "leave the unit out"
+        raise error("E219", f"'{name}' is a plain number, without a unit", found.place, hint)
 
 
-def _quantity(node: tree.Expression) -> tree.Number | None:
+def numbers_in(node: tree.Expression) -> Iterator[tree.Number]:
+    """Every number that is written in an expression, in order."""
     if isinstance(node, tree.Number):
-        return node if node.unit else None
-    return next((found for part in parts_of(node) if (found := _quantity(part)) is not None), None)
+        yield node
+    for part in parts_of(node):
+        yield from numbers_in(part)
 
 
 def truth(value: Value, place: Place, scope: Scope) -> bool:

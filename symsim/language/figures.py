@@ -38,6 +38,7 @@ _OF_COLLECTIVE = {
 _MEASURED = tuple(dict.fromkeys(figure for tier in _OF_COLLECTIVE.values() for figure in tier))
 """Figures that a table may give."""
 _OF = {
+    "gpu": ("power",),
     "memory": ("capacity", "context", "communicator", "fragmentation"),
     "hbm": ("bandwidth", "efficiency", "latency"),
     "matmul": (*_PRECISIONS, "efficiency", "sustained", "fp8_relative_efficiency", "fp8_copies"),
@@ -57,8 +58,9 @@ _UNIT_OF = {
     **dict.fromkeys(("latency", "fixed", "fill", "launch", "turn", "step"), "s"),
     **dict.fromkeys(("capacity", "context", "communicator"), "B"),
     **dict.fromkeys(_PRECISIONS, "FLOP/s"),
+    "power": "W",
 }
-_EXAMPLE_OF = {"B/s": "50 GB/s", "s": "5 us", "B": "80 GiB", "FLOP/s": "989 TFLOP/s", "": "0.8"}
+_EXAMPLE_OF = {"B/s": "50 GB/s", "s": "5 us", "B": "80 GiB", "FLOP/s": "989 TFLOP/s", "W": "700 W", "": "0.8"}
 _WHOLE = ("gpus_per_node", "span", "fp8_copies")
 _MAY_BE_ZERO = (
     *("latency", "fixed", "fill", "shared", "contention", "sharp", "context", "communicator", "fragmentation"),
@@ -103,7 +105,11 @@ _COLUMNS = {
 
 def optional(name: str) -> bool:
     """Whether a machine that does not state a figure may still be given it: no effect is taken otherwise."""
-    of_others = name.startswith("framework.") or name.endswith((".sustained", ".overlap_slowdown", ".straggler"))
+    of_others = (
+        name == "gpu.power"
+        or name.startswith("framework.")
+        or name.endswith((".sustained", ".overlap_slowdown", ".straggler"))
+    )
     return of_others or of_messages(name)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from symsim import resources
 from symsim.diagnostics import InputError, Place, Source, error, nearest
 from symsim.language import tree
+from symsim.language.expression_text import expression_text
 from symsim.language.expressions import (
     SET_HINT,
     Plain,
@@ -21,6 +22,7 @@ from symsim.language.expressions import (
     evaluate,
     names_in,
     number,
+    numbers_in,
     refuse_unit,
 )
 from symsim.language.expressions import Value as Evaluated
@@ -48,9 +50,15 @@ class Strategy:
     requires: tuple[tree.Require, ...]
     objective: tree.Objective | None
     places: Mapping[str, Place]
+    notes: tuple[str, ...] = ()
+    """What is read as it is written, though it may be meant otherwise."""
+    unmade: tuple[str, ...] = ()
+    """Choices that are given as ``none``."""
 
 
 MAX_SIZE = 10**9
+MAX_TOKENS = 10**18
+"""Most tokens of a run."""
 MAX_STAGES = 10_000
 """Most pipeline stages: every stage is evaluated."""
 
@@ -156,6 +164,7 @@ def elaborate_strategy(parsed: tree.StrategyFile, name: str, settings: tuple[tre
     among: dict[str, tree.Expression] = {}
     overrides: dict[str, Value | tree.Expression] = {}
     places: dict[str, Place] = {}
+    unmade: set[str] = set()
     problems: list[InputError] = []
     given = [c for c in parsed.choices if isinstance(c, tree.Assign)]
     for choice in (*given, *settings):
@@ -166,6 +175,7 @@ def elaborate_strategy(parsed: tree.StrategyFile, name: str, settings: tuple[tre
         places[choice.name] = choice.place
         known = CHOICES.get(choice.name)
         try:
+            unmade.discard(choice.name)
             if choice.among:
                 _check_set(known, choice.value)
                 among[choice.name] = choice.value
@@ -178,12 +188,16 @@ def elaborate_strategy(parsed: tree.StrategyFile, name: str, settings: tuple[tre
                 value = evaluate(choice.value, Plain({}))
                 among.pop(choice.name, None)
                 if known.default is None and value == "none":
+                    unmade.add(choice.name)
                     del places[choice.name]
                     values.pop(choice.name, None)
                 else:
                     values[choice.name] = checked_choice(known, value, choice.value.place)
         except InputError as problem:
             problems.append(problem)
+    among_settings = {setting.name for setting in settings}
+    counted = (*(c for c in given if c.name not in among_settings), *settings)
+    notes = tuple(dict.fromkeys(note for c in counted if c.name == "seq" for note in _binary_meant(c)))
     objectives = [c for c in parsed.choices if isinstance(c, tree.Objective)]
     for second in objectives[1:]:
         hint = f"first given at {objectives[0].place}"
@@ -193,7 +207,19 @@ def elaborate_strategy(parsed: tree.StrategyFile, name: str, settings: tuple[tre
     objective = objectives[0] if objectives else None
     requires = tuple(c for c in parsed.choices if isinstance(c, tree.Require))
     title = header.title if header and header.title else ""
-    return Strategy(header.name if header else name, title, values, among, overrides, requires, objective, places)
+    named = header.name if header else name
+    return Strategy(named, title, values, among, overrides, requires, objective, places, notes, tuple(sorted(unmade)))
+
+
+def _binary_meant(choice: tree.Assign) -> Iterator[str]:
+    """Sequences are powers of two more often than of ten: what ``8k`` is, and how 8,192 is written."""
+    for number_ in numbers_in(choice.value):
+        text = expression_text(number_)
+        digits = text[:-1].rstrip()
+        if number_.unit == "" and text[-1] in "kKM" and digits.isdigit():
+            prefix = "Ki" if text[-1] in "kK" else "Mi"
+            scale = 2**10 if text[-1] in "kK" else 2**20
+            yield f"{choice.name} = {text} is {number_.value}; {digits}{prefix} is {int(digits) * scale}"
 
 
 def _check_set(choice: Choice | None, node: tree.Expression) -> None:
@@ -286,7 +312,7 @@ def _size(choice: Choice, value: Evaluated, place: Place) -> int:
     hint = f"for example {choice.name} = 8"
     if not isinstance(amount, int):
         raise error("E312", f"'{choice.name}' must be a whole number, not {describe(amount)}", place, hint)
-    most = MAX_STAGES if choice.name == "pp" else MAX_SIZE
+    most = {"pp": MAX_STAGES, "tokens": MAX_TOKENS}.get(choice.name, MAX_SIZE)
     if not 1 <= amount <= most:
         wanted = "at least 1" if amount < 1 else f"at most {most:,}"
         raise error("E312", f"'{choice.name}' must be {wanted}, not {amount:,}", place, hint)

@@ -42,6 +42,9 @@ WITHOUT_EFFECT = frozenset({"link.overlap_slowdown", "network.overlap_slowdown",
 ABSENT = {"link.sharp": 0.0}
 """What only some machines have: a file that does not name it says that there is none."""
 
+LEFT_OUT = frozenset({"gpu.power"})
+"""What a file may leave out without a value in its place: answers that need it are left out too."""
+
 RINGS = ("all_reduce", "all_gather", "reduce_scatter")
 """Collectives that go round the same ring, so that one stands in for another that nobody measured."""
 
@@ -76,6 +79,8 @@ def bind(
         if "." not in name and name not in WITHOUT_GROUP:
             continue
         found = _figure(system, name, framework or {})
+        if found is None and name in LEFT_OUT:
+            continue
         if found is None:
             about = "precision" if name.startswith("matmul.") else None
             hint = f"state {name} in its file" + (", or choose another precision" if about else "")

@@ -13,6 +13,14 @@ Scope = Literal["run", "stage"]
 """``stage``: the formula depends on the pipeline stage ``i``; ``run``: it does not."""
 
 
+RUN_PARTS: Mapping[str, tuple[str, ...]] = {
+    "run": ("tokens",),
+    "run.cost": ("tokens", "price"),
+    "run.energy": ("tokens", "gpu.power"),
+}
+"""Parts about a whole training run, and the inputs that a question may leave out: without these they have no value."""
+
+
 @dataclass(frozen=True, slots=True)
 class Definition:
     """``name = expression``, with what it means and its unit.
@@ -29,7 +37,7 @@ class Definition:
     unit: str
     scope: Scope
     part: str
-    """The question it belongs to: sizes, params, memory, flops, communication or time."""
+    """The question it belongs to: sizes, params, memory, flops, communication, time or run."""
 
 
 @dataclass(frozen=True, slots=True)

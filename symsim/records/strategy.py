@@ -93,10 +93,12 @@ CHOICES: dict[str, Choice] = {
         _size("vocab_multiple", 128, "the vocabulary is padded to a multiple of this times tp"),
         Choice("fit", "word", "device", "what has to fit into the machine's memory", ("device", "peak", "none"),
                structural=False),
+        _size("tokens", None, "tokens of the whole run"),
+        Choice("price", "number", None, "price of one GPU for one hour", structural=False),
     )
 }  # fmt: skip
 
-SIZE_SYMBOLS = ("world", "tp", "cp", "pp", "ep", "etp", "mbs", "gbs", "seq")
+SIZE_SYMBOLS = ("world", "tp", "cp", "pp", "ep", "etp", "mbs", "gbs", "seq", "tokens", "price")
 """Sizes that are always symbols of the formula; any other size or number is one only when it is
 given and differs from its default."""
 

@@ -9,6 +9,7 @@ from symsim.report.bar_table import print_with_bars
 from symsim.report.repair import NEAR_LIMIT, print_near_limit
 from symsim.report.tables import print_notes, print_table, print_verdict
 from symsim.report.terminal_text import print_wrapped, say
+from symsim.report.training_run import print_run
 from symsim.units import bytes_text, decimal_text, seconds_text
 
 TITLES = {"time.iteration": "time of a step", "memory.peak": "peak of memory"}
@@ -26,6 +27,10 @@ def print_comparison(result: dict[str, Any]) -> None:
         print_table(["what differs", *LETTERS], rows)
     print()
     _answers(result)
+    runs = {letter: plan["run"] for letter, plan in zip(LETTERS, result["plans"], strict=True) if plan["run"]}
+    if runs:
+        print()
+        print_run([*runs.values()], [*runs])
     print()
     for words in result["words"]:
         say("", words)

@@ -20,6 +20,7 @@ TITLES = {
     "flops": "floating-point operations",
     "communication": "messages of one GPU on pipeline stage i",
     "time": "time of one step",
+    "run": "the whole training run",
     "all": "parameters, memory, FLOPs, messages and time",
 }
 

@@ -8,6 +8,7 @@ from typing import Any
 from symsim.report.repair import NEAR_LIMIT, print_near_limit
 from symsim.report.tables import print_table, print_verdict
 from symsim.report.terminal_text import print_wrapped, say
+from symsim.report.training_run import JOULES_OF_MWH, SECONDS_OF_DAY, amount_text, print_run
 from symsim.units import bytes_text, decimal_text, seconds_text
 
 Plan = Mapping[str, Any]
@@ -44,6 +45,9 @@ def print_search(result: Mapping[str, Any]) -> None:
     print_wrapped(f"{result['model']} · {result['space']} · {machine} · {objective['goal']} {objective['value']}")
     if result["plans"]:
         _plans(result, result["plans"], "best plans", [objective["value"]])
+        if result["plans"][0]["run"] is not None:
+            print()
+            print_run([result["plans"][0]["run"]], ["plan 1"])
     if result["pareto"]:
         print()
         title = f"Pareto front of {', '.join(result['pareto_of'])}: {len(result['pareto'])} plans"
@@ -125,6 +129,8 @@ def _reached(plan: Plan, result: Mapping[str, Any], also: Sequence[str]) -> dict
     out["peak"] = bytes_text(plan["peak_bytes"])
     if plan["device_bytes"] is not None:
         out["device"] = bytes_text(plan["device_bytes"])
+    if plan["run"] is not None:
+        out["days"] = f"{plan['run']['days']:.3g}"
     if plan["bubble_share"] is not None:
         out["bubble"] = f"{plan['bubble_share']:.1%}"
     return out if result["system"] is not None else {n: v for n, v in out.items() if n != "memory.peak"}
@@ -135,11 +141,15 @@ LONGEST_HEADING = 24
 
 def quantity_text(name: str, value: float) -> str:
     """A value of an expression, in the unit of what it is called after."""
-    if name.startswith("memory.") or name in ("peak", "peak_memory"):
+    if name.startswith("memory") or name in ("peak", "peak_memory"):
         return bytes_text(value)
+    if name == "run.time":
+        return f"{value / SECONDS_OF_DAY:,.4g} days"
+    if name == "run.energy":
+        return f"{amount_text(value / JOULES_OF_MWH)} MWh"
     if name in ("mfu", "throughput.mfu", "throughput.hfu", "time.bubble_share") or name.startswith("throughput.mfu"):
         return f"{value:.1%}"
-    if name in ("time.iteration", "iteration"):
+    if name in ("time.", "time.iteration", "iteration"):
         return seconds_text(value)
     return f"{value:,.0f}" if abs(value) >= 1000 and abs(value) < 1e9 else f"{value:.5g}"
 
@@ -203,13 +213,17 @@ def _nothing(result: Mapping[str, Any]) -> None:
 def _missed(broken: Mapping[str, Any]) -> str:
     if broken["value"] is None or broken["bound"] is None:
         return str(broken["requirement"])
-    of_bytes = "memory" in broken["requirement"] or "peak" in broken["requirement"]
+    name = next((n for n in ("run.time", "run.energy", "time.", "memory", "peak") if n in broken["requirement"]), "")
 
     def text(value: float) -> str:
-        return bytes_text(value) if of_bytes and abs(value) > 1024 else f"{value:.4g}"
+        return quantity_text(name, value) if name and abs(value) > SMALL[name] else f"{value:.4g}"
 
     over = f", {broken['excess']:.1%} off" if broken["excess"] else ""
     return f"{broken['requirement']}: {text(broken['value'])} against {text(broken['bound'])}{over}"
+
+
+SMALL = {"run.time": SECONDS_OF_DAY, "run.energy": JOULES_OF_MWH, "time.": 0.0, "memory": 1024.0, "peak": 1024.0}
+"""Below these the sides of a comparison are shown as plain numbers: they may be no such quantity."""
 
 
 def _change(change: Mapping[str, Any]) -> str:

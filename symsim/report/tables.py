@@ -112,6 +112,11 @@ def print_answer(result: dict[str, Any]) -> None:
     if result["time"] is not None:
         print()
         _time(result["time"], result["throughput"])
+    if result["run"] is not None:
+        from symsim.report.training_run import print_run
+
+        print()
+        print_run([result["run"]])
     print()
     flops = result["flops"]
     print(f"model FLOPs of a step     {decimal_text(flops['model_per_iteration'], 'FLOP')}")

@@ -133,8 +133,8 @@ def _fields(answered: Any, path: str = "") -> set[str]:
     return {path}
 
 
-EVERY_ITEM = ("recompute=full", "framework=nanotron")
-"""Choices under which a step has every item of its breakdown."""
+EVERY_ITEM = ("recompute=full", "framework=nanotron", "tokens=1T", "price=2")
+"""Choices under which a step has every item of its breakdown, and a run every figure."""
 
 
 def test_the_eval_page_lists_every_field() -> None:

@@ -28,7 +28,7 @@ CASES = (
     Case("deepseek_v3", "recompute={mla_up_proj,mlp},first_stage_layers=4,last_stage_layers=3,te_version=2.11.0"),
     Case("qwen3_30b_a3b", "fused_cross_entropy=true,overlap_grad_reduce=true,overlap_param_gather=true,precision=fp8"),
     Case("gemma3_27b", "cp_comm=ring,zero=0,grad_dtype=bf16"),
-    Case("llama32_1b", "vp=2,overlap_p2p=true"),
+    Case("llama32_1b", "vp=2,overlap_p2p=true,tokens=3T,price=2.5"),
     Case("gpt_oss_20b", "recompute=full,recompute_layers=2,moe_probs_in_activation=true"),
     Case("mamba2_2_7b", "zero=2,optimizer=sgd"),
     Case("llama3_8b", "schedule=zb_v,overlap_p2p=true"),

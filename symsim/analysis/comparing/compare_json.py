@@ -11,6 +11,7 @@ from symsim.analysis.comparing.attribution import Attribution
 from symsim.analysis.comparing.compare import OWN, PEAK, TIME, Comparison, Difference, Part, Side, Term
 from symsim.analysis.explaining.peak_moment import in_words, peak_moment
 from symsim.analysis.requirements import unmet
+from symsim.analysis.training_run import run_of
 from symsim.units import bytes_text, seconds_text
 
 LETTERS = ("A", "B")
@@ -55,6 +56,7 @@ def _side(side: Side) -> dict[str, Any]:
         "peak_stage": side.fullest,
         "peak_moment": in_words(side.found, peak_moment(side.found, side.fullest), side.fullest),
         **_fits(side),
+        "run": run_of(side.asked, side.found),
     }
 
 
@@ -126,7 +128,7 @@ def _of_both(texts: Sequence[list[str]]) -> list[str]:
 def _warnings(side: Side) -> list[str]:
     lacking = [f"a requirement of the strategy is broken: {text}" for text in unmet(side.asked)]
     told = warnings(side.asked, side.fit)
-    return [*told, *slow_link(side.asked, side.found, side.machine), *lacking]
+    return [*side.asked.notes, *told, *slow_link(side.asked, side.found, side.machine), *lacking]
 
 
 def _steps(sides: tuple[Side, Side]) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 
+from symsim.analysis.plan import Plan
 from symsim.analysis.searching.contradictions import value_text
 from symsim.analysis.searching.search import Found, Result
 from symsim.language.expression_text import expression_text
@@ -25,7 +26,7 @@ def strategy_text(result: Result, rank: int, name: str, command: str) -> str:
     found = result.plans[rank - 1]
     out = [f"# {one_line(line)}" for line in (*_origin(result, rank, command), _reached(found))]
     out.append(f"strategy {_identifier(name)}")
-    out += _choices(found)
+    out += _choices(found.question.plan)
     out += _overrides(found, result)
     out += [_require(text, message) for text, message in _requires(result)]
     return "\n".join(out) + "\n"
@@ -53,8 +54,13 @@ def _identifier(name: str) -> str:
     return plain if re.match(r"[A-Za-z]", plain) and plain not in keywords("strategy") else f"plan_{plain}"
 
 
-def _choices(found: Found) -> Iterator[str]:
-    for name, value in found.question.plan.values.items():
+def inline_choices(settled: Plan) -> str:
+    """A plan as ``-s`` takes it: ``tp=8,pp=4,…``."""
+    return ",".join(line.replace(" = ", "=", 1) for line in _choices(settled))
+
+
+def _choices(settled: Plan) -> Iterator[str]:
+    for name, value in settled.values.items():
         if name not in DERIVED and value is not None and value != CHOICES[name].default:
             yield f"{name} = {_value(name, value)}"
 

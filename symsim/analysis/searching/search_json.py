@@ -10,6 +10,7 @@ from symsim.analysis.answer_json import plain, strategy_of
 from symsim.analysis.memory_fit import MemoryFit, memory_fit, requirement
 from symsim.analysis.searching.nearest_infeasible import Closest, Fix
 from symsim.analysis.searching.search import Found, Result
+from symsim.analysis.training_run import run_of
 from symsim.language.expression_text import expression_text
 from symsim.records.strategy import CHOICES
 
@@ -69,6 +70,7 @@ def plan_of(found: Found, result: Result) -> dict[str, Any]:
         "bubble_share": float(values["time.bubble_share"]) if timed else None,
         **{n: float(values[f"throughput.{n}"]) if timed else None for n in THROUGHPUT},
         "model_tflops_per_gpu": float(values[f"throughput.{RATE}"]) / 1e12 if timed else None,
+        "run": run_of(asked, found.answer),
     }
     if result.front is not None:
         out["pareto"] = dict(zip(result.pareto, found.front, strict=True))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from symsim.analysis.answer_json import BREAKDOWN
-from symsim.analysis.evaluate import MACHINE_PARTS
+from symsim.analysis.evaluate import unanswered
 from symsim.analysis.quantities import check_kind, names_for
 from symsim.analysis.searching.space import Space, Variant, without_number
 from symsim.compiler.pipeline import compile_cost
@@ -114,7 +114,7 @@ class VariantCompiler:
         self._long = {n: [v for v in values if v is not None] for n, values in long.items()}
         self._model, self._passes = passes_of(space.model)
         constant = (lambda name: constant_of_table(system, name)) if system is not None else (lambda name: None)
-        without = MACHINE_PARTS if system is None else frozenset[str]()
+        without = unanswered({*sizes, *axes}, None if system is None else system.figures)
         own = sizes if system is None else {n: v for n, v in sizes.items() if n in CHOICES}
         self.folder = Folder(space.model.name, self._axes, own, constant, without)
         if "gbs" not in sizes and "gbs" not in axes:

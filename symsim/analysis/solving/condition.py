@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from symsim.analysis.evaluate import evaluator
+from symsim.analysis.evaluate import evaluator, unanswered
 from symsim.analysis.load import Question
 from symsim.analysis.memory_fit import requirement
 from symsim.analysis.quantities import parsed
@@ -64,7 +64,11 @@ def conditions(asked: Question, given: Sequence[tree.Expression]) -> tuple[Condi
 def _decidable(require: tree.Require, asked: Question) -> bool:
     if asked.system is not None:
         return True
-    known = {*evaluator(asked.model, asked.plan.structure).names(False), *asked.model.dimensions, *asked.plan.values}
+    known = {
+        *evaluator(asked.model, asked.plan.structure).names(unanswered((), None)),
+        *asked.model.dimensions,
+        *asked.plan.values,
+    }
     missing = names_in(require.condition) - known - {"microbatches"}
     return not missing or not all("." in n or n == "gpus_per_node" for n in missing)
 
