@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from symsim.analysis.explaining.neighbours import Change
 from symsim.analysis.load import Question
+from symsim.analysis.memory_fit import CAPACITY
 from symsim.analysis.searching.contradictions import value_text
 from symsim.analysis.searching.derived_space import load_derived_space
-from symsim.analysis.searching.nearest_infeasible import CAPACITY, closest
+from symsim.analysis.searching.nearest_infeasible import closest
 from symsim.analysis.searching.no_legal_point import advice
 from symsim.analysis.searching.saved_plan import inline_choices
 from symsim.analysis.searching.search import Progress, search

@@ -54,9 +54,14 @@ def _identifier(name: str) -> str:
     return plain if re.match(r"[A-Za-z]", plain) and plain not in keywords("strategy") else f"plan_{plain}"
 
 
+OF_A_RUN = ("tokens = ", "price = ")
+"""Choices that are of a whole run, not of a plan."""
+
+
 def inline_choices(settled: Plan) -> str:
     """A plan as ``-s`` takes it: ``tp=8,pp=4,…``."""
-    return ",".join(line.replace(" = ", "=", 1) for line in _choices(settled))
+    lines = (line for line in _choices(settled) if not line.startswith(OF_A_RUN))
+    return ",".join(line.replace(" = ", "=", 1) for line in lines)
 
 
 def _choices(settled: Plan) -> Iterator[str]:
