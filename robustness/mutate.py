@@ -9,11 +9,11 @@ Everything runs in a copy of the last commit, never in the working tree.
 from __future__ import annotations
 
 import json
-import random
 import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
@@ -51,9 +51,10 @@ def gather(store: Path, again: bool) -> None:
 @click.option("--sample", type=click.IntRange(1), default=200, show_default=True, help="Mutants to draw.")
 @click.option("--seed", type=int, default=10, show_default=True)
 @click.option("--part", default="1/1", metavar="K/N", help="Only the K-th of N parts of the sample.")
+@click.option("--only", default="symsim", show_default=True, metavar="FOLDER", help="Only mutants of files below this.")
 @click.option("--survivors", is_flag=True, help="Only those that survived before.")
 @click.option("--also", multiple=True, metavar="TEST.py", help="Tests to run whole behind those that cover the line.")
-def run(store: Path, sample: int, seed: int, part: str, survivors: bool, also: tuple[str, ...]) -> None:
+def run(store: Path, sample: int, seed: int, part: str, only: str, survivors: bool, also: tuple[str, ...]) -> None:
     """Run a random sample of mutants; results are kept, so that a run that was stopped goes on."""
     k, n = map(int, part.split("/"))
     tree = _copy(store, f"mutated-{k}-of-{n}")
@@ -63,6 +64,8 @@ def run(store: Path, sample: int, seed: int, part: str, survivors: bool, also: t
     drawn = _drawn(tree, sample, seed)
     for mutant in drawn[k - 1 :: n]:
         earlier = before.get(mutant.key)
+        if not mutant.file.startswith(only):
+            continue
         if (earlier is None) if not survivors else (earlier is not None and earlier.status == "survived"):
             tests = known.tests_of(mutant, (tree / mutant.file).read_text(encoding="utf-8"))
             tests = [t for t in tests if (tree / t.partition("::")[0]).exists()]
@@ -86,10 +89,13 @@ def report(store: Path, sample: int, seed: int) -> None:
 
 
 def _drawn(tree: Path, sample: int, seed: int) -> list[Mutant]:
-    """A sample of all mutants but those that are listed as equivalent."""
+    """A sample of all mutants but those that are listed as equivalent.
+
+    The order is that of a hash, so that a change of the code changes the sample where it changes mutants, and no more.
+    """
     listed = equivalent()
     known = [m for m in mutants.of_tree(tree) if m.key not in listed]
-    random.Random(seed).shuffle(known)
+    known.sort(key=lambda m: sha256(f"{seed} {m.key}".encode()).digest())
     return list(islice((m for m in known if m.parses(tree)), sample))
 
 
