@@ -6,13 +6,22 @@ import importlib.util
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis  # noqa: F401
+import lark  # noqa: F401
+import numpy  # noqa: F401
+import pytest
+import sympy  # noqa: F401  (what takes long to load is loaded once)
+
 from mutating.mutants import Mutant
+
+HERE = Path(__file__).resolve().parents[1]
+LOOK_S = 0.1
+"""How often it is looked whether the tests are done."""
 
 MUTANT_S = 120
 """Seconds that the tests of one mutant may take; one that takes longer is counted apart, as killed by time."""
@@ -53,22 +62,41 @@ def outcome(tree: Path, mutant: Mutant, tests: list[str], extra: list[str]) -> O
 
 
 def _tested(tree: Path, tests: list[str]) -> tuple[str, str]:
-    names = tree / ".mutant-tests"
+    """Status and the test that failed first, in a process that is forked with everything but symsim loaded."""
+    names, said = tree / ".mutant-tests", tree / ".mutant-output"
     names.write_text("\n".join(tests), encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--no-header",
-               "--tb=no", "-o", "filterwarnings=error", f"@{names}"]  # fmt: skip
-    environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
-    started = subprocess.Popen(
-        command, cwd=tree, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
-    )
-    try:
-        out, _ = started.communicate(timeout=MUTANT_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(started.pid, signal.SIGKILL)
-        started.communicate()
-        return "timeout", ""
-    if started.returncode == 0:
+    child = os.fork()
+    if child == 0:
+        os._exit(_in_child(tree, names, said))
+    until = time.monotonic() + MUTANT_S
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            break
+        if time.monotonic() > until:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return "timeout", ""
+        time.sleep(LOOK_S)
+    if status == 0:
         return "survived", ""
-    text = out.decode(errors="replace")
+    text = said.read_text(encoding="utf-8", errors="replace")
     failed = _FAILED.search(text)
     return "killed", failed[1] if failed else text.strip().splitlines()[-1][:200] if text.strip() else "?"
+
+
+def _in_child(tree: Path, names: Path, said: Path) -> int:
+    os.setsid()
+    output = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.chdir(tree)
+    os.environ["PYTHONPATH"] = str(tree)
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    sys.dont_write_bytecode = True
+    sys.path[:] = [str(tree), *(p for p in sys.path if Path(p) != HERE)]
+    options = ["-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--no-header", "--tb=no"]
+    try:
+        return int(pytest.main([*options, f"@{names}"]))
+    except BaseException:
+        return 1
