@@ -8,10 +8,10 @@ import re
 import signal
 import sys
 import time
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-import hypothesis  # noqa: F401
 import lark  # noqa: F401
 import numpy  # noqa: F401
 import pytest
@@ -82,7 +82,9 @@ def _tested(tree: Path, tests: list[str]) -> tuple[str, str]:
         return "survived", ""
     text = said.read_text(encoding="utf-8", errors="replace")
     failed = _FAILED.search(text)
-    return "killed", failed[1] if failed else text.strip().splitlines()[-1][:200] if text.strip() else "?"
+    if failed is None:
+        raise RuntimeError(f"pytest did not run:\n{text[-2000:]}")
+    return "killed", failed[1]
 
 
 def _in_child(tree: Path, names: Path, said: Path) -> int:
@@ -96,7 +98,13 @@ def _in_child(tree: Path, names: Path, said: Path) -> int:
     sys.dont_write_bytecode = True
     sys.path[:] = [str(tree), *(p for p in sys.path if Path(p) != HERE)]
     options = ["-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--no-header", "--tb=no"]
+    # Libraries that are loaded already cannot be rewritten, which pytest warns of.
+    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
     try:
         return int(pytest.main([*options, f"@{names}"]))
     except BaseException:
+        traceback.print_exc()
         return 1
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
