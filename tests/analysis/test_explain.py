@@ -229,3 +229,14 @@ def test_what_waits_for_weight_gradients_is_counted_once_after_a_backward_pass()
     memory = memory_of(asked, found, stage)
     assert memory["moment"]["unit"] == "gradients"
     assert math.isclose(sum(i["bytes"] for i in memory["alive"]), found.of_stage("peak")[stage], rel_tol=1e-12)
+
+
+def test_the_chunk_that_has_freed_least_is_one_chunk() -> None:
+    """Of chunks that have freed as little the first; by it the sum of the peak picks what to subtract."""
+    _, found = explained("llama3_8b", 'world=2,pp=2,gbs=16,seq=4096,layout="Et*7|t*8|t*8|t*9L"')
+    for unit in ("layer", "embedding"):
+        for stage in range(2):
+            freed = [found.of_stage(f"freed@{unit}@{k}")[stage] for k in range(2)]
+            least = [found.of_stage(f"least@{unit}@{k}")[stage] for k in range(2)]
+            assert least == [float(k == freed.index(min(freed))) for k in range(2)]
+            assert found.of_stage(f"freed@{unit}")[stage] == min(freed)

@@ -71,3 +71,10 @@ def test_the_peak_is_the_sum_of_its_parts_on_every_stage() -> None:
 @pytest.mark.parametrize("choices", ["microbatches=8", "microbatches=1", 'microbatches=8,layout="E|tt|tt|L"'])
 def test_no_stage_has_less_than_nothing_beside_what_it_saves(choices: str) -> None:
     assert min(parts(choices)["workspace"]) >= 0
+
+
+def test_units_of_one_chunk_alone_have_their_own_number_of_micro_batches_in_flight() -> None:
+    """The embedding is in the first of two like chunks; the head is in the last, where one is in flight."""
+    asked = question(SMALL, "world=2,pp=2,vp=2,mbs=1,seq=2048,microbatches=8", None)
+    names = dict(answer(asked.model, asked.plan, None).values)
+    assert (names["f_embedding"], "f_head" in names) == (4, False)

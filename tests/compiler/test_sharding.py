@@ -97,3 +97,9 @@ def test_messages_of_its_units_are_those_of_a_micro_batch() -> None:
         layers = 4 * formulas[f"sent.dp.{what}.one"]
         ends = formulas[f"sent.dp.{what}.one_embedding"] + formulas[f"sent.dp.{what}.one_head"]
         assert (layers + ends).subs(known) * 8 == values("zero=3")[f"sent.dp.{what}"]
+
+
+def test_weights_that_are_gathered_anew_keep_no_quantised_copy() -> None:
+    """With zero = 3 each micro-batch gathers bf16 weights; with zero = 1 the copies of fp8 stay beside them."""
+    assert values("precision=fp8,zero=3")["weights"] == values("zero=3")["weights"]
+    assert values("precision=fp8,zero=1")["weights"] > values("zero=1")["weights"]

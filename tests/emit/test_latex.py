@@ -2,6 +2,7 @@ r"""The LaTeX format: how formulas look, and that what is printed reads back as 
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from sympy import Float, Integer, Mul, Rational, Symbol, ceiling, floor, sqrt
 
 from symsim import functions
 from symsim.emit import latex
+from symsim.emit.arrangement import Sum, arrange
 from symsim.functions import (
     at_most,
     equal,
@@ -169,3 +171,15 @@ def test_any_display_reads_back(bodies: list[Any], environment: Environment) -> 
 def test_a_symbol_of_the_vocabulary_is_not_confused_with_a_definition() -> None:
     world_and_w = symbol("world") - symbol("W")
     assert read(latex.expression(world_and_w))(Environment({"world": 5, "W": 3})) == 2
+
+
+def test_a_long_sum_has_as_many_terms_on_a_line_as_fit_in_order() -> None:
+    terms = [Symbol(letter * 7 + str(k)) for k, letter in enumerate("bdghknopqruvwyz")]
+    node = arrange(sum(terms, Integer(0)))
+    assert isinstance(node, Sum)
+    lines = latex._lines(node)
+    assert " ".join(lines) == " ".join(latex._terms(node.terms))
+    assert len(lines) > 2
+    for line, following in pairwise(lines):
+        sign, name, *_ = following.split(" ")
+        assert latex._length(line) <= latex._LINE < latex._length(line) + 1 + latex._length(f"{sign} {name}")

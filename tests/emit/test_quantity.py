@@ -8,11 +8,20 @@ from symsim.analysis.evaluate import Evaluator, evaluator
 from symsim.analysis.load import question
 from symsim.analysis.quantities import asked_for, machine_for, parsed
 from symsim.diagnostics import InputError
+from symsim.emit.program import Program
+from symsim.emit.quantity import is_condition
+
+PLAN = "world=32,tp=8,pp=4,mbs=1,gbs=128,seq=8192"
 
 
-def value(text: str, strategy: str = "world=32,tp=8,pp=4,mbs=1,gbs=128,seq=8192") -> float:
+def lowered(text: str, strategy: str = PLAN) -> Program:
     asked = question("llama3_70b", strategy, "h100_sxm")
-    program = asked_for(asked, evaluator(asked.model, asked.plan.structure).program, {"it": parsed(text)})
+    return asked_for(asked, evaluator(asked.model, asked.plan.structure).program, {"it": parsed(text)})
+
+
+def value(text: str, strategy: str = PLAN) -> float:
+    asked = question("llama3_70b", strategy, "h100_sxm")
+    program = lowered(text, strategy)
     return Evaluator(program).scalar(asked.plan.sizes, machine_for(asked.system, program))["it"]  # type: ignore[no-any-return]
 
 
@@ -91,3 +100,15 @@ def test_extremes_of_any_number_are_the_same_over_arrays(function: str, count: i
     program = asked_for(asked, evaluator(asked.model, asked.plan.structure).program, {"it": parsed(text)})
     found = Evaluator(program).arrays(asked.plan.sizes, machine_for(asked.system, program))["it"]
     assert found == pytest.approx(value(text)) == pytest.approx(8 if function == "min" else 7 + count)
+
+
+@pytest.mark.parametrize(
+    "text", ["not (tp < 2)", "tp == 8", "tp != 8", "tp < 9 and pp == 4", "tp in {1, 8}", "tp >= 2"]
+)
+def test_a_condition_is_known_as_one(text: str) -> None:
+    assert is_condition(lowered(text), "it") and value(f"2 if {text} else 1") == value(text) + 1
+
+
+@pytest.mark.parametrize("text", ["-tp", "tp ** 2", "2 if tp > 4 else 3", "max(tp, 2)"])
+def test_a_number_is_no_condition(text: str) -> None:
+    assert not is_condition(lowered(text), "it")

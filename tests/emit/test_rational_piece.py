@@ -7,7 +7,17 @@ import pytest
 
 from symsim.analysis.solving.break_even import QUANTITY
 from symsim.analysis.solving.inversion import value_of
-from symsim.emit.rational_piece import NotRationalError, Rational, constant, roots, variable
+from symsim.emit.rational_piece import (
+    MAX_DEGREE,
+    NotRationalError,
+    Rational,
+    _pow,
+    _times,
+    _trimmed,
+    constant,
+    roots,
+    variable,
+)
 from tests.emit.test_intervals import line_of
 
 
@@ -63,3 +73,30 @@ def test_what_has_no_closed_form_is_refused() -> None:
 
 def test_equal_functions_leave_nothing() -> None:
     assert variable(3.0).minus(variable(3.0)).above == (0.0,)
+
+
+def test_a_polynomial_has_a_largest_degree() -> None:
+    x = variable(2.0)
+    assert _pow(x, constant(float(MAX_DEGREE))).degrees == (MAX_DEGREE, 0)
+    assert _pow(x, constant(float(MAX_DEGREE))).value == 2.0**MAX_DEGREE
+    with pytest.raises(NotRationalError):
+        _times(_pow(x, constant(float(MAX_DEGREE))), x)
+
+
+@pytest.mark.parametrize("exponent", [-1.0, 0.5, MAX_DEGREE + 1.0])
+def test_other_powers_are_no_rational_functions(exponent: float) -> None:
+    with pytest.raises(NotRationalError):
+        _pow(variable(2.0), constant(exponent))
+
+
+def test_coefficients_that_are_zero_at_the_end_do_not_count() -> None:
+    assert _trimmed([1.0, 2.0, *[0.0] * MAX_DEGREE]) == (1.0, 2.0)
+    assert _trimmed([0.0, 0.0]) == (0.0,)
+    assert len(_trimmed([1.0] * (MAX_DEGREE + 1))) == MAX_DEGREE + 1
+    with pytest.raises(NotRationalError):
+        _trimmed([1.0] * (MAX_DEGREE + 2))
+
+
+def test_a_polynomial_has_finite_coefficients() -> None:
+    with pytest.raises(NotRationalError):
+        _trimmed([1.0, float("inf")])

@@ -256,3 +256,10 @@ def test_printing_asks_no_assumptions(monkeypatch: pytest.MonkeyPatch) -> None:
     definitions = samples.llama3_70b()
     monkeypatch.setattr(sys.modules["sympy.core.assumptions"], "_ask", asked)
     text.definitions(definitions, "speed")
+
+
+@pytest.mark.parametrize(("longest", "column"), [(14, 17), (15, 4)])
+def test_equal_signs_are_in_one_column_for_names_of_up_to_14_letters(longest: int, column: int) -> None:
+    made = [Definition(name, symbol("tp"), "", "", "run", "sizes") for name in ("a", "b" * longest)]
+    lines = text.definitions(made, "title").splitlines()
+    assert next(line for line in lines if line.startswith("  a ")).index("=") == column
