@@ -69,7 +69,7 @@ def run(store: Path, sample: int, seed: int, part: str, only: str, survivors: bo
         if (earlier is None) if not survivors else (earlier is not None and earlier.status == "survived"):
             tests = known.tests_of(mutant, (tree / mutant.file).read_text(encoding="utf-8"))
             tests = [t for t in tests if (tree / t.partition("::")[0]).exists()]
-            found = outcome(tree, mutant, tests, list(also))
+            found = outcome(tree, mutant, tests, [*known.unrecorded(mutant, tree), *also])
             with results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(found)) + "\n")
             print(

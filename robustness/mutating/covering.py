@@ -56,6 +56,7 @@ class Covering:
     seconds: Mapping[str, float]
     lines: Mapping[str, Mapping[int, Sequence[str]]]
     sources: Mapping[str, str]
+    recorded: frozenset[str]
 
     def tests_of(self, mutant: Mutant, source: str) -> list[str]:
         """The tests that a mutant is run against, the most promising first.
@@ -69,6 +70,11 @@ class Covering:
             tests = sorted({t for tests in of_file.values() for t in tests})
         return _promising(list(tests), mutant, self.seconds)
 
+    def unrecorded(self, mutant: Mutant, tree: Path) -> list[str]:
+        """Files of tests called like the mutant's file that are newer than the record: they are run whole."""
+        files = sorted((tree / "tests").rglob(f"test_*{Path(mutant.file).stem}*.py"))
+        return [name for f in files if (name := f.relative_to(tree).as_posix()) not in self.recorded]
+
 
 def load(store: Path) -> Covering:
     seconds: dict[str, float] = {}
@@ -80,7 +86,8 @@ def load(store: Path) -> Covering:
             for line, tests in by_line.items():
                 lines[file][int(line)] += tests
     sources = json.loads((store / "sources.json").read_text(encoding="utf-8"))
-    return Covering(seconds, {f: dict(by_line) for f, by_line in lines.items()}, sources)
+    recorded = frozenset(test.partition("::")[0] for test in seconds)
+    return Covering(seconds, {f: dict(by_line) for f, by_line in lines.items()}, sources, recorded)
 
 
 @cache
