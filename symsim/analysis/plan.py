@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -13,6 +14,7 @@ from symsim.elements import QUANTISED_PRECISIONS, STATE_CHOICES
 from symsim.emit.program import CheckedRule
 from symsim.language.layout import parse_layout
 from symsim.language.strategies import Strategy
+from symsim.records.rule_message import with_values
 from symsim.records.strategy import ASSUMED_FIGURES, CHOICES, SIZE_SYMBOLS, Structure, Value
 
 DERIVED_NAMES = ("dp", "edp", "microbatches")
@@ -263,13 +265,21 @@ def impossible(rules: Sequence[CheckedRule], settled: Plan, fits: Fits) -> Input
     kept = [rule for rule in rules if rule not in broken]
     mending = {rule: _mending(rule, broken, kept, settled, fits) for rule in broken}
     problems: list[Diagnostic] = []
+    said: list[str] = []
+    reasons: list[tuple[tuple[str, ...], str]] = []
     for rule in broken:
         basic = [q for q in broken if set(q.names) < set(rule.names)]
         if any(fits(rule, name, value) for q in basic for name, values in mending[q].items() for value in values):
             continue
         named = [n for n in rule.names if n in settled.places] or [n for n in rule.names if n in settled.sizes]
-        values = ", ".join(f"{n} = {settled.sizes[n]}" for n in named if n in settled.sizes)
-        message = f"this plan is not possible: {rule.message}" + (f"; here {values}" if values else "")
+        wrong = with_values(rule.message, settled.sizes)
+        if wrong in said or ((reason := wrong.partition(": ")[2]) and (rule.names, reason) in reasons):
+            continue
+        said.append(wrong)
+        reasons.append((rule.names, reason))
+        untold = (n for n in named if n in settled.sizes and not re.search(rf"(?<![\w·]){n} = ", wrong))
+        values = ", ".join(f"{n} = {settled.sizes[n]}" for n in untold)
+        message = f"this plan is not possible: {wrong}" + (f"; here {values}" if values else "")
         hints = [f"{name} = {' or '.join(map(str, legal))}" for name, legal in mending[rule].items() if legal]
         hint = "; or ".join(hints[:3]) or "no value near these is possible: change several of them"
         given = [n for n in (*mending[rule], *named) if n in settled.places]

@@ -20,6 +20,7 @@ from symsim.emit.grid.open_axes import Sheet
 from symsim.emit.grid.point_slices import Rows
 from symsim.emit.program import Output, Program
 from symsim.machine.bind import Machine, constant_of_table
+from symsim.records.rule_message import without_values
 from symsim.records.system import System
 
 Column = NDArray[np.float64]
@@ -75,7 +76,7 @@ class Formulas:
         amounts = self._run(self._rules, values) if self._rules else ()
         for rule, amount in zip(self.program.rules, amounts, strict=True):
             if not holds(rule.kind, amount):
-                return {}, rule.message
+                return {}, without_values(rule.message)
         return dict(zip(wanted, self._run(wanted, values), strict=True)), None
 
     def _run(self, names: tuple[str, ...], values: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -123,7 +124,8 @@ class Formulas:
             held = np.broadcast_to(amount == 0 if rule.kind == "zero" else amount >= 0, good.shape)
             broken = int(np.count_nonzero(good & ~held))
             if broken:
-                illegal[rule.message] = illegal.get(rule.message, 0) + broken
+                said = without_values(rule.message)
+                illegal[said] = illegal.get(said, 0) + broken
                 good &= held
         return good
 

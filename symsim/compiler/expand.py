@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import sympy
 
 from symsim.compiler.block_environment import surroundings_of
-from symsim.compiler.legality_rules import in_sizes, make_rule, rule_of
+from symsim.compiler.legality_rules import in_sizes, make_rule, rule_of, size
 from symsim.compiler.operators import OperatorCall
 from symsim.compiler.scope import BlockScope, Surroundings
 from symsim.diagnostics import Diagnostic, InputError, Place, Source, error, nearest
@@ -188,11 +188,11 @@ class _Walk:
         if not isinstance(times, int) or not 0 <= times <= MAX_LAYERS:
             message = f"layers repeat a whole number of times, not {describe(times)}"
             raise error("E228", message, repeat.count.place, "write: repeat layers { … }")
-        message = "layers repeat a whole number of times"
         if not count.is_integer:
-            self._rule(make_rule(remainder(count, sympy.Integer(1)), "==", sympy.Integer(0), message))
+            whole = remainder(count, sympy.Integer(1))
+            self._rule(make_rule(whole, "==", sympy.Integer(0), f"{size(count)} layers are no whole number"))
         if not count.is_nonnegative:
-            self._rule(make_rule(count, ">=", sympy.Integer(0), message))
+            self._rule(make_rule(count, ">=", sympy.Integer(0), f"{size(count)} layers are fewer than none"))
         # No layers of a kind are no part of a model's formulas.
         frame.scope.decided("<", count, 1, times < 1)
         start = self._layers
@@ -299,13 +299,16 @@ class _Walk:
                 raise AssertionError(statement)
 
     def _require(self, statement: tree.Require, scope: BlockScope) -> None:
-        rule = rule_of(statement, scope)
+        rule = rule_of(statement, scope, self._sizes())
         if rule is not None:
             self._rule(rule)
 
+    def _sizes(self) -> dict[sympy.Expr, sympy.Expr]:
+        """Defined names and what they are in sizes."""
+        return {symbol(name): expression for name, (expression, _) in self.surroundings.defined.items()}
+
     def _rule(self, rule: Rule) -> None:
-        sizes = {symbol(name): expression for name, (expression, _) in self.surroundings.defined.items()}
-        rule = in_sizes(rule, sizes)
+        rule = in_sizes(rule, self._sizes())
         self.rules.setdefault(f"{rule.message}: {rule.amount}", rule)
 
     def _region(self, name: str, discard: bool) -> Region:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sympy import Expr, Integer
 
 from symsim.compiler.ledger import Ledger
-from symsim.compiler.legality_rules import divides, make_rule
+from symsim.compiler.legality_rules import divides, make_rule, size
 from symsim.compiler.stages import virtual_chunks
 from symsim.functions import at_most, equal, less, maximum, minimum, remainder, where
 from symsim.records.cost import Rule
@@ -169,29 +169,31 @@ def schedule_rules(structure: Structure, alike: bool) -> tuple[Rule, ...]:
     match structure["schedule"]:
         case "dualpipe":
             return (
-                divides(Integer(2), pp, "dualpipe needs an even number of ranks in the pipeline"),
-                divides(Integer(2), m, "dualpipe sends half of the micro-batches each way"),
-                make_rule(m, ">=", 2 * pp, "dualpipe needs at least 2·pp micro-batches"),
+                divides(Integer(2), pp, "{pp} is odd: dualpipe pairs the ranks of the pipeline"),
+                divides(Integer(2), m, "{microbatches} is odd: dualpipe sends half of them each way"),
+                make_rule(m, ">=", 2 * pp, "{microbatches} is less than {2·pp}, which dualpipe needs"),
             )
         case "interleaved":
-            several = make_rule(pp, ">=", Integer(2), "interleaving needs two or more ranks in the pipeline")
+            several = make_rule(pp, ">=", Integer(2), "{pp} is less than 2: interleaving needs several ranks")
             if group == pp:
-                return several, divides(pp, m, "interleaving takes the micro-batches of a step in groups of pp")
+                return several, divides(pp, m, "{pp} does not divide {microbatches}: interleaving takes groups of pp")
             rest = remainder(m, group)
             whole = (
                 make_rule(
                     less(0, rest) * less(rest, pp),
                     "==",
                     Integer(0),
-                    "a last, shorter group has at least pp micro-batches",
+                    f"the last group has fewer than {{pp}} of {{microbatches}}, in groups of {size(group)}",
                 )
                 if alike
-                else divides(group, m, "where chunks differ, micro-batches come in whole groups")
+                else divides(
+                    group, m, f"{size(group)} does not divide {{microbatches}}: groups of unlike chunks are whole"
+                )
             )
             return (
                 several,
-                make_rule(group, ">=", pp, "a group has at least pp micro-batches"),
-                make_rule(m, ">=", group, "a group has at most the micro-batches of a step"),
+                make_rule(group, ">=", pp, f"{size(group)} is less than {{pp}}: a group has at least pp micro-batches"),
+                make_rule(m, ">=", group, f"{{microbatches}} is less than {size(group)}: a step has a group or more"),
                 whole,
             )
     return ()

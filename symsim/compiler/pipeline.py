@@ -268,16 +268,16 @@ def _mesh_rules(structure: Structure) -> tuple[Rule, ...]:
     world, tp, cp, pp, ep, etp = (symbol(n) for n in ("world", "tp", "cp", "pp", "ep", "etp"))
     mbs, gbs, seq = symbol("mbs"), symbol("gbs"), symbol("seq")
     rules = [
-        divides(tp * cp * pp, world, "world is a multiple of tp·cp·pp"),
-        divides(ep * etp * pp, world, "world is a multiple of ep·etp·pp"),
-        divides(mbs * world / (tp * cp * pp), gbs, "gbs is a multiple of mbs·dp"),
+        divides(tp * cp * pp, world),
+        divides(ep * etp * pp, world),
+        divides(mbs * world / (tp * cp * pp), gbs, "{mbs·dp} does not divide {gbs}"),
     ]
     if structure["sequence_parallel"]:
-        rules.append(divides(cp * tp, seq, "context and sequence parallelism spread the tokens of a sequence"))
+        rules.append(divides(cp * tp, seq))
     else:
-        rules.append(divides(cp, seq, "context parallelism spreads the tokens of a sequence"))
+        rules.append(divides(cp, seq))
     if "zero_shard" in structure.symbols:
-        message = "zero_shard divides the ranks of the data-parallel group, dp·cp"
+        message = "{zero_shard} does not divide {dp·cp}"
         rules.append(divides(symbol("zero_shard"), world / (tp * pp), message))
     return tuple(rules)
 

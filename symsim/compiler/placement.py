@@ -14,7 +14,7 @@ import sympy
 from sympy import Expr, Integer
 
 from symsim.compiler.ledger import Ledger
-from symsim.compiler.legality_rules import divides, make_rule
+from symsim.compiler.legality_rules import divides, make_rule, size
 from symsim.compiler.profile import Profile
 from symsim.diagnostics import error
 from symsim.functions import at_most, equal, less, maximum, minimum, remainder, where
@@ -91,8 +91,8 @@ def evenly(layers: Expr, stages: Expr, turns: Expr, head_work: Expr) -> Placemen
     """Every stage holds layers/(pp·vp)."""
     pp = symbol("pp")
     share = layers / stages
-    otherwise = "or give first_stage_layers, embedding_in_split, loss_in_split or layout"
-    rule = divides(stages, layers, f"layers are spread evenly over pp·vp chunks ({otherwise})")
+    otherwise = "first_stage_layers, embedding_in_split, loss_in_split or layout place them otherwise"
+    rule = divides(stages, layers, f"{size(stages)} does not divide {size(layers)} layers: {otherwise}")
     return Placement(lambda turn, at: (turn * pp + at.index) * share, lambda turn, at: share, (rule,))
 
 
@@ -160,9 +160,9 @@ def ends_as_layers(layers: Expr, turns: Expr, embedding: int, loss: int) -> Plac
     """Embedding and loss count as one layer each when layers are spread evenly."""
     pp = symbol("pp")
     share = (layers + embedding + loss) / (pp * turns)
-    message = "layers, with the embedding and loss that count as one, are spread evenly over pp·vp chunks"
     ends = embedding + loss
-    rules = (divides(pp * turns, layers + ends, message),)
+    counted = f"{size(layers + ends)} layers, of which embedding and loss are {ends}"
+    rules = (divides(pp * turns, layers + ends, f"{size(pp * turns)} does not divide {counted}"),)
 
     def first(turn: int, at: Position) -> Expr:
         before = at.after_first if turn == 0 else Integer(1)
@@ -186,19 +186,21 @@ def given_ends(layers: Expr, turns: Expr, structure: Structure, ledger: Ledger) 
     share = rest / maximum(pp - len(given), 1)
     start, end = (symbol(n) if n in given else share for n in ("first_stage_layers", "last_stage_layers"))
     start, end = where(equal(pp, 1), layers, start), where(equal(pp, 1), layers, end)
-    message = "the layers left by first and last stage are spread evenly over the others"
+    named = " and ".join(f"{{{name}}}" for name in given)
     rules = [
-        divides(maximum(pp - len(given), 1), rest, message),
-        make_rule(rest, ">=", Integer(0), message),
+        divides(
+            maximum(pp - len(given), 1), rest, f"with {named} the other layers do not divide over the stages between"
+        ),
+        make_rule(rest, ">=", Integer(0), f"{named} are more than all {size(layers)} layers"),
         make_rule(
             less(1, pp) * at_most(pp, len(given)) * rest,
             "==",
             Integer(0),
-            "first and last stage hold all layers when there is no stage between them",
+            f"{named} are not all {size(layers)} layers, and there is no stage between",
         ),
     ]
     if turns != 1:
-        chunks = "the layers of each stage are spread evenly over its vp chunks"
+        chunks = f"{size(turns)} chunks of a rank do not divide the layers of each stage"
         rules += [divides(turns, amount, chunks) for amount in (start, end, less(len(given), pp) * share)]
 
     def before(at: Position) -> Expr:
@@ -219,8 +221,12 @@ def given_ends(layers: Expr, turns: Expr, structure: Structure, ledger: Ledger) 
 
 def written_out(layout: Layout, turns: Expr, ledger: Ledger) -> Placement:
     """Every stage as the layout says; neighbours with equally many layers share a term of the formula."""
+    stages = symbol("pp") * turns
     rule = make_rule(
-        symbol("pp") * turns, "==", Integer(layout.stages), f"the layout has {layout.stages} stages, pp·vp"
+        stages,
+        "==",
+        Integer(layout.stages),
+        f"{size(stages)} is not {layout.stages}, the stages of the layout",
     )
     alike = turns == 1
 

@@ -42,7 +42,10 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A condition a legal plan meets: ``amount`` must be 0 (``kind`` divides) or not negative."""
+    """A condition of a legal plan: ``amount`` must be 0, or not negative.
+
+    ``message`` says what is wrong where it does not hold (:mod:`symsim.records.rule_message`).
+    """
 
     amount: Expr
     kind: Literal["zero", "not_negative"]

@@ -31,8 +31,8 @@ CASES: dict[str, tuple[Act, str, str]] = {
     "half a size": (lambda p: p.compiled.evaluate(mbs=1.5), "E381", "not 1.5"),
     "no size": (lambda p: p.compiled.evaluate(mbs=[1, float("nan")]), "E381", "not nan"),
     "long pipeline": (lambda p: p.compiled.evaluate(pp=100_000), "E381", "at most 10,000"),
-    "word for a size": (lambda p: p.compiled.evaluate(mbs=["one"]), "E381", "no numbers"),
-    "word in a column": (lambda p: symsim.evaluate(p, {"mbs": [1, "x"]}), "E381", "no numbers"),
+    "word for a size": (lambda p: p.compiled.evaluate(mbs=["one"]), "E381", "not numbers"),
+    "word in a column": (lambda p: symsim.evaluate(p, {"mbs": [1, "x"]}), "E381", "not numbers"),
     "setting of another kind": (lambda p: p.changed(tp=object()), "E381", "'tp' cannot be an object"),  # type: ignore[arg-type]
     "no plans": (lambda p: symsim.search("llama3_8b", "search_1k", "h100_sxm", top=0), "E381", "top=10"),
     "shapes": (lambda p: p.compiled.evaluate(tp=[1, 2], mbs=[1, 2, 3]), "E382", "tp (2,), mbs (3,)"),
@@ -45,7 +45,7 @@ CASES: dict[str, tuple[Act, str, str]] = {
     ),
     "no table": (lambda p: symsim.evaluate(p, 3), "E384", "of type int"),
     "empty table": (lambda p: symsim.evaluate(p, {}), "E384", "no columns"),
-    "column of a number": (lambda p: symsim.evaluate(p, {1: [1]}), "E384", "which is no text"),  # type: ignore[call-overload]
+    "column of a number": (lambda p: symsim.evaluate(p, {1: [1]}), "E384", "which is not text"),  # type: ignore[call-overload]
     "step twice": (lambda p: p.compiled.evaluate(gbs=128, microbatches=4), "E323", "give one of them"),
     "open sizes": (lambda p: symsim.compile("llama3_8b").evaluate(tp=8), "E322", "give world=…, gbs=…, seq=…"),
     "time without a machine": (

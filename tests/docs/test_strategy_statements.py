@@ -80,7 +80,7 @@ def test_attention_saves_a_mask_of_dropout_where_it_writes_its_scores() -> None:
     ("zero=0,zero_shard=2", "no meaning with zero = 0"), ("fp8_params=true", "no meaning with precision = bf16"),
     ("optimizer=sgd,exp_avg_dtype=bf16", "of optimizer = adam"), ("pp=8,recompute=full,schedule=zb_v", "no formula"),
     ("pp=8,schedule=dualpipe,first_stage_layers=1", "no meaning with schedule = dualpipe"),
-    ("pp=2,schedule=gpipe,vp=2", "one chunk per rank"), ("cp=8,tp=2", "spread the key-value heads"),
+    ("pp=2,schedule=gpipe,vp=2", "one chunk per rank"), ("cp=8,tp=2", "splits the key-value heads"),
 ])  # fmt: skip
 def test_what_the_page_calls_refused_is_refused(choices: str, said: str) -> None:
     assert said in refused(choices)

@@ -106,7 +106,7 @@ CASES = [
     check("word that the library has not", "E252", layers_of("decoder").replace("swiglu", "swigluu"),
           "'activation' cannot be 'swigluu'", "did you mean 'swiglu'?", None),
     check("heads that the key-value heads do not divide", "E240", MODEL.replace("heads = 4", "heads = 4, kv_heads = 3"),
-          "every key-value head serves equally many heads", "heads is 4, kv_heads is 3", None),
+          "kv_heads = 3 does not divide heads = 4: each key-value head", "heads = 4, kv_heads = 3", None),
     operator("operator on a tensor of another shape", "E221", "operator op(x[a, b, c]) -> y[a, b, c] { saves x }",
              "'x' with 3 dimensions", "", "6:21"),
     check("tensors of sizes that differ", "E243",

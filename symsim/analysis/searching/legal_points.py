@@ -18,6 +18,7 @@ from symsim.diagnostics import error
 from symsim.emit.grid.open_axes import Group, Sheet
 from symsim.emit.grid.sampled_stages import Array
 from symsim.emit.program import CheckedRule
+from symsim.records.rule_message import without_values
 
 BLOCK = 1 << 15
 """Most points whose rules are asked together."""
@@ -127,7 +128,7 @@ def _without_broken(
         held = np.broadcast_to(holds, points.shape[1])
         broken = points.shape[1] - int(np.count_nonzero(held))
         if broken:
-            tally.removed[rule.message] += broken * each
+            tally.removed[without_values(rule.message)] += broken * each
             points = points[:, held]
     return points
 

@@ -119,9 +119,9 @@ def _rules(name: str, expression: Expr, there: Question) -> list[Rule]:
 
     names = tuple(sorted(str(s) for s in expression.free_symbols))
     least = 0 if there.model.dimensions[name] == 0 else 1
-    out = [Rule(expression - least, "not_negative", f"{name} is at least {least}", names)]
+    out = [Rule(expression - least, "not_negative", f"{name} is less than {least}", names)]
     if not expression.is_integer:
-        out.append(Rule(remainder(expression, Integer(1)), "zero", f"{name} is a whole number", names))
+        out.append(Rule(remainder(expression, Integer(1)), "zero", f"{name} is no whole number", names))
     return out
 
 
