@@ -109,7 +109,7 @@ def memory_of(fit: MemoryFit) -> dict[str, Any]:
         "nearest_peaks": []
         if error is None
         else [{"id": p.id, "distance": far, "error_pct": p.error_pct} for p, far in error.nearest],
-        "unmeasured": {} if error is None else dict(error.unmeasured),
+        "unmeasured": [] if error is None else [verdicts.measured_with(n, w) for n, w in error.unmeasured.items()],
     }
 
 

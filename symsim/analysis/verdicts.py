@@ -57,6 +57,18 @@ def of_repair(change: Document, slower: float | None) -> str:
     return f"Fixed by {', '.join(f'{n} = {_choice(v)}' for n, v in change.items())}{cost}."
 
 
+def measured_with(name: str, word: str) -> str:
+    """A word of a plan that no measured peak near it has, as one would say it."""
+    match name:
+        case "software":
+            return "te_version left out" if word == "no te_version" else "te_version stated"
+        case "experts":
+            return "experts" if word == "moe" else "no experts"
+        case "recompute" if word == "some":
+            return "some regions recomputed"
+    return f"{name} = {word}"
+
+
 def of_comparison(plans: tuple[Document, Document], certainty: str | None = None) -> str:
     """Which of two plans is faster, which has the lower peak, and which fits; ``certainty`` says how sure that is."""
     return " ".join(_compared(plans, certainty))

@@ -170,20 +170,8 @@ def peak_error_text(memory: Mapping[str, Any]) -> str:
     near = ", ".join(f"{case['id']} at {case['distance']:.1f}" for case in memory["nearest_peaks"])
     text = f"peak ± {per_cent(memory['error_pct'])} (nearest measured peaks: {near})"
     if memory["unmeasured"]:
-        words = ", ".join(_measured_with(name, word) for name, word in memory["unmeasured"].items())
-        text += f"; none near was measured with {words}"
+        text += f"; none of them was measured with {', '.join(memory['unmeasured'])}"
     return text
-
-
-def _measured_with(name: str, word: str) -> str:
-    match name:
-        case "software":
-            return "te_version left out" if word == "no te_version" else "te_version stated"
-        case "experts":
-            return "experts" if word == "moe" else "no experts"
-        case "recompute" if word == "some":
-            return "some regions recomputed"
-    return f"{name} = {word}"
 
 
 def _time(time: dict[str, Any], throughput: dict[str, Any]) -> None:

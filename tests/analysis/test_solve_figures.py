@@ -31,6 +31,8 @@ def solved(asked: Question, name: str, *texts: str, **options: Any) -> Solution:
     return solve(asked, name, [parsed(t) for t in texts], **options)
 
 
+NO_FIT = "fit=none"
+
 FIGURES = ("network.bandwidth", "nvlink.bandwidth", "matmul.bf16", "hbm.bandwidth", "framework.launch", "hbm.latency")
 
 
@@ -62,10 +64,20 @@ def test_closed_form_and_bracketing_agree(name: str, monkeypatch: pytest.MonkeyP
     assert closed.inverse is not None and closed.inverse.residual < 1e-9
 
 
-def test_the_memory_that_a_plan_needs_is_its_peak() -> None:
-    found = solved(asked(), "memory.capacity")
-    assert found.value == now(asked(), "memory.peak")
+@pytest.mark.parametrize(("fit", "output"), [("device", "memory.device"), ("peak", "memory.peak")])
+def test_the_memory_that_a_plan_needs_is_what_has_to_fit(fit: str, output: str) -> None:
+    found = solved(asked((f"fit={fit}",)), "memory.capacity")
+    assert found.value == pytest.approx(now(asked(), output), rel=1e-15)
     assert (found.sought, found.method) == ("smallest", "closed form")
+
+
+def test_a_plan_has_to_fit_whatever_else_is_asked() -> None:
+    """``fit = none`` drops that; then something else has to be asked for."""
+    tokens = "throughput.tokens_per_s >= 1"
+    assert solved(asked(), "mbs", tokens).value == solved(asked(), "mbs").value == 2
+    assert solved(asked((NO_FIT,)), "mbs", tokens).value == 16
+    with pytest.raises(InputError, match="there is fit = none and no --subject-to"):
+        solved(asked((NO_FIT,)), "mbs")
 
 
 def test_a_burden_is_sought_at_its_largest() -> None:
@@ -88,7 +100,7 @@ def test_one_figure_may_stand_for_several_names() -> None:
 
 
 def test_a_number_of_the_strategy_may_be_real() -> None:
-    plan = asked(("moe_imbalance=1.5",), "mixtral_8x7b", "world=16,tp=2,ep=4,gbs=64,seq=4096")
+    plan = asked(("moe_imbalance=1.5", NO_FIT), "mixtral_8x7b", "world=16,tp=2,ep=4,gbs=64,seq=4096")
     peak = now(plan, "memory.peak")
     found = solved(plan, "moe_imbalance", f"memory.peak <= {1.01 * peak!r}")
     assert found.sought == "largest" and found.value is not None and found.value > 1.5
@@ -112,7 +124,7 @@ def test_where_no_value_is_legal_there_is_no_nearest() -> None:
 def test_there_is_no_largest_batch_where_memory_does_not_depend_on_it() -> None:
     found = solved(asked(), "gbs")
     assert (found.outcome, found.value, found.depends) == ("everything", None, True)
-    unrelated = solved(asked(), "gbs", "weights <= 60 GiB")
+    unrelated = solved(asked((NO_FIT,)), "gbs", "weights <= 60 GiB")
     assert (unrelated.outcome, unrelated.depends) == ("everything", False)
 
 
@@ -122,7 +134,7 @@ def test_the_range_of_the_caller_is_an_end() -> None:
 
 
 def test_the_divisors_of_a_batch_are_an_end() -> None:
-    found = solved(asked(), "mbs", "memory.peak <= 100 TiB")
+    found = solved(asked((NO_FIT,)), "mbs", "memory.peak <= 100 TiB")
     assert (found.outcome, found.value, found.neighbour) == ("found", 16, None)
 
 
@@ -132,7 +144,7 @@ def test_smallest_bandwidth_for_a_memory_has_no_end() -> None:
 
 
 def test_a_gap_within_the_answer_is_told() -> None:
-    found = solved(asked(), "seq", "seq <= 4096 or seq >= 8192", "seq <= 16384")
+    found = solved(asked((NO_FIT,)), "seq", "seq <= 4096 or seq >= 8192", "seq <= 16384")
     assert (found.value, found.gap) == (16384, 8184)
     assert solved(asked(), "seq", "seq <= 16384").gap is None
 
