@@ -248,7 +248,7 @@ def column_of(name: str, value: Any) -> NDArray[np.float64]:
 
     try:
         column = np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise error(
             "E381", f"'{name}' has values that are not numbers", None, f"for example {name}=[1, 2, 4]"
         ) from None

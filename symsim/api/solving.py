@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Real
 from typing import Any, Literal
 
 from symsim.analysis.quantities import parsed
@@ -77,7 +78,9 @@ class Solution:
         from symsim.report.html import table
 
         conditions = self.to_dict()["constraints"]
-        rows = [[c["text"], f"{c['left']:.6g}", f"{c['right']:.6g}", c["unit"]] for c in conditions]
+        # A condition that compares no numbers has no sides.
+        sides = [["" if c[side] is None else f"{c[side]:.6g}" for side in ("left", "right")] for c in conditions]
+        rows = [[c["text"], *values, c["unit"]] for c, values in zip(conditions, sides, strict=True)]
         return table(["condition", "left", "right", "unit"], rows, repr(self)[1:-1])
 
 
@@ -107,6 +110,9 @@ def solve(
     """
     if sought not in (None, "largest", "smallest"):
         raise error("E380", f"sought cannot be '{sought}'", None, "known here: largest, smallest")
+    for end, value in (("low", low), ("high", high)):
+        if value is not None and (not isinstance(value, Real) or isinstance(value, bool) or value != value):
+            raise error("E380", f"{end} cannot be {value!r}", None, f"a number in base units: {end}=1024")
     conditions = [parsed(text, "subject_to") for text in ([subject_to] if isinstance(subject_to, str) else subject_to)]
     with placed(plan.question.plan.places):
         return Solution(plan, name, solving.solve(plan.question, name, conditions, sought, low, high))

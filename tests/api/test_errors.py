@@ -31,6 +31,9 @@ CASES: dict[str, tuple[Act, str, str]] = {
     "half a size": (lambda p: p.compiled.evaluate(mbs=1.5), "E381", "not 1.5"),
     "no size": (lambda p: p.compiled.evaluate(mbs=[1, float("nan")]), "E381", "not nan"),
     "long pipeline": (lambda p: p.compiled.evaluate(pp=100_000), "E381", "at most 10,000"),
+    "size beyond all floats": (lambda p: p.compiled.evaluate(tp=10**400), "E381", "not numbers"),
+    "end that is no number": (lambda p: symsim.solve(p, "mbs", low=float("nan")), "E380", "low cannot be nan"),
+    "word for an end": (lambda p: symsim.solve(p, "mbs", high="8"), "E380", "high cannot be '8'"),  # type: ignore[arg-type]
     "word for a size": (lambda p: p.compiled.evaluate(mbs=["one"]), "E381", "not numbers"),
     "word in a column": (lambda p: symsim.evaluate(p, {"mbs": [1, "x"]}), "E381", "not numbers"),
     "setting of another kind": (lambda p: p.changed(tp=object()), "E381", "'tp' cannot be an object"),  # type: ignore[arg-type]
