@@ -206,7 +206,7 @@ def search(
 
     >>> found = symsim.search("llama3_8b", system="h100_sxm", gpus=64, gbs=512, seq=4096, tokens="1T", price=2.5)
     >>> round(found[0].answer["run.days"], 1)
-    16.0
+    15.3
     """
     known = given(model, strategy, system, set, settings)
     if minimize is not None and maximize is not None:

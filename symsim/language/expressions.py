@@ -172,7 +172,8 @@ def refuse_unit(name: str, node: tree.Expression) -> None:
     """
     found = next((n for n in numbers_in(node) if n.unit), None)
     if found is not None:
-        hint = "B is bytes; ten billion are 10G" if found.unit == "B" else "leave the unit out"
+        billions = found.unit == "B" and name.endswith("tokens")
+        hint = "B is bytes; ten billion are 10G" if billions else "leave the unit out"
         raise error("E219", f"'{name}' is a plain number, without a unit", found.place, hint)
 
 
