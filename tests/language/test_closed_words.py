@@ -163,7 +163,7 @@ def test_a_file_may_add_words_for_its_own_blocks(tmp_path: Path) -> None:
 def test_blocks_of_the_library_refuse_words_that_a_file_adds(tmp_path: Path) -> None:
     model = own(tmp_path, "== silu", "silu", "words activation { silu }\n", "mlp(ffn, false)")
     code, hint = refused(model, PLAN)
-    assert (code, hint.split(";")[0]) == ("E240", "here activation is the word 'silu'")
+    assert (code, hint.split(";")[0]) == ("E240", "here activation = silu")
 
 
 def test_a_word_for_which_nothing_says_what_it_may_be_is_an_error(tmp_path: Path) -> None:
