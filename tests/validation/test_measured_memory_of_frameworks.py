@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import generate
 import pytest
 
 from symsim.analysis.fitting.validate import validate
@@ -40,3 +41,9 @@ def test_no_worse_than_it_was(name: str, zero: int, n: int, mean: float, worst: 
 
 def test_the_worst_case_of_bloom_is_one_that_contradicts_its_neighbour() -> None:
     assert max(errors([c for c in CASES if c["set"] == "a100-bloom-search" and c["id"] != WRONG_IN_THE_SOURCE])) < 9.0
+
+
+def test_the_tables_of_errors_are_what_the_formulas_predict() -> None:
+    hint = "run: python docs/generate.py memory"
+    for path, made in generate.memory_files().items():
+        assert made == path.read_text(encoding="utf-8"), hint

@@ -66,7 +66,8 @@ def _peak_of(case: Mapping[str, Any], quantity: str) -> Iterator[MeasuredPeak]:
     predicted, measured = PREDICTIONS[quantity](found), case["measured"][quantity]
     if isinstance(measured, list):
         predicted, measured = max(predicted), max(measured)
-    yield MeasuredPeak(case["id"], case["set"], error_pct(predicted, measured), traits_of(asked))
+    error = round(error_pct(predicted, measured), 2) + 0.0
+    yield MeasuredPeak(case["id"], case["set"], error, traits_of(asked))
 
 
 def learned_widening(peaks: Sequence[MeasuredPeak]) -> dict[str, tuple[float, int]]:
