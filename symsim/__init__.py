@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from symsim.api.columns import Columns
     from symsim.api.compiled import Compiled, compile
     from symsim.api.evaluating import evaluate
+    from symsim.api.explaining import Explanation, explain
     from symsim.api.formulas import Formula, formula
     from symsim.api.plans import Plan, load
     from symsim.api.searching import Found, Search, search
@@ -28,6 +29,7 @@ else:
         "api.columns": ("Columns",),
         "api.compiled": ("Compiled", "compile"),
         "api.evaluating": ("evaluate",),
+        "api.explaining": ("Explanation", "explain"),
         "api.formulas": ("Formula", "formula"),
         "api.plans": ("Plan", "load"),
         "api.searching": ("Found", "Search", "search"),
@@ -42,7 +44,18 @@ else:
 
                 globals()[name] = found = getattr(import_module(f"symsim.{module}"), name)
                 return found
-        raise AttributeError(f"module 'symsim' has no attribute '{name}'")
+        meant = next((call for call, words in _CALLED.items() if name in words.split()), None)
+        hint = f"; did you mean symsim.{meant}?" if meant else ""
+        raise AttributeError(f"module 'symsim' has no attribute '{name}'{hint}")
+
+    _CALLED = {
+        "evaluate(plan)": "eval estimate predict run simulate",
+        "load('config.json')": "import_ import_hf from_hf from_pretrained",
+        "formula(model, format='latex')": "export latex formulas",
+        "search(model, space, system)": "optimize sweep tune",
+        "compare(first, second)": "diff",
+        "load(model, strategy, system)": "Model Strategy System plan",
+    }
 
     def __dir__():
         return sorted({*globals(), *__all__})
@@ -55,6 +68,7 @@ __all__ = [
     "Columns",
     "Comparison",
     "Compiled",
+    "Explanation",
     "Formula",
     "Found",
     "InputError",
@@ -66,6 +80,7 @@ __all__ = [
     "compare",
     "compile",
     "evaluate",
+    "explain",
     "formula",
     "load",
     "search",

@@ -89,6 +89,7 @@ class InputError(Exception):
         return InputError, (self.diagnostics,)
 
     def render(self) -> str:
+        """All messages as they are printed, each with its place and hint."""
         out = [d.render() for d in self.diagnostics[:MAX_SHOWN]]
         more = len(self.diagnostics) - len(out)
         return "\n".join([*out, f"… and {more:,} more errors"] if more else out)

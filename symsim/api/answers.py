@@ -10,6 +10,8 @@ from typing import Any
 from symsim.analysis import evaluate as analysis
 from symsim.analysis.answer_json import document
 from symsim.analysis.requirements import unmet
+from symsim.api.arguments import unknown_name
+from symsim.api.frames import frame_of_rows
 from symsim.api.plans import Plan
 from symsim.diagnostics import placed
 from symsim.machine.bind import Machine
@@ -34,8 +36,13 @@ class Answer(Mapping[str, Output]):
     machine: Machine | None = field(repr=False)
 
     def __getitem__(self, name: str) -> Output:
+        if name not in self.found.values:
+            raise unknown_name(name, self.found.values, "output", timed=self.machine is not None)
         value = self.found.values[name]
         return tuple(value) if isinstance(value, list) else value
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.found.values
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.found.values)
@@ -45,22 +52,23 @@ class Answer(Mapping[str, Output]):
 
     @property
     def stages(self) -> int:
+        """The number of pipeline stages."""
         return self.found.stages
 
     @property
     def iteration_s(self) -> float:
         """Seconds of one step. KeyError without a machine."""
-        return float(self.found.values["time.iteration"])
+        return float(self["time.iteration"])  # type: ignore[arg-type]
 
     @property
     def tokens_per_s_per_gpu(self) -> float:
         """KeyError without a machine."""
-        return float(self.found.values["throughput.tokens_per_s_per_gpu"])
+        return float(self["throughput.tokens_per_s_per_gpu"])  # type: ignore[arg-type]
 
     @property
     def mfu(self) -> float:
         """Model FLOPs, full attention, over the peak of the machine; a share. KeyError without a machine."""
-        return float(self.found.values["throughput.mfu"])
+        return float(self["throughput.mfu"])  # type: ignore[arg-type]
 
     @property
     def peak_bytes(self) -> Number:
@@ -112,11 +120,25 @@ class Answer(Mapping[str, Output]):
 
     @property
     def warnings(self) -> tuple[str, ...]:
+        """What is wrong with the plan though it has an answer."""
         return tuple(self._document["warnings"])
 
     @cached_property
     def _document(self) -> dict[str, Any]:
         return document(self.plan.question, self.found, self.machine, defaults=False)
+
+    def to_frame(self) -> Any:
+        """A data frame of pandas: a row for each pipeline stage, its memory in bytes and its passes in seconds.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        passes = self.time["stages"] if self.time is not None else [{}] * self.stages
+        rows = [
+            {"stage": k, **held, **taken}
+            for k, (held, taken) in enumerate(zip(self.memory["stages"], passes, strict=True))
+        ]
+        return frame_of_rows(rows)
 
     def to_dict(self) -> dict[str, Any]:
         """The document ``symsim.eval/1`` that ``symsim eval --json`` prints (docs/eval.md)."""

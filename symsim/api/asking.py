@@ -13,6 +13,7 @@ from symsim.analysis.quantities import parsed
 from symsim.analysis.sensitivities import sensitivity as slopes
 from symsim.analysis.sensitivities import sensitivity_json
 from symsim.analysis.sensitivities.sensitivity import Partial
+from symsim.api.arguments import check_plan, unknown_name
 from symsim.api.plans import Plan
 from symsim.api.printing import captured
 from symsim.diagnostics import placed
@@ -34,18 +35,22 @@ class Sensitivity:
 
     @property
     def of(self) -> str:
+        """The expression that was asked about."""
         return self.found.of
 
     @property
     def value(self) -> float:
+        """What it is, in ``unit``."""
         return self.found.value
 
     @property
     def unit(self) -> str:
+        """``s``, ``bytes`` …; empty for counts and shares."""
         return self.found.unit
 
     @property
     def partials(self) -> tuple[Partial, ...]:
+        """One for each name, the largest elasticity first."""
         return self.found.partials
 
     def __getitem__(self, name: str) -> Partial:
@@ -53,7 +58,7 @@ class Sensitivity:
         for partial in self.found.partials:
             if partial.name == name:
                 return partial
-        raise KeyError(name)
+        raise unknown_name(name, [p.name for p in self.found.partials], "name")
 
     def to_dict(self) -> dict[str, Any]:
         """The document ``symsim.sensitivity/1`` (docs/sensitivity.md)."""
@@ -92,6 +97,7 @@ def sensitivity(plan: Plan, of: str = "time.iteration", with_respect_to: Sequenc
     >>> [(p.name, round(p.elasticity, 2)) for p in found.partials]
     [('hidden', 0.58), ('seq', 0.55)]
     """
+    check_plan(plan, "sensitivity")
     names = (with_respect_to,) if isinstance(with_respect_to, str) else with_respect_to
     with placed(plan.question.plan.places):
         return Sensitivity(plan, slopes.sensitivity(plan.question, parsed(of, "of"), names))
@@ -113,6 +119,7 @@ class Comparison:
 
     @property
     def differences(self) -> tuple[Difference, ...]:
+        """Of the time of a step, the peak of memory, and perhaps one more quantity."""
         return self.found.differences
 
     def __getitem__(self, name: str) -> Difference:
@@ -120,7 +127,7 @@ class Comparison:
         for difference in self.found.differences:
             if name in (difference.name, self.of if difference.name == comparing.OWN else None):
                 return difference
-        raise KeyError(name)
+        raise unknown_name(name, [d.name for d in self.found.differences], "difference")
 
     def to_dict(self) -> dict[str, Any]:
         """The document ``symsim.compare/1`` (docs/compare.md)."""
@@ -160,5 +167,7 @@ def compare(first: Plan, second: Plan, of: str | None = None) -> Comparison:
     >>> [(part.choices, round(part.change, 2)) for part in found["time.iteration"].parts]
     [(('recompute',), 3.29)]
     """
+    check_plan(first, "compare", "first")
+    check_plan(second, "compare", "second")
     expression = parsed(of, "of") if of is not None else None
     return Comparison(first, second, comparing.compare(first.question, second.question, expression), of)

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from symsim.api.arguments import unknown_name
+from symsim.api.frames import frame_of
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -23,15 +26,22 @@ class Columns(Mapping[str, "NDArray[np.float64]"]):
         legal: which plans break no rule; of the same shape.
         illegal: how many plans each message is the first to be true of.
         units: ``bytes``, ``s`` … by name; empty for counts and shares.
+        given: the sizes and choices that were given, by name, in the shape of the plans.
     """
 
     arrays: Mapping[str, NDArray[np.float64]] = field(repr=False)
     legal: NDArray[np.bool_] = field(repr=False)
     illegal: Mapping[str, int]
     units: Mapping[str, str] = field(repr=False)
+    given: Mapping[str, NDArray[Any]] = field(repr=False, default_factory=dict)
 
     def __getitem__(self, name: str) -> NDArray[np.float64]:
+        if name not in self.arrays:
+            raise unknown_name(name, self.arrays, "column")
         return self.arrays[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.arrays
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.arrays)
@@ -47,7 +57,7 @@ class Columns(Mapping[str, "NDArray[np.float64]"]):
     @property
     def iteration_s(self) -> NDArray[np.float64]:
         """Seconds of a step. KeyError without a machine."""
-        return self.arrays[ITERATION]
+        return self[ITERATION]
 
     @property
     def peak_bytes(self) -> NDArray[np.float64]:
@@ -57,7 +67,17 @@ class Columns(Mapping[str, "NDArray[np.float64]"]):
     @property
     def mfu(self) -> NDArray[np.float64]:
         """Model FLOPs, full attention, over the peak of the machine; a share. KeyError without a machine."""
-        return self.arrays[MFU]
+        return self[MFU]
+
+    def to_frame(self) -> Any:
+        """A data frame of pandas: the sizes that were given, the outputs of one value a plan, and ``legal``.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        flat = {n: v.reshape(-1) for n, v in self.arrays.items() if v.shape == self.shape}
+        own = {n: v.reshape(-1) for n, v in self.given.items()}
+        return frame_of({**own, **flat, "legal": self.legal.reshape(-1)})
 
     def to_dict(self) -> dict[str, Any]:
         """The columns as lists, ``symsim.columns/1``; what is NaN is ``None``."""

@@ -117,22 +117,23 @@ class Compiled:
 
         names, formulas = self.formulas(wanted)
         units = {n: _unit(formulas.program, n) for n in names}
+        own = {n: np.broadcast_to(v, shape) for n, v in given.items()}
         if not shape:
             numbers = self._with_step({n: _whole(v.item()) for n, v in given.items()})
             self._missing(numbers)
             found, problem = formulas.one(numbers, names)
             nothing = {n: [np.nan] if formulas.of_stage(n) else np.nan for n in names}
             values = {n: np.asarray(v, dtype=float) for n, v in (found if problem is None else nothing).items()}
-            return Columns(values, np.asarray(problem is None), {} if problem is None else {problem: 1}, units)
+            return Columns(values, np.asarray(problem is None), {} if problem is None else {problem: 1}, units, own)
         columns = {n: np.broadcast_to(v, shape).reshape(-1) for n, v in given.items()}
         columns = {n: np.asarray(v, dtype=float) for n, v in self._with_step(columns).items()}
         self._missing(columns)
         if not prod(shape):
             empty = {n: np.zeros((*shape, 1) if formulas.of_stage(n) else shape) for n in names}
-            return Columns(empty, np.zeros(shape, dtype=bool), {}, units)
+            return Columns(empty, np.zeros(shape, dtype=bool), {}, units, own)
         points = formulas.rows(columns, names, prod(shape))
         values = {n: v.reshape(*shape, *v.shape[1:]) for n, v in points.values.items()}
-        return Columns(values, points.legal.reshape(shape), points.illegal, units)
+        return Columns(values, points.legal.reshape(shape), points.illegal, units, own)
 
     @cached_property
     def machine(self) -> Machine | None:

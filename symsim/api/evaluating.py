@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from symsim.analysis.evaluate import RUN_INPUTS
 from symsim.api.answers import Answer, answer_of
+from symsim.api.arguments import check_plan
 from symsim.api.columns import Columns
 from symsim.api.compiled import ANSWERS, column_of
 from symsim.api.plans import Plan
@@ -61,6 +62,7 @@ def evaluate(plan: Plan, table: Any = None, wanted: Sequence[str] | None = None)
     >>> found["time.iteration"].round(2)
     array([10.05, 11.67, 13.34])
     """
+    check_plan(plan, "evaluate")
     if table is None:
         return answer_of(plan)
     given = table_of(table)
@@ -107,7 +109,7 @@ def _over_rows(plan: Plan, table: Mapping[str, Any], wanted: Sequence[str] | Non
             illegal[message] = illegal.get(message, 0) + broken
     names = _names(plan, parts, wanted)
     values = {n: _joined(n, parts, legal) for n in names}
-    return Columns(values, legal, illegal, {n: units.get(n, "") for n in names})
+    return Columns(values, legal, illegal, {n: units.get(n, "") for n in names}, columns)
 
 
 def _names(plan: Plan, parts: Sequence[tuple[Any, Columns]], wanted: Sequence[str] | None) -> list[str]:

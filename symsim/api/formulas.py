@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from symsim.analysis.formulas import formulas
+from symsim.api.arguments import unknown_name
 from symsim.api.plans import Plan, given
 from symsim.api.settings import Name, Setting, StrategyName
 from symsim.diagnostics import error, nearest, placed
@@ -45,7 +46,7 @@ class Formula(Mapping[str, "sympy.Expr"]):
         for definition in self.definitions:
             if definition.name == name:
                 return definition.expression
-        raise KeyError(name)
+        raise unknown_name(name, self, "definition")
 
     def __iter__(self) -> Any:
         return (d.name for d in self.definitions)

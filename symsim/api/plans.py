@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from symsim.analysis.load import Question, question
+from symsim.api.arguments import check_names
 from symsim.api.settings import Name, Setting, StrategyName, settings_of
 from symsim.diagnostics import Diagnostic, InputError, placed
 from symsim.records.strategy import CHOICES, Value
@@ -40,7 +41,12 @@ def given(
     set: Mapping[str, Setting],
     settings: Mapping[str, Setting],
 ) -> Given:
-    """The arguments of a call; choices of a dictionary are settings like any others."""
+    """The arguments of a call; choices of a dictionary are settings like any others.
+
+    Raises:
+        InputError: a plan, or a value of another kind, in place of a name.
+    """
+    check_names("load", model=model, strategy=strategy, system=system)
     choices = dict(strategy) if isinstance(strategy, Mapping) else {}
     named = None if strategy is None or isinstance(strategy, Mapping) else os.fspath(strategy)
     whole = {**choices, **set, **settings}
@@ -67,22 +73,27 @@ class Plan:
 
     @property
     def model(self) -> str:
+        """Name of the model."""
         return self.question.model.name
 
     @property
     def strategy(self) -> str:
+        """Name of the strategy."""
         return self.question.strategy_name
 
     @property
     def system(self) -> str | None:
+        """Name of the machine, or ``None``."""
         return self.question.system.name if self.question.system is not None else None
 
     @property
     def choices(self) -> Mapping[str, Value | None]:
+        """Every choice by name, defaults included; ``None`` where a choice is not made."""
         return dict(self.question.plan.values)
 
     @property
     def dimensions(self) -> Mapping[str, int | str | bool]:
+        """The model's dimensions by name."""
         return dict(self.question.model.dimensions)
 
     def changed(self, *, set: Mapping[str, Setting] = {}, **settings: Setting) -> Plan:

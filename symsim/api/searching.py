@@ -11,6 +11,7 @@ from symsim.analysis.searching import search as searching
 from symsim.analysis.searching.engines.engine_names import engine_of
 from symsim.analysis.searching.space import load_space, with_goals
 from symsim.api.answers import Answer
+from symsim.api.frames import frame_of_rows
 from symsim.api.plans import Given, Plan, derives, given
 from symsim.api.settings import Name, Setting, StrategyName, settings_of
 from symsim.diagnostics import error
@@ -36,6 +37,7 @@ class Found:
 
     @cached_property
     def plan(self) -> Plan:
+        """The plan, as :func:`symsim.load` gives it."""
         return Plan(self.found.question, Given(*self._names, {**self.given.settings, **dict(self.choices)}))
 
     @property
@@ -70,30 +72,37 @@ class Search(Sequence[Found]):
 
     @property
     def points(self) -> int:
+        """Combinations of the space."""
         return self.result.points
 
     @property
     def legal(self) -> int:
+        """Points that break no rule."""
         return self.result.legal
 
     @property
     def feasible(self) -> int:
+        """Legal points that meet every requirement and fit the machine."""
         return self.result.feasible
 
     @property
     def removed(self) -> Mapping[str, int]:
+        """How many points each rule or requirement removed, by its words."""
         return self.result.removed
 
     @property
     def goal(self) -> str:
+        """``minimize`` or ``maximize``."""
         return self.result.objective.goal
 
     @property
     def objective(self) -> str:
+        """What the plans are ranked by, as it is written."""
         return expression_text(self.result.objective.value)
 
     @property
     def elapsed_s(self) -> float:
+        """Seconds that the search took."""
         return self.result.elapsed_s
 
     @overload
@@ -108,6 +117,16 @@ class Search(Sequence[Found]):
 
     def __len__(self) -> int:
         return len(self.plans)
+
+    def to_frame(self) -> Any:
+        """A data frame of pandas: a row for each plan, best first, with its rank, figures and choices.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        from symsim.analysis.searching.search_table import rows
+
+        return frame_of_rows(rows(self.to_dict()))
 
     def to_dict(self) -> dict[str, Any]:
         """The document ``symsim.search/1`` that ``symsim search --json`` prints (docs/search.md).

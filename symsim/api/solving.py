@@ -11,6 +11,7 @@ from typing import Any, Literal
 from symsim.analysis.quantities import parsed
 from symsim.analysis.solving import solve as solving
 from symsim.analysis.solving.solution_json import document
+from symsim.api.arguments import check_plan
 from symsim.api.plans import Plan
 from symsim.api.printing import captured
 from symsim.diagnostics import error, placed
@@ -37,19 +38,23 @@ class Solution:
 
     @property
     def sought(self) -> str:
+        """``largest`` or ``smallest``."""
         return self.found.sought
 
     @property
     def outcome(self) -> str:
+        """``found``, ``nothing`` or ``everything``."""
         return self.found.outcome
 
     @property
     def value(self) -> float | None:
+        """The answer, of a figure in base units; ``None`` unless it is found."""
         value = self.found.value
         return int(value) if value is not None and self.found.about.whole else value
 
     @property
     def method(self) -> str:
+        """``closed form`` or ``bracketing``."""
         return self.found.method
 
     @cached_property
@@ -108,6 +113,7 @@ def solve(
     >>> symsim.solve(symsim.load("llama3_70b", "tp8_pp4", "h100_sxm"), "mbs")
     <Solution largest mbs: 2>
     """
+    check_plan(plan, "solve")
     if sought not in (None, "largest", "smallest"):
         raise error("E380", f"sought cannot be '{sought}'", None, "known here: largest, smallest")
     for end, value in (("low", low), ("high", high)):

@@ -24,11 +24,14 @@ class Table:
     columns: Mapping[str, Any]
 
     def answered(self, found: Columns) -> Any:
-        """The answer as a table of the same kind; of a dictionary the columns themselves."""
+        """The answer behind the table's own columns, as a table of the same kind; of a dictionary the answer alone."""
         if isinstance(self.whole, Mapping):
             return found
-        columns: dict[str, Any] = {n: v if v.ndim == 1 else [row.tolist() for row in v] for n, v in found.items()}
-        columns[LEGAL] = found.legal
+        made: dict[str, Any] = {n: v if v.ndim == 1 else [row.tolist() for row in v] for n, v in found.items()}
+        made[LEGAL] = found.legal
+        if hasattr(self.whole, "assign"):
+            return self.whole.assign(**made)
+        columns = {**self.columns, **made}
         kind = type(self.whole)
         if hasattr(kind, "from_pydict"):
             return kind.from_pydict(columns)

@@ -6,17 +6,12 @@ from typing import get_args
 
 import click
 
-from symsim.analysis.evaluate import answer, machine_of
-from symsim.analysis.explaining.explain import Subject, explanation
-from symsim.analysis.explaining.neighbours import lower
-from symsim.analysis.explaining.repair import repairs
-from symsim.analysis.explaining.speedup import speedups
+from symsim.analysis.explaining.explain import Subject
+from symsim.analysis.explaining.explain_plan import explain_plan
 from symsim.analysis.load import question
-from symsim.analysis.memory_fit import memory_fit
-from symsim.analysis.requirements import unmet
 from symsim.cli.options import json_option, model_argument, set_option, strategy_option, system_option
 from symsim.cli.progress_message import progress_message
-from symsim.diagnostics import error, placed
+from symsim.diagnostics import error
 from symsim.report.strict_json import json_text
 
 
@@ -83,23 +78,13 @@ def command(
         hint = "-s NAME, or choices such as -s tp=8,world=8,gbs=64,seq=4096"
         raise error("E002", "explain needs a strategy", None, hint)
     asked = question(model, strategy, system, settings)
-    with placed(asked.plan.places):
-        machine = machine_of(asked, moments=True)
-        found = answer(asked.model, asked.plan, machine, moments=True)
-    with progress_message("looking for a plan that fits") as tell:
-        repairs_wanted = repairs(asked, found, tell)
-    with progress_message("looking for a shorter step") as tell:
-        wanted = of != "memory" and repairs_wanted is None
-        speedups_found = speedups(asked, found, look_faster, tell) if wanted else None
-    nearby = lower(asked, found) if look_lower else None
-    result = explanation(asked, found, stage, nearby, machine, of, repairs_wanted, speedups_found)
-    lacking = unmet(asked)
-    result["warnings"] += [f"a requirement of the strategy is broken: {text}" for text in lacking]
+    with progress_message("looking at other plans") as tell:
+        explained = explain_plan(asked, of, stage, look_lower, look_faster, tell)
     if as_json:
-        click.echo(json_text(result))
+        click.echo(json_text(explained.document))
     else:
         from symsim.report.explanation import print_explanation
 
-        print_explanation(result)
-    if memory_fit(asked, found.values).fits is False or lacking:
+        print_explanation(explained.document)
+    if not explained.possible:
         raise click.exceptions.Exit(1)

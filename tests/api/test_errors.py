@@ -49,6 +49,19 @@ CASES: dict[str, tuple[Act, str, str]] = {
     "no table": (lambda p: symsim.evaluate(p, 3), "E384", "of type int"),
     "empty table": (lambda p: symsim.evaluate(p, {}), "E384", "no columns"),
     "column of a number": (lambda p: symsim.evaluate(p, {1: [1]}), "E384", "which is not text"),  # type: ignore[call-overload]
+    "text for a plan": (
+        lambda p: symsim.evaluate("llama3_70b"),  # type: ignore[arg-type]
+        "E385",
+        "symsim.evaluate(symsim.load('llama3_70b', STRATEGY, SYSTEM))",
+    ),
+    "text for a plan to explain": (lambda p: symsim.explain("llama3_70b"), "E385", "symsim.explain("),  # type: ignore[arg-type]
+    "text for a plan to solve": (lambda p: symsim.solve("llama3_70b", "mbs"), "E385", "symsim.solve("),  # type: ignore[arg-type]
+    "text for a plan to compare": (lambda p: symsim.compare(p, "llama3_70b"), "E385", "symsim.load('llama3_70b'"),  # type: ignore[arg-type]
+    "text for sensitivities": (lambda p: symsim.sensitivity("x"), "E385", "symsim.sensitivity("),  # type: ignore[arg-type]
+    "number for a plan": (lambda p: symsim.evaluate(3), "E385", "not an int"),  # type: ignore[call-overload]
+    "plan for a model": (lambda p: symsim.load(p, seq=64), "E385", "plan.changed(…)"),  # type: ignore[arg-type]
+    "plan to search": (lambda p: symsim.search(p, "search_1k", "h100_sxm"), "E385", "such as 'llama3_70b'"),  # type: ignore[arg-type]
+    "number for a model": (lambda p: symsim.load(3), "E385", "not an int"),  # type: ignore[arg-type]
     "step twice": (lambda p: p.compiled.evaluate(gbs=128, microbatches=4), "E323", "give one of them"),
     "open sizes": (lambda p: symsim.compile("llama3_8b").evaluate(tp=8), "E322", "give world=…, gbs=…, seq=…"),
     "time without a machine": (

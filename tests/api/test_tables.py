@@ -120,7 +120,7 @@ def test_a_data_frame_answers_as_one(plan: symsim.Plan) -> None:
         plan, Frame({"tp": [8, 3], "recompute": ["full", "none"]}, index=["a", "b"]), ["memory.peak"]
     )
     assert isinstance(found, Frame) and found.index == ["a", "b"]
-    assert found.columns == ["memory.peak", "legal"]
+    assert found.columns == ["tp", "recompute", "memory.peak", "legal"]
     assert found["legal"].tolist() == [True, False]
 
 
@@ -129,6 +129,7 @@ def test_a_pandas_frame(plan: symsim.Plan) -> None:
     table = pandas.DataFrame({"tp": [8, 4], "vp": [1.0, None], "recompute": ["none", "full"]}, index=[7, 9])
     found = symsim.evaluate(plan, table)
     assert list(found.index) == [7, 9] and found["legal"].all()
+    assert list(found.columns)[:3] == ["tp", "vp", "recompute"]
     assert found.loc[9, "time.iteration"] == symsim.evaluate(plan.changed(tp=4, recompute="full")).iteration_s
 
 
@@ -136,7 +137,7 @@ def test_an_arrow_table(plan: symsim.Plan) -> None:
     arrow = pytest.importorskip("pyarrow")
     table = arrow.table({"tp": [8, 4], "vp": [1, None], "recompute": ["none", "full"]})
     found = symsim.evaluate(plan, table, ["time.iteration", "peak"])
-    assert found.column_names == ["time.iteration", "peak", "legal"]
+    assert found.column_names == ["tp", "vp", "recompute", "time.iteration", "peak", "legal"]
     assert found.column("time.iteration")[1].as_py() == pytest.approx(
         symsim.evaluate(plan.changed(tp=4, recompute="full")).iteration_s
     )

@@ -210,6 +210,11 @@ CODES = {
         "a table of too many structures",
         "Each combination of structural choices, dimensions and figures is compiled: give them fewer values.",
     ),
+    "E385": (
+        "argument of another kind",
+        "Functions about a plan take what `symsim.load` gives; `load` and `search` take names, paths and texts.",
+    ),
+    "E386": ("no pandas", "`pip install pandas`, or use `to_dict()`."),
     "E384": ("no table", "Give `symsim.evaluate` a dictionary of arrays, a data frame or an Arrow table."),
     "E401": ("missing table", "Put the CSV file into the folder of the system file, or below it."),
     "E402": ("table too large", "Keep the rows that are used."),

@@ -22,7 +22,8 @@ PROVOKED_ELSEWHERE = {
     "E375": "tests/analysis/test_engines.py",
     "E378": "tests/cli/test_search.py",
     "E379": "tests/analysis/test_engines.py",
-    **dict.fromkeys(("E380", "E381", "E382", "E383", "E384"), "tests/api/test_errors.py"),
+    **dict.fromkeys(("E380", "E381", "E382", "E383", "E384", "E385"), "tests/api/test_errors.py"),
+    "E386": "tests/api/test_names_and_frames.py",
 }
 """Codes that no input provokes: a process does, a package that is not there, or what stands behind an answer."""
 
