@@ -97,6 +97,8 @@ def command(
             if verdict.failed:
                 failures.setdefault((verdict.kind, verdict.where), []).append((k, tried, verdict))
                 print(f"{k} {name}: {verdict.kind} at {verdict.where}", file=sys.stderr, flush=True)
+            if done % 1000 == 0:
+                print(f"{done:,} inputs, {sum(map(len, failures.values()))} failures", file=sys.stderr, flush=True)
             if k % GARBAGE_AFTER == 0:
                 gc.collect()
             if until is not None and time.monotonic() > until:

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -34,7 +35,9 @@ from symsim.diagnostics import InputError
 HANGS_AFTER_S = 5.0
 """Processor time that one input may take."""
 BLOCKED_AFTER_S = 40
-"""Time on the clock, on a machine that does other work too, after which an input waits for something."""
+"""Time on the clock after which an input waits for something, unless the machine lets it work."""
+WORKING = 0.01
+"""Share of the clock in which an input that waits for nothing works, however busy the machine is."""
 FEW = 100
 """Compiled structures that are kept between inputs."""
 
@@ -182,7 +185,7 @@ def run_as_process(tried: Input, folder: Path) -> Verdict:
     environment = {**os.environ, "PYTHONPATH": str(Path(symsim.__file__).parents[1])}
     try:
         ended = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, timeout=BLOCKED_AFTER_S, check=False
+            command, cwd=folder, env=environment, capture_output=True, timeout=4 * BLOCKED_AFTER_S, check=False
         )
     except subprocess.TimeoutExpired:
         return Verdict("hang", "process", f"more than {BLOCKED_AFTER_S} s")
@@ -217,11 +220,17 @@ def _prepare(tried: Input, folder: Path) -> None:
 def _bounded() -> Iterator[None]:
     """Raise HangError after the processor time that an input may take, or where it waits."""
 
+    began = time.process_time()
+
     def stop(*_: object) -> None:
         raise HangError
 
-    before = signal.signal(signal.SIGPROF, stop), signal.signal(signal.SIGALRM, stop)
-    faulthandler.dump_traceback_later(3 * BLOCKED_AFTER_S, exit=True)
+    def look(*_: object) -> None:
+        if time.process_time() - began < WORKING * BLOCKED_AFTER_S:
+            raise HangError
+
+    before = signal.signal(signal.SIGPROF, stop), signal.signal(signal.SIGALRM, look)
+    faulthandler.dump_traceback_later(20 * BLOCKED_AFTER_S, exit=True)
     signal.setitimer(signal.ITIMER_PROF, HANGS_AFTER_S)
     signal.setitimer(signal.ITIMER_REAL, BLOCKED_AFTER_S)
     try:
