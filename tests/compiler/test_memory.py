@@ -78,3 +78,10 @@ def test_units_of_one_chunk_alone_have_their_own_number_of_micro_batches_in_flig
     asked = question(SMALL, "world=2,pp=2,vp=2,mbs=1,seq=2048,microbatches=8", None)
     names = dict(answer(asked.model, asked.plan, None).values)
     assert (names["f_embedding"], "f_head" in names) == (4, False)
+
+
+def test_a_stage_without_layers_holds_the_gradient_that_it_sent_back_alone() -> None:
+    """Nothing runs on the third stage: what goes through it is what it holds."""
+    found = parts('microbatches=8,layout="E|tt||ttL"')
+    assert found["workspace"][2] == found["peak"][2] == 512 * 2048 * 2
+    assert (found["rise"][2], found["rise_head"][2], found["rise_embedding"][2]) == (0, 0, 0)
