@@ -152,6 +152,8 @@ class _Lowering:
             self._check_given(name, output.part, place)
             return _Lowered(output.register, False, output.scope == "stage")
         if name in self.program.inputs:
+            if name in RUN_HINTS and name not in self._given:
+                raise error("E322", f"no value is given for '{name}'", place, RUN_HINTS[name])
             return _Lowered(self.program.inputs.index(name), False, False)
         raise error("E203", f"unknown name '{name}'", place, nearest(name, self._known))
 

@@ -112,3 +112,14 @@ def test_a_condition_is_known_as_one(text: str) -> None:
 @pytest.mark.parametrize("text", ["-tp", "tp ** 2", "2 if tp > 4 else 3", "max(tp, 2)"])
 def test_a_number_is_no_condition(text: str) -> None:
     assert not is_condition(lowered(text), "it")
+
+
+@pytest.mark.parametrize("text", ["price", "tokens + 1", "max_stages(price)", "price < 3", "run.cost"])
+def test_what_a_question_leaves_out_has_no_value(text: str) -> None:
+    with pytest.raises(InputError) as raised:
+        value(text)
+    assert raised.value.diagnostics[0].code == "E322"
+
+
+def test_what_a_question_gives_has_its_value() -> None:
+    assert value("price * 2 + tokens", f"{PLAN},price=2.5,tokens=1000") == 1005
