@@ -178,7 +178,7 @@ def of_search(result: Document) -> str:
         return f"No plan is feasible: none of {result['legal']:,} legal plans meets all that is required."
     best = result["plans"][0]
     many = f"Best of {result['feasible']:,} feasible plans" if result["feasible"] > 1 else "One plan is feasible"
-    told = [f"{name} {_choice(value)}" for name, value in best["searched"].items()]
+    told = [f"{name} {_choice(value)}" for name, value in best["searched"].items() if value is not None]
     reached = []
     if best["iteration_s"] is not None:
         reached.append(f"one step takes {time_words(best['iteration_s'], best.get('error_pct'))}")

@@ -40,6 +40,7 @@ def rows(result: Mapping[str, Any]) -> list[Row]:
             "rank": rank,
             **({"on_front": _identity(plan) in on_front} if result["pareto"] is not None else {}),
             **{n: plan[n] for n in NUMBERS},
+            "near_limit": plan["near_limit"],
             **{f"pareto.{n}": v for n, v in plan.get("pareto", {}).items()},
             **plan["figures"],
             **{n: _cell(plan["strategy"][n]) for n in dict.fromkeys([*names, *plan["strategy"]])},
