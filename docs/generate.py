@@ -25,9 +25,10 @@ from typing import Any
 from page_outputs import run_commands, with_sessions
 
 from symsim.analysis.collectives import collective_time
-from symsim.analysis.fitting.accuracy import Accuracy, accuracy
+from symsim.analysis.fitting.accuracy import Accuracy, accuracy, known
+from symsim.analysis.fitting.bar_coverage import error_bars
 from symsim.analysis.fitting.cases_file import load_cases
-from symsim.analysis.fitting.error_bar import shipped
+from symsim.analysis.fitting.error_bar import learned, read, shipped
 from symsim.analysis.fitting.memory_cases import measured_peaks
 from symsim.analysis.fitting.memory_error import shipped as shipped_peaks
 from symsim.analysis.fitting.memory_error import widening
@@ -40,6 +41,7 @@ from symsim.language.parser import parse_expression
 from symsim.language.systems import load_system
 from symsim.records.cost import Definition
 from symsim.report import accuracy as report
+from symsim.report.error_bars import numbers_table, step_error_table
 from symsim.report.memory_accuracy import error_table, widening_table
 from symsim.symbols import symbol
 
@@ -230,13 +232,17 @@ ACCURACY = DOCS.parent / "accuracy"
 
 
 def accuracy_files(found: Accuracy) -> dict[Path, str]:
-    """The page, its picture, and the table of errors that answers are given bars from."""
+    """The page, its picture, and the two tables that answers are given bars from."""
     with (ACCURACY / "peers.csv").open(encoding="utf-8") as file:
         peers = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    errors = step_error_table(known(found))
+    # Learned from the table as it is written, so that whoever has it finds the same.
+    bars = error_bars(read(errors.splitlines()))
     return {
-        DOCS / "accuracy.md": report.page(found, peers),
+        DOCS / "accuracy.md": report.page(found, peers, bars),
         DOCS / "accuracy.svg": report.picture(found),
-        ACCURACY / "errors.csv": report.error_table(found),
+        ACCURACY / "errors.csv": errors,
+        ACCURACY / "error_bars.csv": numbers_table(bars.learned),
     }
 
 
@@ -270,6 +276,7 @@ def main() -> None:
                 table.cache_clear()
             _write(accuracy_files(accuracy(load_cases(ACCURACY / "cases.json"))))
             shipped.cache_clear()
+            learned.cache_clear()
             _write({DOCS / "formulas.md": formulas_page()})
             _write_outputs(PAGES, slow=True)
         case _:

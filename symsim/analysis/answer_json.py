@@ -151,6 +151,9 @@ def _time(asked: Question, found: Answer) -> dict[str, Any]:
         "nearest_cases": []
         if bar is None
         else [{"id": c.id, "distance": far, "error_pct": c.error_pct} for c, far in bar.nearest],
+        "comparable": bar is not None and bar.incomparable is None,
+        "incomparable": "no run was measured" if bar is None else bar.incomparable,
+        "widened_by": [] if bar is None else list(bar.widened_by),
         "breakdown": breakdown,
         "bubble_share": float(found.values["time.bubble_share"]),
         "pacing_stage": pacing_stage(found),

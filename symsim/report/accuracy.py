@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 
-from symsim.analysis.fitting.accuracy import Accuracy, Judged, covered, known, summary_of
+from symsim.analysis.fitting.accuracy import Accuracy, Judged, summary_of
 from symsim.analysis.fitting.agreement import summary
-from symsim.analysis.fitting.error_bar import COLUMNS, SIZES, WORDS
+from symsim.analysis.fitting.bar_coverage import ErrorBars
+from symsim.report.error_bars import error_bars_section
 from symsim.report.scatter import scatter
 
 WORST = 3
@@ -31,17 +30,8 @@ The error is predicted/measured − 1.
 - **Spearman**: rank correlation of predicted and measured among cases that share a model and a machine, held out.
 """
 
-BARS = """\
-## Error bars
 
-`symsim eval` states the step time with the error found at the nearest measured cases ([eval.md](eval.md)). Made
-for each of these cases from the other groups alone, the bar holds {one:.0%} of the errors, and twice the bar {two:.0%};
-of a normal distribution that is 68 % and 95 %.
-"""
-
-
-def page(found: Accuracy, peers: Sequence[dict[str, str]]) -> str:
-    one, two = covered(known(found))
+def page(found: Accuracy, peers: Sequence[dict[str, str]], bars: ErrorBars) -> str:
     parts = [
         INTRODUCTION.format(n=len(found.judged)),
         _table(found),
@@ -49,7 +39,7 @@ def page(found: Accuracy, peers: Sequence[dict[str, str]]) -> str:
         *_facts(found),
         "## Other tools on the same steps\n",
         _peers(found, peers),
-        BARS.format(one=one, two=two),
+        error_bars_section(bars),
         "## Where it is worst\n\nHeld out.\n",
         _worst(found),
     ]
@@ -67,7 +57,8 @@ def _table(found: Accuracy) -> str:
     for row in found.rows:
         judged = found.of(row)
         first = judged[0].case
-        machine = first.asked.system.name if first.asked.system is not None else ""
+        systems = dict.fromkeys(j.case.asked.system.name for j in judged if j.case.asked.system is not None)
+        machine = ", ".join(systems)
         held_out = summary_of(judged, "held_out")
         order = "" if held_out["spearman"] is None else f"{held_out['spearman']:.3f}"
         cells = [_errors(summary_of(judged, stage)) for stage in ("stated", "shipped", "held_out")]
@@ -94,9 +85,15 @@ def _facts(found: Accuracy) -> list[str]:
     told = dict.fromkeys((j.row, j.facts) for j in found.judged if j.facts)
     for row, fact in told:
         judged = [j for j in found.of(row) if j.facts == fact]
-        cells = [_errors(summary_of(judged, stage)) for stage in ("shipped", "without_facts")]
+        both = [j for j in judged if "without_facts" in j.errors]
+        without = _errors(summary_of(both, "without_facts")) if both else NOT_WITHOUT
+        cells = [_errors(summary_of(judged, "shipped")), without]
         lines.append(f"| {' | '.join([row, str(len(judged)), fact, *cells])} |")
     return [FACTS, "\n".join(lines) + "\n"] if told else []
+
+
+NOT_WITHOUT = "no such plan"
+"""Of cases that cannot be computed without a fact: layers that no layout places, for one."""
 
 
 def _errors(errors: dict[str, float | None]) -> str:
@@ -140,7 +137,8 @@ def _worst(found: Accuracy) -> str:
 
 
 def picture(found: Accuracy) -> str:
-    return scatter({row: [_steps(j) for j in found.of(row)] for row in found.rows})
+    sets = dict.fromkeys(j.case.set for j in found.judged)
+    return scatter({name: [_steps(j) for j in found.judged if j.case.set == name] for name in sets})
 
 
 def _steps(judged: Judged) -> tuple[float, float]:
@@ -150,18 +148,3 @@ def _steps(judged: Judged) -> tuple[float, float]:
         return case.measured, case.measured * ratio
     measured = case.step_s * case.predicted / case.measured
     return measured, measured / ratio
-
-
-def error_table(found: Accuracy) -> str:
-    """``accuracy/errors.csv``."""
-    out = io.StringIO()
-    out.write("# Held-out errors of predicted steps, and what decides how near a plan is: see docs/accuracy.md.\n")
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    groups = {name: str(k) for k, name in enumerate(dict.fromkeys(j.case.group for j in found.judged))}
-    for judged, one in zip(found.judged, known(found), strict=True):
-        sizes = [round(2**size) for size in one.traits.sizes]
-        assert len(one.traits.words) == len(WORDS) and len(sizes) == len(SIZES)
-        row = [one.id, judged.case.set, groups[one.group], f"{one.error_pct:.2f}", *one.traits.words, *sizes]
-        writer.writerow(row)
-    return out.getvalue()

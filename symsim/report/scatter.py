@@ -11,7 +11,8 @@ LEFT, TOP, SIDE = 70, 20, 480
 """The square of the axes: its corner and its side."""
 BAND = 0.1
 """The shaded band: predictions within 10 %."""
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#666666", "#b8860b", "#003f5c")
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#666666", "#b8860b", "#003f5c",
+           "#a05195", "#2f4b7c", "#7fb800", "#a2142f", "#17becf")  # fmt: skip
 """Told apart by colour-blind readers as far as so many can be (Okabe and Ito, then others)."""
 
 Points = Mapping[str, Sequence[tuple[float, float]]]

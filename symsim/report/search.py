@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from symsim.analysis.comparing.compare_json import surety_text
+from symsim.analysis.fitting.faster_of_two import TOO_CLOSE
 from symsim.report.repair import NEAR_LIMIT, print_near_limit
 from symsim.report.tables import print_table, print_verdict
 from symsim.report.terminal_text import print_wrapped, say
@@ -45,6 +47,7 @@ def print_search(result: Mapping[str, Any]) -> None:
     print_wrapped(f"{result['model']} · {result['space']} · {machine} · {objective['goal']} {objective['value']}")
     if result["plans"]:
         _plans(result, result["plans"], "best plans", [objective["value"]])
+        _as_good(result)
         if result["plans"][0]["run"] is not None:
             print()
             print_run([result["plans"][0]["run"]], ["plan 1"])
@@ -90,6 +93,28 @@ def _plans(result: Mapping[str, Any], plans: Sequence[Plan], title: str, also: S
 
 def _mark(plan: Plan) -> str:
     return NEAR_LIMIT if plan["near_limit"] else ""
+
+
+def _as_good(result: Mapping[str, Any]) -> None:
+    """Which of the next plans the best cannot be told from, as far as times are known."""
+    told = [plan["best_is_faster"] for plan in result["plans"][1:]]
+    if not told or None in told:
+        return
+    close = [str(k) for k, sure in enumerate(told, 2) if sure < TOO_CLOSE]
+    if close:
+        named = f"plan {close[0]} is" if len(close) == 1 else f"plans {_numbers(close)} are"
+        say("", f"{named} as good as plan 1 as far as times are known: which is faster is too close to call")
+    rest = [(k, sure) for k, sure in enumerate(told, 2) if sure >= TOO_CLOSE]
+    if rest:
+        k, sure = rest[0]
+        say("", f"plan 1 is faster than plan {k}: {surety_text(sure)} sure")
+
+
+def _numbers(close: Sequence[str]) -> str:
+    """``2 to 5`` where nothing is left out, else ``2, 4, 5``."""
+    if len(close) > 2 and int(close[-1]) - int(close[0]) == len(close) - 1:
+        return f"{close[0]} to {close[-1]}"
+    return ", ".join(close)
 
 
 GIVEN = ("world", "gbs", "seq")

@@ -10,6 +10,7 @@ from typing import Any
 
 from symsim.analysis.verdicts import per_cent
 from symsim.diagnostics import printable
+from symsim.report.error_bar_text import error_bar_texts
 from symsim.report.page_width import page_width
 from symsim.report.table_layout import Part, fitted
 from symsim.report.terminal_safety import unfiltered
@@ -179,9 +180,8 @@ def _time(time: dict[str, Any], throughput: dict[str, Any]) -> None:
     rows = [[n.replace("_", " "), seconds_text(s), f"{s / total:.1%}"] for n, s in time["breakdown"].items() if s > 0]
     rows.append(["iteration", seconds_text(total), "100.0%"])
     print_table(["time of a step", "seconds", "share"], rows)
-    if time["error_pct"] is not None:
-        named = ", ".join(f"{case['id']} at {case['distance']:.1f}" for case in time["nearest_cases"])
-        print_wrapped(f"{seconds_text(total)} ± {time['error_pct']:.0f} % (nearest measured: {named})")
+    for text in error_bar_texts(time):
+        print_wrapped(text)
     print_wrapped(
         f"{throughput['tokens_per_s_per_gpu']:,.0f} tokens/s per GPU, {throughput['tokens_per_s']:,.0f} in all · "
         f"bubble {time['bubble_share']:.1%} of the step"

@@ -93,6 +93,17 @@ def test_leaving_a_group_out_is_fitting_without_it() -> None:
     assert whole.held_out[3] == pytest.approx(predicted[0, 0], abs=1e-6)
 
 
+def test_further_groupings_are_left_out_like_groups() -> None:
+    cases = timed(made_up("hbm.efficiency=0.6", "matmul.sustained=0.85"))
+    fitted = named("hbm.efficiency", "attention.forward.level")
+    halves = ["even" if k % 2 else "odd" for k in range(len(cases))]
+    found = calibrate(cases, fitted, 1.0, [[c.group for c in cases], halves])
+    assert found.without[0] == pytest.approx(found.held_out)
+    alone = calibrate([c for c, half in zip(cases, halves, strict=True) if half == "even"], fitted, 1.0)
+    predicted, _ = Predictions([cases[0]], fitted)(alone.x[None, :])
+    assert found.without[1][0] == pytest.approx(predicted[0, 0], abs=1e-6)
+
+
 def test_groups() -> None:
     cases = made_up()
     other_batch = ({**cases[0], "id": "other", "strategy": {**cases[0]["strategy"], "gbs": 128}}, *cases)

@@ -86,7 +86,8 @@ def test_eval_json_has_every_field_of_the_contract(capsys: pytest.CaptureFixture
     memory = {"weights", "gradients", "optimizer", "activations", "workspace", "overhead", "peak", "device"}
     assert all(set(stage) == memory for stage in answer["memory"]["stages"])
     parts = {"breakdown", "bubble_share", "pacing_stage", "stages"}
-    assert set(answer["time"]) == {"iteration_s", "error_pct", "nearest_cases", *parts}
+    bar = {"error_pct", "nearest_cases", "comparable", "incomparable", "widened_by"}
+    assert set(answer["time"]) == {"iteration_s", *bar, *parts}
     assert sum(answer["time"]["breakdown"].values()) == pytest.approx(answer["time"]["iteration_s"], rel=1e-12)
     assert set(answer["time"]["stages"][0]) == {"forward_s", "backward_s"}
     rates = {f"{n}_tflops_per_gpu{c}" for n in ("model", "recompute") for c in ("", "_causal")}

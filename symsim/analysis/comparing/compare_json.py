@@ -10,6 +10,7 @@ from symsim.analysis.answer_json import assumptions, given_back, model_of, plain
 from symsim.analysis.comparing.attribution import Attribution
 from symsim.analysis.comparing.compare import OWN, PEAK, TIME, Comparison, Difference, Part, Side, Term
 from symsim.analysis.explaining.peak_moment import in_words, peak_moment
+from symsim.analysis.fitting.faster_of_two import TOO_CLOSE, sure_faster
 from symsim.analysis.requirements import unmet
 from symsim.analysis.training_run import run_of
 from symsim.units import bytes_text, seconds_text
@@ -28,18 +29,50 @@ def document(found: Comparison, of: str | None = None) -> dict[str, Any]:
     sides = found.first, found.second
     models = [model_of(side.asked, side.found) for side in sides]
     plans = [{**_side(side), "model": model} for side, model in zip(sides, models, strict=True)]
+    faster = faster_of(found)
     return {
         "schema": "symsim.compare/1",
-        "verdict": verdicts.of_comparison((plans[0], plans[1])),
+        "verdict": verdicts.of_comparison((plans[0], plans[1]), None if faster is None else certainty(faster)),
         "model": models[0] if models[0] == models[1] else None,
         "plans": plans,
         "differs": [{"name": n, "a": a, "b": b} for n, a, b in _differs(found)],
         "differences": [_difference(d, of) for d in found.differences],
+        "faster": faster,
         "attribution": _attribution(found.attribution, found.plans, found.impossible),
         "words": [*_words(found, of)],
         "assumptions": _of_both([[*assumptions(side.asked, side.machine), *given_back(side.fit)] for side in sides]),
         "warnings": [*_of_both([_warnings(side) for side in sides]), *_steps(sides)],
     }
+
+
+def faster_of(found: Comparison) -> dict[str, Any] | None:
+    """Which plan is faster and how sure that is; ``None`` where one has no time or both take the same.
+
+    ``plan`` is ``None`` where the two are too close to call.
+    """
+    timed = [d for d in found.differences if d.name == TIME and d.change]
+    if not timed:
+        return None
+    sides = found.first.asked, found.second.asked
+    a_is = sure_faster(*sides, timed[0].first, timed[0].second)
+    if a_is is None:
+        return None
+    surety = max(a_is, 1 - a_is)
+    return {"plan": None if surety < TOO_CLOSE else LETTERS[a_is < 0.5], "probability": surety}
+
+
+def certainty(faster: dict[str, Any]) -> str:
+    """``The order is 93 % sure.``"""
+    sure = surety_text(faster["probability"])
+    return f"The order is {sure} sure." if faster["plan"] is not None else f"Too close to call: {sure} sure."
+
+
+def surety_text(probability: float) -> str:
+    """In per cent; never all of it, because nothing is certain."""
+    return "more than 99 %" if probability > MOST_SURE else f"{100 * probability:.0f} %"
+
+
+MOST_SURE = 0.99
 
 
 def _side(side: Side) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from symsim.analysis.evaluate import answer, evaluator
 from symsim.analysis.fitting.agreement import error_pct, spearman_within, summary
 from symsim.analysis.fitting.calibrate import calibrate
 from symsim.analysis.fitting.constants import constants, fact_of, facts_as_stated
-from symsim.analysis.fitting.error_bar import Known, bar_of, traits_of
+from symsim.analysis.fitting.error_bar import LEFT_OUT, Known
+from symsim.analysis.fitting.plan_traits import Traits, group_of, traits_of
 from symsim.analysis.fitting.recorded_fits import RecordedFit, recorded_fits
 from symsim.analysis.fitting.timed_cases import QUANTITIES, TimedCase, timed_cases
 from symsim.language.systems import load_system, system_source
@@ -38,6 +39,9 @@ class Judged:
     case: TimedCase
     row: str
     """The set, and the precision where a set has several."""
+    traits: Traits
+    constants: int
+    """How many constants were fitted to it and others."""
     errors: Mapping[str, float]
     peers: Mapping[str, float]
     facts: str
@@ -63,27 +67,40 @@ def accuracy(cases: Sequence[Mapping[str, Any]], tick: Callable[[], None] = lamb
     """Judge every timed case; ``tick`` is called after each."""
     found, failed = timed_cases(cases, None, "layout", tick)
     by_id = {case["id"]: case for case in cases}
+    traits = {c.id: traits_of(c.asked) for c in found}
     errors = {c.id: {"stated": _stated(c), "shipped": error_pct(c.predicted, c.measured)} for c in found}
     fitted = dict.fromkeys((c.set for c in found), 0)
+    counted = dict.fromkeys(errors, 0)
+    taken: dict[str, list[TimedCase]] = {}
     for fit in _fits():
         timed, _ = timed_cases([case for case in cases if fit.takes(case)], None, fit.group)
         machine = load_system(fit.system)
         wanted = [c for c in constants(machine, fit.names, 1.0) if _is_fitted(machine, c.name)]
         if not timed or not wanted:
             continue
-        held_out = calibrate(timed, wanted, fit.expected).held_out
-        for case, error in zip(timed, held_out, strict=True):
-            errors[case.id]["held_out"] = error_pct(math.exp(float(error)), 1)
+        taken.setdefault(fit.system, []).extend(timed)
+        groupings = [[group_of(kind, case.set, traits[case.id]) for case in timed] for kind in LEFT_OUT]
+        refitted = calibrate(timed, wanted, fit.expected, groupings)
+        for stage, residuals in zip(("held_out", *LEFT_OUT), (refitted.held_out, *refitted.without), strict=True):
+            for case, error in zip(timed, residuals, strict=True):
+                errors[case.id][stage] = error_pct(math.exp(float(error)), 1)
+        factors = len({c.factor for c in wanted})
         for group in {case.set for case in timed}:
-            fitted[group] += len({c.factor for c in wanted})
+            fitted[group] += factors
+        for case in timed:
+            counted[case.id] += factors
+    for case in found:
+        _without_all(case, errors[case.id], taken, traits)
     bare, _ = timed_cases([_without_facts(case) for case in cases if case.get("facts")], None, "layout")
-    for lacking in bare:
+    for lacking in (case for case in bare if case.id in errors):
         errors[lacking.id]["without_facts"] = error_pct(lacking.predicted, lacking.measured)
     precisions = {c.set: {_precision(o) for o in found if o.set == c.set} for c in found}
     judged = tuple(
         Judged(
             case,
             f"{case.set} {_precision(case)}" if len(precisions[case.set]) > 1 else case.set,
+            traits[case.id],
+            counted[case.id],
             {"held_out": errors[case.id]["shipped"], **errors[case.id]},
             _peers(by_id[case.id], case),
             _told(by_id[case.id]),
@@ -91,6 +108,19 @@ def accuracy(cases: Sequence[Mapping[str, Any]], tick: Callable[[], None] = lamb
         for case in found
     )
     return Accuracy(judged, fitted, tuple(failed))
+
+
+def _without_all(
+    case: TimedCase, errors: dict[str, float], taken: Mapping[str, Sequence[TimedCase]], traits: Mapping[str, Traits]
+) -> None:
+    """The errors of a case without whole groups: as stated where its machine then has nothing to be fitted to."""
+    fitted_to = taken.get(case.asked.system.name if case.asked.system is not None else "", [])
+    for kind in LEFT_OUT:
+        own = group_of(kind, case.set, traits[case.id])
+        if fitted_to and all(group_of(kind, c.set, traits[c.id]) == own for c in fitted_to):
+            errors[kind] = errors["stated"]
+        else:
+            errors.setdefault(kind, errors["shipped"])
 
 
 def _without_facts(case: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,9 +168,12 @@ def _peers(case: Mapping[str, Any], timed: TimedCase) -> dict[str, float]:
 
 
 def _told(case: Mapping[str, Any]) -> str:
+    """The facts of a case and their source. A layout is one of many, so it is named without its letters."""
     facts = case.get("facts") or {}
-    stated = ", ".join(f"`{name} = {value}`" for name, value in facts.items() if name != "source")
-    return f"{stated}: {facts.get('source', 'no source')}" if facts else ""
+    stated = [
+        f"`{n}`" if isinstance(v, str) and '"' in v else f"`{n} = {v}`" for n, v in facts.items() if n != "source"
+    ]
+    return f"{', '.join(stated)}: {facts.get('source', 'no source')}" if stated else ""
 
 
 def summary_of(judged: Sequence[Judged], stage: str) -> dict[str, float | None]:
@@ -153,14 +186,21 @@ def summary_of(judged: Sequence[Judged], stage: str) -> dict[str, float | None]:
 
 def known(found: Accuracy) -> list[Known]:
     """What the error bars of answers are made from."""
-    return [Known(j.case.id, j.case.group, j.errors["held_out"], traits_of(j.case.asked)) for j in found.judged]
+    return [
+        Known(
+            j.case.id, j.case.set, j.case.group, _as_time(j, "held_out"), j.traits,
+            {kind: _as_time(j, kind) for kind in LEFT_OUT}, j.constants, j.case.ranked, _gpu_us_per_token(j.case),
+        )
+        for j in found.judged
+    ]  # fmt: skip
 
 
-def covered(table: Sequence[Known]) -> tuple[float, float]:
-    """Shares of the cases whose error lies within one and within two error bars made from other groups."""
-    within = [0, 0]
-    for case in table:
-        bar = bar_of(case.traits, (k for k in table if k.group != case.group))
-        for times in (1, 2):
-            within[times - 1] += bar is not None and abs(case.error_pct) <= times * bar.pct
-    return within[0] / len(table), within[1] / len(table)
+def _gpu_us_per_token(case: TimedCase) -> float:
+    sizes = case.asked.plan.sizes
+    return 1e6 * case.step_s * sizes["world"] / (sizes["gbs"] * sizes["seq"])
+
+
+def _as_time(judged: Judged, stage: str) -> float:
+    """The error of the step's time in per cent: a rate is as much too high as the time is too short."""
+    error = judged.errors[stage]
+    return error if judged.case.quantity == "iteration_s" else 100 * (1 / (1 + error / 100) - 1)

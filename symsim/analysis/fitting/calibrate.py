@@ -58,12 +58,20 @@ class Calibration:
     """By refit and factor: log(value/start)."""
     expected: dict[str, float]
     """σ of each set."""
+    without: tuple[Array, ...] = ()
+    """By further grouping: as ``held_out``, without the case's group of it."""
 
 
-def calibrate(cases: Sequence[TimedCase], constants: Sequence[Constant], expected: float | None = None) -> Calibration:
+def calibrate(
+    cases: Sequence[TimedCase],
+    constants: Sequence[Constant],
+    expected: float | None = None,
+    groupings: Sequence[Sequence[str]] = (),
+) -> Calibration:
     """Fit, refit without each group, and predict each group without itself.
 
-    ``expected`` is the error expected of every set; found from the fit where it is not given.
+    ``expected`` is the error expected of every set; found from the fit where it is not given. ``groupings`` are
+    other groups to leave out, each with a name for every case.
     """
     predictions = Predictions(cases, constants)
     of_factor = [[c for c in constants if c.factor == factor] for factor in predictions.factors]
@@ -82,14 +90,18 @@ def calibrate(cases: Sequence[TimedCase], constants: Sequence[Constant], expecte
         whole = fit(predictions, weights[None, :], width, upper, before_round)
         if np.abs(whole.x[0] - before_round).max() < SETTLED:
             break
-    groups = sorted({case.group for case in cases})
-    place = np.array([groups.index(case.group) for case in cases])
-    without = np.where(place[None, :] == np.arange(len(groups))[:, None], 0.0, weights[None, :])
-    refits = fit(predictions, without, width, upper, whole.x[0])
+    held_out = []
+    for labels in ([case.group for case in cases], *groupings):
+        groups = sorted(set(labels))
+        place = np.array([groups.index(label) for label in labels])
+        without = np.where(place[None, :] == np.arange(len(groups))[:, None], 0.0, weights[None, :])
+        refits = fit(predictions, without, width, upper, whole.x[0])
+        held_out.append((refits.residual[place, np.arange(len(cases))], refits.x))
     before, _ = predictions.at(np.array([[c.stated for c in constants]]))
+    (errors, spread), *others = held_out
     return Calibration(
         tuple(cases), tuple(constants), predictions.factors, whole.x[0], whole.covariance[0],
-        before[0], whole.residual[0], refits.residual[place, np.arange(len(cases))], refits.x, sigma,
+        before[0], whole.residual[0], errors, spread, sigma, tuple(found for found, _ in others),
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from symsim.analysis import verdicts
 from symsim.analysis.answer_json import plain, strategy_of
+from symsim.analysis.fitting.faster_of_two import TOO_CLOSE, sure_faster
 from symsim.analysis.memory_fit import MemoryFit, memory_fit, requirement
 from symsim.analysis.searching.nearest_infeasible import Closest, Fix
 from symsim.analysis.searching.search import Found, Result
@@ -21,6 +22,11 @@ RATE = "model_flops_per_gpu"
 def document(result: Result, closest: Closest | None = None, notes: Sequence[str] = ()) -> dict[str, Any]:
     """The answer. ``closest`` and ``notes`` are there where nothing is feasible, or choices contradict each other."""
     space = result.space
+    others = [best_is_faster(found, result) for found in result.plans[1:]]
+    plans = [
+        {**plan_of(found, result), "best_is_faster": sure}
+        for found, sure in zip(result.plans, (None, *others), strict=False)
+    ]
     said = {
         "schema": "symsim.search/1",
         "model": space.model.name,
@@ -36,13 +42,31 @@ def document(result: Result, closest: Closest | None = None, notes: Sequence[str
         "removed": dict(result.removed),
         "kinds": {text: kind_of(text, result) for text in result.removed},
         "elapsed_s": result.elapsed_s,
-        "plans": [plan_of(found, result) for found in result.plans],
+        "plans": plans,
+        "as_good": None if None in others else sum(p < TOO_CLOSE for p in others if p is not None),
         "pareto_of": list(result.pareto),
         "pareto": None if result.front is None else [plan_of(found, result) for found in result.front],
         "closest": None if closest is None else closest_of(closest, result),
         "notes": list(notes),
     }
     return {"schema": said["schema"], "verdict": verdicts.of_search(said), **said}
+
+
+OF_TIME = ("time.iteration", "iteration", "mfu", "throughput.mfu", "throughput.tokens_per_s")
+"""Objectives that rank plans of as many GPUs and tokens by the time of a step."""
+
+
+def best_is_faster(found: Found, result: Result) -> float | None:
+    """How sure it is that the best plan's step takes less time than another's: a probability.
+
+    ``None`` where plans are not ranked by time, or do not do the same work on as many GPUs.
+    """
+    best = result.plans[0]
+    sizes = [[f.question.plan.sizes[n] for n in ("world", "gbs", "seq")] for f in (best, found)]
+    if expression_text(result.objective.value) not in OF_TIME or sizes[0] != sizes[1]:
+        return None
+    times = [float(f.answer.values.get("time.iteration", 0)) for f in (best, found)]
+    return sure_faster(best.question, found.question, *times)
 
 
 def kind_of(text: str, result: Result) -> str:
