@@ -110,14 +110,13 @@ def _near(a: Document, b: Document) -> str:
 
 def of_sensitivity(of: str, value: float, unit: str, partials: Sequence[Document], fits: bool | None) -> str:
     """What an answer is, which figure moves it most, and whether the plan fits."""
-    sentences = [f"{of} is {quantity_words(value, unit)}"]
+    sentences = [f"{of} is {quantity_words(value, unit)}."]
     figures = [p for p in partials if p["kind"] not in ("size", "dimension")] or partials
     steep = [(p["elasticity"], p["name"]) for p in figures if p["elasticity"]]
     if steep:
         elasticity, name = max(steep, key=lambda pair: abs(pair[0]))
         way = "more" if elasticity > 0 else "less"
-        sentences[0] += f" and follows {name} most: 1 % more of that makes it {abs(elasticity):.2f} % {way}"
-    sentences[0] += "."
+        sentences.append(f"It changes most with {name}: 1 % more makes it {abs(elasticity):.2f} % {way}.")
     if fits is False:
         sentences.append("The plan does not fit.")
     return " ".join(sentences)
@@ -136,14 +135,14 @@ def quantity_words(value: float, unit: str) -> str:
 
 
 def of_solution(result: Document) -> str:
-    """The value that was sought and what stops it there, or that there is none."""
+    """The answer and what fails at the next value, or that there is none."""
     name, unit, sought = result["for"], result["unit"], result["sought"]
     match result["outcome"]:
         case "everything":
-            return f"There is no {sought} {name}: what must hold does so at every legal value that was looked at."
+            return f"There is no {sought} {name}: the conditions hold at every legal value that was tried."
         case "nothing":
             low, high = (_number(result[end], unit) for end in ("from", "to"))
-            return f"No legal {name} from {low} to {high} meets all that must hold."
+            return f"No legal {name} from {low} to {high} meets all conditions."
     sentences = [f"The {sought} {name} is {_number(result['value'], unit)}"]
     following = result["next"]
     if following is not None and following["broken"]:
@@ -175,7 +174,7 @@ def of_search(result: Document) -> str:
     if not result["plans"]:
         if not result["legal"]:
             return "No plan is possible: not one point keeps the rules."
-        return f"No plan is feasible: none of {result['legal']:,} legal plans meets all that is required."
+        return f"No plan is feasible: each of {result['legal']:,} legal plans breaks a requirement."
     best = result["plans"][0]
     many = f"Best of {result['feasible']:,} feasible plans" if result["feasible"] > 1 else "One plan is feasible"
     told = [f"{name} {_choice(value)}" for name, value in best["searched"].items() if value is not None]

@@ -206,7 +206,7 @@ def _nothing(result: Mapping[str, Any]) -> None:
     if not result["legal"]:
         print("nothing feasible: not one point keeps the rules")
         return
-    print("nothing feasible: no legal plan meets all that is required")
+    print("nothing feasible: every legal plan breaks a requirement")
     closest = result["closest"]
     if closest is None:
         return
