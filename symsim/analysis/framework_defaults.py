@@ -19,8 +19,9 @@ from symsim.diagnostics import InputError
 from symsim.language import tree
 from symsim.language.expressions import Plain, evaluate
 from symsim.language.stored_expressions import from_json, to_json
+from symsim.language.strategies import checked_choice
 from symsim.machine.bind import Machine
-from symsim.records.strategy import Value
+from symsim.records.strategy import CHOICES, Value
 
 WORTH_SAYING = 0.01
 """Share of the peak or of the time of a step."""
@@ -96,8 +97,7 @@ def _wanted(asked: Question) -> Iterator[tuple[str, Value]]:
     for name, node in defaults_of(str(values["framework"])).items():
         if name in asked.plan.places:
             continue
-        value = evaluate(node, scope)
-        value = str(value) if isinstance(value, str) else value
+        value = checked_choice(CHOICES[name], evaluate(node, scope), node.place)
         if value != values[name]:
             yield name, value
 
@@ -126,8 +126,8 @@ def defaults_of(framework: str) -> Mapping[str, tree.Expression]:
     key = cache.key_of("defaults of frameworks", framework)
     try:
         data = cache.read(key)
-        if data is not None:
-            return {str(name): from_json(node) for name, node in data.items()}
+        if data is not None and CHOICES.keys() >= data.keys():
+            return {name: from_json(node) for name, node in data.items()}
     except (ValueError, AttributeError):
         pass
     from symsim.language.library import library_of

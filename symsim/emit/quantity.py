@@ -151,6 +151,8 @@ class _Lowering:
             output = self.program.outputs[name]
             self._check_given(name, output.part, place)
             return _Lowered(output.register, False, output.scope == "stage")
+        if name in RUN_HINTS and name not in self._given:
+            raise error("E322", f"no value is given for {name}", place, RUN_HINTS[name])
         if name in self.program.inputs:
             if name in RUN_HINTS and name not in self._given:
                 raise error("E322", f"no value is given for '{name}'", place, RUN_HINTS[name])

@@ -79,6 +79,8 @@ def test_an_expression_has_the_value_that_it_reads_as(text: str, expected: float
         ("max_stages(peak, peak)", "E205", "1 argument"),
         ("memory.peak in {none}", "E207", "set of numbers"),
         ("memory.peak / (1 - 1)", "E208", "zero"),
+        ("tokens", "E322", "--tokens 10T"),
+        ("1 - price * 2", "E322", "--price 2.5"),
         ("tp in divisors(963761198400)", "E206", "at most 1,000"),
         ("(world ** 16) ** 16", "E107", "too large"),
         ("*".join(["memory.peak ** 4"] * 7), "E107", "too large"),

@@ -253,3 +253,29 @@ def test_family_that_there_is_not_is_an_error(folder: Path, tmp_path: Path, monk
     found = run("eval", INLINE, "-s", SMALL_PLAN)
     assert (found.status, found.out) == (2, "")
     assert "error[E213]: no family is called 'mul'" in found.err
+
+
+DEFAULTS: dict[str, Any] = {
+    "choice that there is not": {"tpp": ["number", 8, 1]},
+    "words that are no expression": {"zero": ["import", "os"]},
+    "list": ["zero"],
+    "nothing": None,
+}
+
+
+@pytest.mark.parametrize("planted", DEFAULTS.values(), ids=[n.replace(" ", "-") for n in DEFAULTS])
+def test_sealed_defaults_of_a_framework_that_are_none_count_as_absent(folder: Path, planted: Any) -> None:
+    """Entries with places: what a strategy leaves out is compared with what its framework would take."""
+    asked = partial(run, "eval", INLINE, "-s", SMALL_PLAN, "-y", "h100_sxm", "--json")
+    right = asked()
+    cache.write(cache.key_of("defaults of frameworks", "megatron"), planted)
+    for said in entries(folder, "said"):
+        said.unlink()
+    assert asked() == right
+
+
+def test_default_of_a_framework_passes_the_check_of_a_choice(folder: Path) -> None:
+    cache.write(cache.key_of("defaults of frameworks", "megatron"), {"zero": ["name", "stage_sum"]})
+    found = run("eval", INLINE, "-s", SMALL_PLAN, "-y", "h100_sxm")
+    assert (found.status, found.out) == (2, "")
+    assert "error[E313]: 'zero' cannot be the word 'stage_sum'" in found.err

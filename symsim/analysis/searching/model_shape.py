@@ -8,6 +8,7 @@ from typing import Any
 from symsim.analysis.evaluate import stable
 from symsim.analysis.plan import plan
 from symsim.compiler import cache
+from symsim.language.models import MAX_DIMENSION
 from symsim.language.strategies import Strategy
 from symsim.records.model import Model
 
@@ -57,6 +58,8 @@ def _read(data: Any) -> ModelShape | None:
     except (TypeError, KeyError):
         return None
     if type(layers) is not int or type(kinds) is not int or not isinstance(split, str):
+        return None
+    if not 0 <= kinds <= layers <= MAX_DIMENSION:
         return None
     if not isinstance(regions, list) or not all(isinstance(region, str) for region in regions):
         return None
