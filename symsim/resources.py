@@ -1,6 +1,6 @@
 """Where the files that come with symsim are: grammar, models, strategies, systems.
 
-In a checkout they stand beside the package; in a wheel they are carried inside it, under
+In a checkout they are next to the package; in a wheel they are carried inside it, under
 ``symsim/data``.
 """
 

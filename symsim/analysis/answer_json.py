@@ -209,8 +209,8 @@ def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
         share = values["moe_imbalance"]
         even = "the routed tokens are spread evenly over the experts"
         out.append(even if share == 1 else f"the busiest expert has {share} times the mean of the tokens")
-    beside = "CUDA context, communication library and fragmentation are not in it"
-    out.append(f"peak allocated: {beside}" + ("" if machine is None else " but stated separately, as overhead"))
+    left_out = "CUDA context, communication library and fragmentation are not in it"
+    out.append(f"peak allocated: {left_out}" + ("" if machine is None else " but stated separately, as overhead"))
     if values["framework"] != "megatron":
         out.append(f"framework = {values['framework']}: what its profile does not state is as in Megatron")
     if values["te_version"] is None and values["framework"] == "megatron":
@@ -261,7 +261,7 @@ def slow_link(asked: Question, found: Answer, machine: Machine | None) -> list[s
 
 
 def warnings(asked: Question, fit: MemoryFit) -> list[str]:
-    """What is wrong with a plan beside the strategy's own requirements."""
+    """What is wrong with a plan besides the strategy's own requirements."""
     values = asked.plan.values
     out: list[str] = []
     if fit.device is not None and fit.capacity is not None and fit.device > fit.capacity:

@@ -263,13 +263,13 @@ def impossible(rules: Sequence[CheckedRule], settled: Plan, fits: Fits) -> Input
     rules = [_in_given_sizes(rule, settled) for rule in rules]
     broken = [rule for rule in rules if not fits(rule, "pp", int(settled.sizes["pp"]))]
     kept = [rule for rule in rules if rule not in broken]
-    mending = {rule: _mending(rule, broken, kept, settled, fits) for rule in broken}
+    fixing = {rule: _nearest_fixes(rule, broken, kept, settled, fits) for rule in broken}
     problems: list[Diagnostic] = []
     said: list[str] = []
     reasons: list[tuple[tuple[str, ...], str]] = []
     for rule in broken:
         basic = [q for q in broken if set(q.names) < set(rule.names)]
-        if any(fits(rule, name, value) for q in basic for name, values in mending[q].items() for value in values):
+        if any(fits(rule, name, value) for q in basic for name, values in fixing[q].items() for value in values):
             continue
         named = [n for n in rule.names if n in settled.places] or [n for n in rule.names if n in settled.sizes]
         wrong = with_values(rule.message, settled.sizes)
@@ -280,9 +280,9 @@ def impossible(rules: Sequence[CheckedRule], settled: Plan, fits: Fits) -> Input
         untold = (n for n in named if n in settled.sizes and not re.search(rf"(?<![\w·]){n} = ", wrong))
         values = ", ".join(f"{n} = {settled.sizes[n]}" for n in untold)
         message = f"this plan is not possible: {wrong}" + (f"; here {values}" if values else "")
-        hints = [f"{name} = {' or '.join(map(str, legal))}" for name, legal in mending[rule].items() if legal]
+        hints = [f"{name} = {' or '.join(map(str, legal))}" for name, legal in fixing[rule].items() if legal]
         hint = "; or ".join(hints[:3]) or "no value near these is possible: change several of them"
-        given = [n for n in (*mending[rule], *named) if n in settled.places]
+        given = [n for n in (*fixing[rule], *named) if n in settled.places]
         problems.append(Diagnostic("E330", message, settled.places[given[0]] if given else None, hint))
     return InputError(problems)
 
@@ -291,7 +291,7 @@ MAX_TRIED = 4096
 """How far around a size legal values are looked for."""
 
 
-def _mending(
+def _nearest_fixes(
     rule: CheckedRule, broken: list[CheckedRule], kept: list[CheckedRule], settled: Plan, fits: Fits
 ) -> dict[str, list[int]]:
     """Name → legal values nearby, for the names of a rule that the strategy gives, most useful first."""

@@ -131,7 +131,7 @@ class Search(Sequence[Found]):
     def to_dict(self) -> dict[str, Any]:
         """The document ``symsim.search/1`` that ``symsim search --json`` prints (docs/search.md).
 
-        Where nothing is feasible it has the plan that misses by least, and what would mend it.
+        Where nothing is feasible it has the plan that misses by least, and what would fix it.
         """
         from symsim.analysis.searching.contradictions import notes
         from symsim.analysis.searching.nearest_infeasible import closest
@@ -206,7 +206,7 @@ def search(
         pareto: expressions whose front is wanted, such as ``("time.iteration", "memory.peak")``.
         minimize, maximize: an expression to rank by; without it what the strategy says, else the time of a step, or
             tokens/s for each GPU where steps differ in size.
-        require: conditions that every plan must meet beside those of the strategy.
+        require: conditions that every plan must meet besides those of the strategy.
         engine, workers: ``local`` (this process), ``processes`` or ``dask://HOST:PORT``; ``None`` takes all cores
             where that pays.
 

@@ -108,7 +108,7 @@ def command(
 
 
 def _write_system(values: Mapping[str, Fitted], told: str, system: str, link: str, output: Path) -> None:
-    """The machine's file with the fitted values; tables that it reads are put beside it."""
+    """The machine's file with the fitted values; tables that it reads are put next to it."""
     source, folder = system_source(system)
     entries = figures_of(parse_system(source))
     own = {n: v for n, v in values.items() if fact_of(n) is None}

@@ -1,4 +1,4 @@
-"""``symsim validate``: predictions beside published measurements."""
+"""``symsim validate``: predictions compared with measurements."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ DEFAULTS: Mapping[str, Value] = {"moe_capacity": 1}
 def _derive(model: Model, family: tree.FamilyItem, kept: frozenset[str], surroundings: Surroundings) -> None:
     """Dimensions that follow from kept ones by the family's defaults follow them as formulas too."""
     values = surroundings.values
-    for _ in range(2):  # a default may use one that stands behind it
+    for _ in range(2):  # a default may use a later one
         for parameter in family.parameters:
             given = parameter.name in kept or parameter.name not in model.derived
             if given or isinstance(values[parameter.name], str | bool) or parameter.default is None:

@@ -20,7 +20,7 @@ SUMS = "memory.used"
 
 
 def device(profile: Profile, ledger: Ledger) -> None:
-    """``device`` is what has to be on the device; ``shown`` is that and what the allocator keeps beside it.
+    """``device`` is what has to be on the device; ``shown`` is that and what the allocator keeps besides.
 
     The allocator caches blocks that are free. Where the device is full it gives them back and tries again before it
     reports out of memory, so they are no part of what has to fit. Source: pytorch/pytorch:

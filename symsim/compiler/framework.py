@@ -1,4 +1,4 @@
-"""What a framework holds beside states, saved activations and the workspace of operators.
+"""What a framework holds besides states, saved activations and the workspace of operators.
 
 Each item is there only where the profile states the fact behind it (``models/library/frameworks.sym``).
 """
@@ -56,7 +56,7 @@ def framework_buffers(profile: Profile, structure: Structure, stages: Stages, st
 
 
 def _kept_gradients(profile: Profile, structure: Structure, ledger: Ledger) -> Expr:
-    """Bytes of gradients in the type of the weights that stay beside a wider buffer, or beside a shard of it."""
+    """Bytes of gradients in the type of the weights that stay besides a wider buffer, or besides a shard of it."""
     zero = int(structure["zero"])  # type: ignore[arg-type]
     if profile["gradient_copies"] != "kept" or zero == 3:
         return Integer(0)

@@ -5,7 +5,7 @@ definitions are of one stage, in bytes unless said otherwise:
 
 ================================  ====================================================================
 ``level``                         the peak without what rises above the saved activations
-``level@weights@expert`` …        what is in it beside them: states by parameter group, each buffer
+``level@weights@expert`` …        what is in it besides them: states by parameter group, each buffer
 ``count@UNIT@KIND``               units of a kind that hold what they save while ``UNIT`` runs, itself aside
 ``held@UNIT@KIND@OPERATOR``       that many times ``saved@OPERATOR``
 ``freed@UNIT@K``                  what later units of chunk ``K`` have freed when its last ``UNIT`` runs
@@ -188,7 +188,7 @@ def _living(held: Held, moment: Moment, ledger: Ledger) -> None:
 
 
 def _extra_of_unit(held: Held, units: tuple[Held, ...], may_be_empty: bool, ledger: Ledger) -> None:
-    """What the rise of a unit counts beside its worst moment, where one chunk is the rank's."""
+    """What the rise of a unit counts besides its worst moment, where one chunk is the rank's."""
     if len(held.in_chunks) > 1:
         _define(
             f"extra@{_unit(held)}@gathered", ledger.value(f"gathered{held.suffix}"), "gathered while it runs", ledger

@@ -56,7 +56,7 @@ def saved_by_operator(held: Held) -> dict[str, Terms]:
 
 
 def operator_name(held: Held, operator: str) -> str:
-    """An operator as it stands behind ``saved@``."""
+    """An operator as it is written after ``saved@``."""
     again = held.phased.recomputed and held.part.count != held.part.recomputed
     return f"recomputed.{held.qualified(operator)}" if again else held.qualified(operator)
 

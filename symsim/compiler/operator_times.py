@@ -38,7 +38,7 @@ TURNS = {"F": ("forward",), "B": ("backward", "recompute")}
 
 @dataclass(frozen=True, slots=True)
 class Pricing:
-    """What the time of an operator depends on beside its work; ``ledger`` is where it is written."""
+    """What the time of an operator depends on besides its work; ``ledger`` is where it is written."""
 
     structure: Structure
     profile: Profile
@@ -99,7 +99,7 @@ def operator_times(units: tuple[Held, ...], pricing: Pricing) -> tuple[tuple[Sha
 
 
 def pass_times(units: tuple[Held, ...], keys: tuple[str, ...], pricing: Pricing) -> None:
-    """F and B, a micro-batch's two passes through a stage: its operators, and what runs or waits beside them."""
+    """F and B, a micro-batch's two passes through a stage: its operators, and what runs or waits meanwhile."""
     ledger = pricing.ledger
     added = accumulated(pricing)
     for name, turns in TURNS.items():
@@ -208,7 +208,7 @@ def kernel_precision(operator: Operator, structure: Structure) -> str:
 def roofline(arithmetic: Expr, traffic: Mapping[str, Expr]) -> Expr:
     """The longer of arithmetic and memory traffic; what moves data also pays a latency.
 
-    ``traffic`` is by class. Traffic of a class of its own beside arithmetic is that of other kernels, before or
+    ``traffic`` is by class. Traffic of a class of its own, where there is arithmetic, is that of other kernels, before or
     after the product (a softmax): it comes on top.
     """
     own = sympy.Add(*traffic.values()) if arithmetic == 0 else traffic.get(PLAIN, Integer(0))

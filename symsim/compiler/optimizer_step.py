@@ -69,7 +69,7 @@ def _last_bucket(ledger: Ledger) -> Expr:
 def step_time(structure: Structure, profile: Profile, optimizer_traffic: Fraction, ledger: Ledger) -> Expr:
     """The optimizer's traffic for the rank's shard, the framework's passes over gradients, and its host's work.
 
-    ``gradient_passes`` read or write the shard's gradients beside the optimizer's own, ``buffer_passes`` the whole
+    ``gradient_passes`` read or write the shard's gradients besides the optimizer's own, ``buffer_passes`` the whole
     buffer.
     """
     grad = sympy.sympify(element_bytes(str(structure["grad_dtype"]), "bf16"))

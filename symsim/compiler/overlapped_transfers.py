@@ -1,4 +1,4 @@
-"""Transfers beside the passes of a micro-batch: messages that something hides, shards made whole, offloading."""
+"""Transfers during the passes of a micro-batch: overlapped messages, gathered shards, offloading."""
 
 from __future__ import annotations
 

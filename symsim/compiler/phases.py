@@ -17,7 +17,7 @@ from symsim.records.graph import Graph, Operator, Tensor, Unit
 from symsim.records.strategy import Structure
 
 NOT_REGIONS = frozenset({"optimizer", "weights"})
-"""What a strategy offloads beside regions."""
+"""What a strategy offloads besides regions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,7 +180,7 @@ def activations(
 
 
 def device_memory(structure: Structure, ledger: Ledger, profile: Profile) -> None:
-    """What is in host memory, and what a device shows beside what is allocated."""
+    """What is in host memory, and what a device shows besides what is allocated."""
     offload.host(structure, ledger)
     device.device(profile, ledger)
 

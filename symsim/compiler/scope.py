@@ -44,7 +44,7 @@ class Surroundings:
 
 
 class BlockScope(Plain):
-    """Values of one block: its own over what surrounds it. Names of tensors stand beside them."""
+    """Values of one block: its own over what surrounds it. Names of tensors are kept with them."""
 
     def __init__(self, surroundings: Surroundings, values: Mapping[str, Value]) -> None:
         super().__init__(values)

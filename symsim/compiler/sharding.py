@@ -219,7 +219,7 @@ def gathered(held: Held, structure: Structure, ledger: Ledger) -> Expr:
 def reducing(held: Held, profile: Profile, structure: Structure, ledger: Ledger) -> Expr:
     """Gradients that are whole until they are reduced: a unit's, and the layer's before if that overlaps.
 
-    A framework that reduces buckets holds, beside the bucket, a copy of it in the order of the ranks, and the gradient
+    A framework that reduces buckets holds, besides the bucket, a copy of it in the order of the ranks, and the gradient
     of the weight that is on its way there.
     """
     if int(structure["zero"]) < 2:  # type: ignore[arg-type]

@@ -64,7 +64,7 @@ def _roofline(name: str, ledger: Ledger) -> None:
     """Both sides of an operator's time, taken from its formula."""
     formula = ledger.expression(name)
     bandwidth, latency = symbol("hbm.bandwidth"), symbol("hbm.latency")
-    # Kernels beside the product, if any, stand on top of the longer side.
+    # Other kernels than the product, if any, are added to the longer side.
     sides = [s for term in sympy.Add.make_args(formula) for s in (term.args if isinstance(term, maximum) else (term,))]
     arithmetic = [side for side in sides if not side.has(bandwidth) and side != latency]
     moved = sympy.Add(*(side for side in sides if side.has(bandwidth) or side == latency))
@@ -82,7 +82,7 @@ def _messages(share: Share, ledger: Ledger) -> None:
 
 
 def _data_parallel(structure: Structure, ledger: Ledger) -> None:
-    """Which message of the step is how long, and beside what it hides, on the stage with the longest tail."""
+    """Which message of the step is how long, and what it overlaps with, on the stage with the longest tail."""
     end = symbol("tail")
     for name, title, overlaps, hidden_by, cover in (
         ("reduce", "gradient reduction", "overlap_grad_reduce", "reduce_early", "B"),

@@ -14,7 +14,7 @@ SECONDS_OF_DAY = Integer(86_400)
 def training_run(ledger: Ledger) -> None:
     """What a run takes if every step takes the same time; the last step may be a part of one.
 
-    Inputs beside the plan's: ``tokens`` of the run, ``price`` of a GPU-hour, ``gpu.power`` of one GPU in watts.
+    Inputs besides the plan's: ``tokens`` of the run, ``price`` of a GPU-hour, ``gpu.power`` of one GPU in watts.
     """
     tokens, world = symbol("tokens"), symbol("world")
     steps = ledger.define("run.steps", tokens / (symbol("gbs") * symbol("seq")), "steps of the run", "", "run")

@@ -68,7 +68,7 @@ class Held:
         return operator if not self.suffix or operator.startswith(f"{unit}.") else f"{unit}.{operator}"
 
     def follows(self, other: Held) -> bool:
-        """Whether these all stand behind those on every stage.
+        """Whether these all come after those on every stage.
 
         Of one kind, the recomputed ones are the first of a stage.
         """

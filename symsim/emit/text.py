@@ -99,7 +99,7 @@ def expression(expr: Expr, order: Sequence[str] = ()) -> str:
 def definitions(formulas: Sequence[Definition], title: str, *, width: int = PAGE_WIDTH, inputs: bool = False) -> str:
     """A page of definitions: a headline, then for each part ``name = formula   meaning``.
 
-    ``width`` is the page's in columns. A meaning that has no room beside its formula has lines of its own below it;
+    ``width`` is the page's in columns. A meaning that has no room next to its formula has lines of its own below it;
     one that only repeats the name is left out. ``inputs`` adds a list of the free names and their meanings.
     A unit is at the right of the headline, or of each part's heading where there are several.
     """
@@ -255,14 +255,14 @@ class _Block:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """A page of ``width`` columns, and the column in which meanings beside their formulas start."""
+    """A page of ``width`` columns, and the column in which meanings next to their formulas start."""
 
     width: int
     note_column: int
 
     @classmethod
     def fitting(cls, blocks: Sequence[_Block], width: int) -> _Layout:
-        """Meanings start where most of them have room beside their formulas; the others have lines of their own."""
+        """Meanings start where most of them have room next to their formulas; the others have lines of their own."""
         rows = Counter((block.end(row) + _GUTTER, len(row.note)) for block in blocks for row in block.rows if row.note)
 
         def fitting_at(column: int) -> int:
@@ -272,7 +272,7 @@ class _Layout:
         return cls(width, max(ends, key=fitting_at, default=0))
 
     def definition(self, equals: int, row: _Row) -> list[str]:
-        """``name = formula   meaning``; a meaning without room beside its formula is below it, to the right."""
+        """``name = formula   meaning``; a meaning without room next to its formula is below it, to the right."""
         head = (" " * _MARGIN + row.name).ljust(equals - 1) + " ="
         start = len(head) + 1
         formula = wrap(row.formula, self.width - start)

@@ -1,4 +1,4 @@
-"""Write fitted values into the text of a system or a library file, beside what they were.
+"""Write fitted values into the text of a system or a library file, next to what they were.
 
 ``efficiency = 0.88 "a benchmark"`` becomes ``efficiency = 0.81 calibrated "…" from 0.88 "a benchmark"``:
 the old line goes on behind what is put in, comments and all. A value that was fitted before keeps

@@ -62,7 +62,7 @@ def elaborate_system(
     overrides: Mapping[str, tree.Expression],
     places: Mapping[str, Place] | None = None,
 ) -> System:
-    """Flatten groups to dotted names; ``table("…")`` is read from beside the file.
+    """Flatten groups to dotted names; ``table("…")`` is read from the folder of the file.
 
     Raises:
         InputError: wrong units, unknown or missing figures, a table that cannot be read.
@@ -215,7 +215,7 @@ def _tables_of(tables: Mapping[str, Table], name: str) -> list[str]:
 
 
 def inside(folder: Path, given: str, place: Place) -> Path:
-    """The file beside the system file; nothing outside its folder is ever read."""
+    """The file in the folder of the system file; nothing outside its folder is ever read."""
     relative = PurePosixPath(given)
     if relative.is_absolute() or ".." in relative.parts or "\\" in given:
         raise error("E428", f"'{given}' is outside of the system file's folder", place, "write a path without '..'")

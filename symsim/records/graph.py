@@ -83,7 +83,7 @@ class Message:
 class Work:
     """What an operator does in one phase of one micro-batch on one rank.
 
-    ``workspace`` is what it allocates beside its inputs, its outputs and their gradients.
+    ``workspace`` is what it allocates besides its inputs, its outputs and their gradients.
     """
 
     kernels: tuple[Kernel, ...]
@@ -152,7 +152,7 @@ class Slot:
 class Graph:
     """``layers`` is the total count; ``regions`` are the names that a strategy may recompute.
 
-    ``layers_of_head`` are layers that stand behind all others, with the head: those of multi-token prediction.
+    ``layers_of_head`` are layers that come after all others, with the head: those of multi-token prediction.
     """
 
     prologue: Unit

@@ -71,7 +71,7 @@ def _goes_through(path: Path) -> bool:
 
 
 def write_whole(path: Path, data: bytes, option: str) -> None:
-    """Write beside the file, to the disk, then put it in its place; what stood there stays until then.
+    """Write next to the file, to the disk, then put it in its place; the old file stays until then.
 
     Raises:
         InputError: the disk is full, the folder cannot be written, or the reader of a pipe is gone.

@@ -10,5 +10,5 @@ PAGE_WIDTH = 80
 
 
 def page_width() -> int:
-    """The columns of the terminal; of a file or a pipe :data:`PAGE_WIDTH`, whatever the terminal beside it has."""
+    """The columns of the terminal; of a file or a pipe :data:`PAGE_WIDTH`, whatever the terminal next to it has."""
     return shutil.get_terminal_size((PAGE_WIDTH, 24)).columns if sys.stdout.isatty() else PAGE_WIDTH

@@ -11,7 +11,7 @@ from symsim.diagnostics import error
 from symsim.report.picture import PICTURES
 
 MOST_LABELS = 14
-"""Plans of a front whose choices are written beside them; of more every second, third … one."""
+"""Plans of a front whose choices are written next to them; of more every second, third … one."""
 
 SCALES = {"time.iteration": (1.0, "time of a step, s"), "memory.peak": (2.0**30, "peak of memory, GiB")}
 """Values that are drawn in another unit than their own."""

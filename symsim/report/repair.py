@@ -1,4 +1,4 @@
-"""The bounds of a plan, and the changes that mend one, as a person reads them."""
+"""The bounds of a plan, and the changes that fix one, as a person reads them."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def print_repairs(repairs: dict[str, Any]) -> None:
 
 
 def marks(repair: dict[str, Any]) -> list[str]:
-    """What is to say of a plan with a change beside its numbers."""
+    """What is to say of a plan with a change besides its numbers."""
     return ["other numbers"] * repair["changes_numbers"] + [NEAR_LIMIT] * repair["near_limit"]
 
 

@@ -111,7 +111,7 @@ def _us(seconds: float) -> float:
 
 
 def print_summary(line: Timeline) -> None:
-    """What was simulated beside what the formulas say."""
+    """What was simulated, and what the formulas say."""
     pipeline = f"{seconds_text(line.pipeline_s)} as simulated, {seconds_text(line.formula_s)} by the formula"
     print_wrapped(f"One step takes {seconds_text(line.iteration_s)}; its pipeline takes {pipeline}.")
     print()

@@ -1,4 +1,4 @@
-"""Where nothing is feasible: the plan that misses by least, and changes that mend it."""
+"""Where nothing is feasible: the plan that misses by least, and changes that fix it."""
 
 from __future__ import annotations
 

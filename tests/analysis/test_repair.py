@@ -1,4 +1,4 @@
-"""What is offered to mend a plan mends it, costs what is said, and nothing cheaper was looked at."""
+"""What is offered to fix a plan fixes it, costs what is said, and nothing cheaper was looked at."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from symsim.analysis.load import Question, question
 TOO_MUCH = "world=8,gbs=64,seq=7168"
 
 
-def mended(model: str, plan: str, system: str | None, *settings: str) -> tuple[Question, Repairs]:
+def repaired(model: str, plan: str, system: str | None, *settings: str) -> tuple[Question, Repairs]:
     asked = question(model, plan, system, settings)
     found = repairs(asked, answer(asked.model, asked.plan, machine_of(asked)))
     assert found is not None
@@ -41,14 +41,14 @@ def asked_again(model: str, plan: str, system: str | None, repair: Repair) -> No
 
 
 def test_what_is_offered_fits_and_costs_what_is_said() -> None:
-    _, found = mended("llama3_8b", TOO_MUCH, "h100_sxm")
+    _, found = repaired("llama3_8b", TOO_MUCH, "h100_sxm")
     assert found.lacking == ("memory.device <= memory.capacity",) and len(found.single) >= 8
     for repair in found.single:
         asked_again("llama3_8b", TOO_MUCH, "h100_sxm", repair)
 
 
 def test_the_ranking_is_that_of_all_changes_by_brute_force() -> None:
-    asked, found = mended("llama3_8b", TOO_MUCH, "h100_sxm")
+    asked, found = repaired("llama3_8b", TOO_MUCH, "h100_sxm")
     here = answer(asked.model, asked.plan, machine_of(asked)).values["time.iteration"]
     ranked = []
     for change in single_changes(asked, beyond_memory=False):
@@ -62,7 +62,7 @@ def test_the_ranking_is_that_of_all_changes_by_brute_force() -> None:
 
 
 def test_no_more_layers_are_recomputed_than_it_takes() -> None:
-    _, found = mended("llama3_8b", TOO_MUCH, "h100_sxm")
+    _, found = repaired("llama3_8b", TOO_MUCH, "h100_sxm")
     (fewest,) = (r for r in found.single if "recompute_layers" in r.change)
     layers = fewest.change["recompute_layers"]
     assert isinstance(layers, int) and layers > 1
@@ -71,7 +71,7 @@ def test_no_more_layers_are_recomputed_than_it_takes() -> None:
 
 
 def test_changes_of_what_training_computes_are_told() -> None:
-    _, found = mended("llama3_8b", TOO_MUCH, "h100_sxm")
+    _, found = repaired("llama3_8b", TOO_MUCH, "h100_sxm")
     assert [r.change for r in found.single if r.changes_numbers] == [{"grad_dtype": "bf16"}]
 
 
@@ -82,7 +82,7 @@ def test_a_plan_that_fits_needs_no_repair() -> None:
 
 def test_two_changes_where_one_does_not_do() -> None:
     plan = "world=8,gbs=64,seq=24576"
-    _, found = mended("llama3_8b", plan, "h100_sxm")
+    _, found = repaired("llama3_8b", plan, "h100_sxm")
     assert not found.single and found.closest is None
     assert found.pairs and all(len(r.change) >= 2 for r in found.pairs)
     assert [r.slower for r in found.pairs] == sorted(r.slower for r in found.pairs if r.slower is not None)
@@ -91,7 +91,7 @@ def test_two_changes_where_one_does_not_do() -> None:
 
 
 def test_where_nothing_does_the_closest_is_shown() -> None:
-    _, found = mended("llama3_8b", "world=1,gbs=8,seq=65536", "h100_sxm")
+    _, found = repaired("llama3_8b", "world=1,gbs=8,seq=65536", "h100_sxm")
     assert not found.single and not found.pairs
     assert found.closest is not None and found.closest.lacking
     assert found.tried > 5
@@ -101,7 +101,7 @@ def test_a_requirement_is_mended_too(tmp_path: Path) -> None:
     """Half of tp; the memory must still do."""
     path = tmp_path / "s.sym"
     path.write_text("strategy s\nworld = 8; tp = 8; gbs = 64; seq = 4096\nrequire 2 * tp <= gpus_per_node\n")
-    _, found = mended("llama3_8b", str(path), "h100_sxm")
+    _, found = repaired("llama3_8b", str(path), "h100_sxm")
     assert found.lacking == ("2 * tp <= gpus_per_node",)
     assert [r.change for r in found.single] == [{"tp": 4}]
 
@@ -112,7 +112,7 @@ def test_time_that_is_required_may_be_bought_with_memory(tmp_path: Path) -> None
     asked = question("llama3_8b", str(path), "h100_sxm")
     now = float(answer(asked.model, asked.plan, machine_of(asked)).values["time.iteration"])
     path.write_text(f"{path.read_text()}require time.iteration <= {round(now * 850)} ms\n")
-    _, found = mended("llama3_8b", str(path), "h100_sxm")
+    _, found = repaired("llama3_8b", str(path), "h100_sxm")
     assert {"recompute": "none", "recompute_layers": None, "recompute_method": "block"} in [
         r.change for r in found.single
     ]
@@ -121,6 +121,6 @@ def test_time_that_is_required_may_be_bought_with_memory(tmp_path: Path) -> None
 def test_without_a_machine_bytes_rank(tmp_path: Path) -> None:
     path = tmp_path / "s.sym"
     path.write_text("strategy s\nworld = 8; gbs = 64; seq = 4096\nrequire memory.peak <= 60 GiB\n")
-    _, found = mended("llama3_8b", str(path), None)
+    _, found = repaired("llama3_8b", str(path), None)
     peaks = [float(r.found.values["memory.peak"]) for r in found.single]
     assert len(peaks) > 2 and peaks == sorted(peaks) and all(r.slower is None for r in found.single)

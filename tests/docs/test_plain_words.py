@@ -60,6 +60,12 @@ def test_messages_and_help_use_plain_words(path: Path) -> None:
     assert [text for text in said(path) if banned(text)] == []
 
 
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT / "symsim")))
+def test_docstrings_comments_and_names_use_plain_words(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert re.findall(r"\b_?(?:mend(?:s|ed|ing)?|beside|stands? behind|is met by)\b", text) == []
+
+
 def test_a_banned_word_is_found_with_its_case_and_form() -> None:
     assert banned("Mended by; it stands behind the others; transfers hide behind compute") == [
         "Mended",

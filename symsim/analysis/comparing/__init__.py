@@ -1,1 +1,1 @@
-"""Two plans beside each other: terms that differ, and the choices that make the difference."""
+"""Two plans compared: terms that differ, and the choices that make the difference."""

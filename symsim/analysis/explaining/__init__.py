@@ -1,1 +1,1 @@
-"""Why a plan takes what it takes, what binds it, and what would mend it."""
+"""Why a plan takes what it takes, what binds it, and what would fix it."""

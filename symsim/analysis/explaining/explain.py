@@ -193,7 +193,7 @@ def _fits(fit: MemoryFit) -> dict[str, Any]:
 
 
 def _lower(neighbour: Neighbour, found: Answer) -> dict[str, Any]:
-    """A plan that holds less, beside the one that was asked about."""
+    """A plan that holds less, next to the one that was asked about."""
     there, here = neighbour.found.values, found.values
     peak = plain(there["memory.peak"])
     return {

@@ -201,7 +201,7 @@ def _half(left: Sequence[dict[str, Any]], seconds: float) -> float | None:
 
 
 def _hidden(found: Answer) -> Iterator[dict[str, Any]]:
-    """Data-parallel messages, and what of them runs beside a pass."""
+    """Data-parallel messages, and what of them overlaps with a pass."""
     values = found.values
     for name in (n.removeprefix("messages@") for n in values if n.startswith("messages@") and values[n] > 0):
         covered, cover = values.get(f"covered@{name}"), values.get(f"cover@{name}")

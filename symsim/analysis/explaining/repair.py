@@ -1,6 +1,6 @@
-"""A plan that does not fit, or does not meet what its strategy requires: the changes that mend it, cheapest first.
+"""A plan that does not fit, or does not meet what its strategy requires: the changes that fix it, cheapest first.
 
-Plans one change away are evaluated like any other; those that fit and meet every requirement mend it, and what
+Plans one change away are evaluated like any other; those that fit and meet every requirement fix it, and what
 they cost is the time that a step gets longer by. Where no single change does, pairs of them are tried.
 """
 
@@ -47,7 +47,7 @@ class Repair:
 
 @dataclass(frozen=True, slots=True)
 class Repairs:
-    """``lacking`` is what is wrong; ``single`` changes mend it, or ``pairs`` of them; else one is the ``closest``."""
+    """``lacking`` is what is wrong; ``single`` changes fix it, or ``pairs`` of them; else one is the ``closest``."""
 
     lacking: tuple[str, ...]
     single: tuple[Repair, ...]
@@ -57,7 +57,7 @@ class Repairs:
 
 
 def repairs(asked: Question, found: Answer, tell: Callable[[str], None] | None = None) -> Repairs | None:
-    """The changes that mend a plan, by the time they lose; without a machine by bytes. ``None``: nothing to mend.
+    """The changes that fix a plan, by the time they lose; without a machine by bytes. ``None``: nothing to fix.
 
     World, gbs and seq stay, and so does the model.
     """

@@ -45,7 +45,7 @@ class Judged:
     errors: Mapping[str, float]
     peers: Mapping[str, float]
     facts: str
-    """What the case's sources say beside what it was published with, and which source; empty where nothing."""
+    """What the case's sources say besides what it was published with, and which source; empty where nothing."""
 
 
 @dataclass(frozen=True, slots=True)

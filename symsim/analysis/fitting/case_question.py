@@ -39,12 +39,12 @@ def question_of(case: Mapping[str, Any], system: str | None = None) -> Question:
 
 
 def facts_of(case: Mapping[str, Any]) -> dict[str, Any]:
-    """What the sources of a case say of its model or machine beside what it was published with."""
+    """What the sources of a case say of its model or machine besides what it was published with."""
     return {name: value for name, value in (case.get("facts") or {}).items() if name != "source"}
 
 
 def _choices(case: Mapping[str, Any]) -> Iterator[tree.Assign]:
-    """What a case says beside its model and machine; facts come last and win."""
+    """What a case says besides its model and machine; facts come last and win."""
     for name, value in {**case["strategy"], **choices_of_stack(case)}.items():
         if name not in CHOICES:
             raise error("E314", f"'{name}' is not a choice of a strategy", None, nearest(name, CHOICES))

@@ -1,4 +1,4 @@
-"""Named constants that may be fitted to measurements: where each starts, how far it may go, what it stands behind.
+"""Named constants that may be fitted to measurements: where each starts, how far it may go, what reads it.
 
 A constant belongs to a machine (a figure of its system file) or to a framework (a fact of its profile
 that only times depend on: ``framework.PROFILE.NAME`` is its ``time.NAME``); never to a model, a case or

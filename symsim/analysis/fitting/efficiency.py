@@ -74,7 +74,7 @@ def _no_table(name: str, *sizes: Any) -> Any:
 
 @dataclass(frozen=True)
 class Fit:
-    """One table of a machine beside the form of its class.
+    """One table of a machine next to the form of its class.
 
     ``errors`` are form/entry − 1 with the machine's coefficients; ``left_out`` those of each entry with the
     coefficients fitted to all others.

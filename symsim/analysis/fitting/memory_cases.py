@@ -1,4 +1,4 @@
-"""Measured peaks beside predicted ones, and what is learned from them: see :mod:`symsim.analysis.fitting.memory_error`.
+"""Measured peaks and predicted ones, and what is learned from them: see :mod:`symsim.analysis.fitting.memory_error`.
 
 A run that states the version of TransformerEngine counts a second time without it: people seldom say the version, and
 what the formulas then leave out is an error like any other.

@@ -73,7 +73,7 @@ class Point:
 
 
 class LeftOut:
-    """All runs beside one another, and bars of each without its group."""
+    """All runs at once, and bars of each without its group."""
 
     def __init__(self, runs: Sequence[Known]) -> None:
         found: dict[Any, list[Known]] = {}

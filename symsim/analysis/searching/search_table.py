@@ -90,7 +90,7 @@ def as_parquet(result: Mapping[str, Any]) -> bytes:
 
 
 def _one_type(column: list[Any]) -> list[Any]:
-    """Whole and broken numbers become doubles; words beside numbers, words."""
+    """Whole and broken numbers become doubles; words next to numbers, words."""
     kinds = {type(v) for v in column if v is not None}
     if kinds == {int, float}:
         return [None if v is None else float(v) for v in column]

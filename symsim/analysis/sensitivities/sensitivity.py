@@ -1,7 +1,7 @@
 """How an answer follows each name: exact partial derivatives, elasticities, and what a step further makes.
 
 The derivative is that of the formulas (:mod:`symsim.emit.directional_derivative`), of sizes as if they were real
-numbers; beside it stand real evaluations: the next legal values of a size, a tenth less and more of a
+numbers; next to it are evaluations: the next legal values of a size, a tenth less and more of a
 figure. Nothing here computes a cost.
 """
 

@@ -1,4 +1,4 @@
-"""Real evaluations beside a slope: a size at its next legal values, a figure with a tenth less and more
+"""Evaluations next to a slope: a size at its next legal values, a figure with a tenth less and more
 (one less and more where it counts something)."""
 
 from __future__ import annotations
