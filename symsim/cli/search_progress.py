@@ -13,8 +13,11 @@ PATIENCE_S = 1.0
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[int, int, int], None] | None]:
-    """A function of variants done, variants, and legal points so far; ``None`` where stderr is no terminal."""
+def progress() -> Iterator[Callable[[int, int, int, int], None] | None]:
+    """A function of variants done, variants, legal points so far, and variants compiled.
+
+    ``None`` where stderr is no terminal. Compiling is half of the bar, evaluating the other half.
+    """
     if not sys.stderr.isatty():
         yield None
         return
@@ -36,9 +39,11 @@ def progress() -> Iterator[Callable[[int, int, int], None] | None]:
     patience.daemon = True
     patience.start()
 
-    def tell(done: int, variants: int, legal: int) -> None:
+    def tell(done: int, variants: int, legal: int, compiled: int) -> None:
         told = f"{done:,} of {variants:,} variants, {legal:,} legal points"
-        bar.update(task, total=variants, completed=done, told=told)
+        if not done:
+            told = f"{compiled:,} of {variants:,} variants compiled"
+        bar.update(task, total=2 * variants, completed=done + max(done, compiled), told=told)
 
     try:
         yield tell

@@ -252,7 +252,7 @@ def test_a_cluster_that_loses_a_worker_finds_the_same(alone: tuple[Any, ...]) ->
             first, *_ = client.run(os.getpid).values()
         killed: list[int] = []
 
-        def kill(done: int, count: int, legal: int) -> None:
+        def kill(done: int, count: int, legal: int, compiled: int) -> None:
             if not killed:
                 killed.append(first)
                 os.kill(first, signal.SIGKILL)

@@ -16,6 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from symsim.analysis.searching.engines.engine_names import engine_of
+from symsim.analysis.searching.search import search
+from symsim.analysis.searching.space import load_space
 from symsim.cli import search_progress
 from symsim.cli.main import main
 
@@ -209,10 +212,37 @@ def test_a_terminal_is_told_how_far_a_long_search_is(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("COLUMNS", "120")
     with search_progress.progress() as tell:
         assert tell is not None
-        tell(3, 12, 4567)
+        tell(3, 12, 4567, 12)
         time.sleep(0.1)
-        tell(6, 12, 9876)
+        tell(6, 12, 9876, 12)
     assert "6 of 12 variants, 9,876 legal points" in sys.stderr.getvalue()  # type: ignore[attr-defined]
+
+
+def test_the_bar_moves_while_variants_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_progress, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(sys, "stderr", _Terminal())
+    monkeypatch.setenv("COLUMNS", "120")
+    with search_progress.progress() as tell:
+        assert tell is not None
+        tell(0, 12, 0, 5)
+        time.sleep(0.1)
+        tell(0, 12, 0, 7)
+    assert "7 of 12 variants compiled" in sys.stderr.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("engine", ["local", "processes"])
+def test_every_compiled_variant_is_told(engine: str) -> None:
+    space = load_space(
+        "llama3_8b",
+        "world=64,gbs=64,seq=4096,tp in {1,2},overlap_tp in {true,false},recompute in {none, {core_attn}, full}",
+        "h100_sxm",
+        (),
+    )
+    told: list[tuple[int, int, int, int]] = []
+    search(space, engine=engine_of(engine, 2), progress=lambda *so_far: told.append(so_far))
+    compiled = [count for _, _, _, count in told]
+    assert compiled == sorted(compiled) and told[-1][0] == told[-1][1] == 6
+    assert max(count for done, _, _, count in told if not done) > 0
 
 
 def test_a_terminal_is_told_nothing_of_a_short_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,7 +250,7 @@ def test_a_terminal_is_told_nothing_of_a_short_one(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sys, "stderr", _Terminal())
     with search_progress.progress() as tell:
         assert tell is not None
-        tell(12, 12, 4567)
+        tell(12, 12, 4567, 12)
     assert sys.stderr.getvalue().strip() == ""  # type: ignore[attr-defined]
 
 

@@ -18,6 +18,7 @@ from symsim.analysis.load import Question
 from symsim.analysis.memory_fit import requirement
 from symsim.analysis.plan import plan
 from symsim.analysis.quantities import asked_for, machine_for, parsed, values_of
+from symsim.analysis.searching.compile_count import counted
 from symsim.analysis.searching.machine_needed import check_needs_none, needed_by
 from symsim.analysis.searching.ranking import rounded
 from symsim.analysis.searching.size_limit import check_size_limit
@@ -78,8 +79,8 @@ class Result:
     elapsed_s: float
 
 
-Progress = Callable[[int, int, int], None]
-"""``progress(variants done, variants, legal points so far)``."""
+Progress = Callable[[int, int, int, int], None]
+"""``progress(variants done, variants, legal points so far, variants compiled)``."""
 
 Engine = Callable[[Space, Sequence[Sequence[Variant | Refused]], Asked, Callable[[SweepResult], None]], None]
 """Sweeps units and hands what each found to a function, in any order."""
@@ -119,16 +120,22 @@ def search(
     check_size_limit(space, parts, asked)
     units = [parts[k : k + UNIT] for k in range(0, len(parts), UNIT)]
     whole = SweepResult.nothing(asked)
-    done = 0
+    done = written = 0
 
     def take(found: SweepResult) -> None:
         nonlocal done
         whole.add(found)
         done += found.variants
-        if progress is not None:
-            progress(done, len(parts), whole.tally.legal)
+        hear(0)
 
-    (engine or in_this_process)(space, units, asked, take)
+    def hear(more: int) -> None:
+        nonlocal written
+        written = min(written + more, len(parts))
+        if progress is not None:
+            progress(done, len(parts), whole.tally.legal, written)
+
+    with counted(hear):
+        (engine or in_this_process)(space, units, asked, take)
     if not whole.tally.legal and whole.problems and sum(whole.tally.removed.values()) == space.points:
         refused = [p for m, p in whole.problems.items() if whole.tally.removed[m]]
         if len(refused) == len(whole.tally.removed):

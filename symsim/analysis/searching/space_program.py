@@ -14,6 +14,7 @@ from operator import or_
 from typing import Any
 
 from symsim.analysis.plan import structure_of
+from symsim.analysis.searching.compile_count import compiled
 from symsim.analysis.searching.space import Axis, Refused, Space, Variant
 from symsim.analysis.searching.sweep_result import SweepResult
 from symsim.analysis.searching.variant_columns import Asked, Columns, RefusedError, VariantCompiler
@@ -165,6 +166,7 @@ def _programs(space: Space, variants: Sequence[Variant], asked: Asked, result: S
             split += _each_value(variant, str(needed))
         except RefusedError as refused:
             result.refuse(Refused(variant.points, refused.problem))
+        compiled()
     if columns:
         known = tuple((name, tuple(v for v in values if v is not None)) for name, values in axes.items())
         yield SpaceProgram(known, first.figures, writer.folder.program(), tuple(columns), len(columns))

@@ -17,6 +17,7 @@ from multiprocessing.connection import wait
 from multiprocessing.sharedctypes import RawValue
 from typing import Any, TypeVar
 
+from symsim.analysis.searching.compile_count import compiled, count_in_worker
 from symsim.analysis.searching.engines.two_step_search import Unit, Writing, in_two_steps
 from symsim.analysis.searching.search import Engine
 from symsim.analysis.searching.space import Refused, Space, Variant
@@ -76,7 +77,10 @@ class _Crew:
     def __init__(self, space: Space, asked: Asked, workers: int) -> None:
         self._workers = workers
         self._limit = RawValue("d", sys.float_info.max)
-        self._given = (space, asked, self._limit)
+        # Without a lock, which a process that is killed would keep: a count that is missed is no harm.
+        self._compiled = RawValue("q", 0)
+        self._heard = 0
+        self._given = (space, asked, self._limit, self._compiled)
         self._pool: ProcessPoolExecutor | None = None
         self._mine: set[Any] = set()
 
@@ -124,6 +128,7 @@ class _Crew:
                 ready, waiting = wait_for(waiting, LOOK_S, FIRST_COMPLETED)
                 if interrupted.is_set():
                     raise KeyboardInterrupt
+                self._tell()
                 for future in ready:
                     found = _result(future)
                     if found is None:
@@ -131,6 +136,12 @@ class _Crew:
                     else:
                         done(found)
         return lost
+
+    def _tell(self) -> None:
+        """Say here how many variants the processes have compiled."""
+        there = int(self._compiled.value)
+        compiled(there - self._heard)
+        self._heard = there
 
     def _end(self, finished: bool) -> None:
         """A process that nobody waits for any more would work on: after Ctrl-C, after an error."""
@@ -181,8 +192,13 @@ _ASKED: Asked | None = None
 _LIMIT: Any = None
 
 
-def _begin(space: Space, asked: Asked, limit: Any) -> None:
+def _begin(space: Space, asked: Asked, limit: Any, count: Any) -> None:
     """Ctrl-C ends a worker without a word, and the end of its parent ends it too."""
+
+    def hear(more: int) -> None:
+        count.value += more
+
+    count_in_worker(hear)
     global _SPACE, _ASKED, _LIMIT
     _SPACE, _ASKED, _LIMIT = space, asked, limit
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
