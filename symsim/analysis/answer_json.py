@@ -12,7 +12,7 @@ from symsim.analysis.fitting.error_bar import error_bar
 from symsim.analysis.framework_defaults import left_out
 from symsim.analysis.load import Question
 from symsim.analysis.memory_fit import MemoryFit, memory_fit
-from symsim.analysis.requirements import unmet
+from symsim.analysis.requirements import broken_requirements
 from symsim.analysis.training_run import run_assumptions, run_of
 from symsim.elements import QUANTISED_PRECISIONS
 from symsim.machine.bind import Machine
@@ -53,7 +53,7 @@ def document(asked: Question, found: Answer, machine: Machine | None, defaults: 
     peaks = found.of_stage("peak")
     fullest = max(range(found.stages), key=peaks.__getitem__)
     fit = memory_fit(asked, values)
-    lacking = tuple(unmet(asked))
+    lacking = tuple(broken_requirements(asked))
     memory = {
         "peak_bytes": plain(fit.peak),
         "peak_stage": fullest,

@@ -15,7 +15,7 @@ def of_plan(memory: Document, time: Document | None = None, lacking: tuple[str, 
     sentences = [memory_words(memory)]
     if time is not None:
         sentences.append(f"One step takes {time_words(time['iteration_s'], time['error_pct'])}.")
-    sentences += [f"The strategy requires {text}, which does not hold." for text in lacking]
+    sentences += [f"A requirement is broken: {text}." for text in lacking]
     return " ".join(sentences)
 
 

@@ -198,7 +198,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from symsim.analysis.searching.engines import processes
 
-pool = ProcessPoolExecutor(1, processes._context(), processes._begin, (None, None, None))
+pool = ProcessPoolExecutor(1, processes._context(), processes._begin, (None, None, None, None))
 pool.submit(print, "works", flush=True).result()
 pool.submit(time.sleep, 600)
 time.sleep(600)

@@ -37,7 +37,7 @@ def test_memory_in_a_sentence(other: dict[str, Any], said: str) -> None:
 
 def test_the_step_and_what_is_required_follow() -> None:
     said = verdicts.of_plan(MEMORY, {"iteration_s": 9.31, "error_pct": 4.0}, ("tp <= 4",))
-    assert said.endswith(" One step takes 9.31 s ± 4 %. The strategy requires tp <= 4, which does not hold.")
+    assert said.endswith(" One step takes 9.31 s ± 4 %. A requirement is broken: tp <= 4.")
 
 
 def side(iteration_s: float | None, peak: int, fits: bool | None, near: bool = False) -> dict[str, Any]:

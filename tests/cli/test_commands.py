@@ -118,7 +118,9 @@ def test_a_requirement_of_the_strategy_that_is_not_met_ends_with_status_1(
     path.write_text("strategy s\nworld = 16; tp = 16; gbs = 16; seq = 1024\nrequire tp <= gpus_per_node\n")
     status, out, _ = run(capsys, "eval", "llama2_7b", "-s", str(path), "-y", "h100_sxm", "--json")
     assert status == 1
-    assert json.loads(out)["warnings"] == ["a requirement of the strategy is broken: tp <= gpus_per_node"]
+    assert json.loads(out)["warnings"] == [
+        "a requirement of the strategy is broken: tp = 16 is more than gpus_per_node = 8"
+    ]
     status, out, _ = run(capsys, "eval", "llama2_7b", "-s", str(path), "--set", "tp=8", "-y", "h100_sxm", "--json")
     assert status == 0
 

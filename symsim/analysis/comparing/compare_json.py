@@ -11,7 +11,7 @@ from symsim.analysis.comparing.attribution import Attribution
 from symsim.analysis.comparing.compare import OWN, PEAK, TIME, Comparison, Difference, Part, Side, Term
 from symsim.analysis.explaining.peak_moment import in_words, peak_moment
 from symsim.analysis.fitting.faster_of_two import TOO_CLOSE, sure_faster
-from symsim.analysis.requirements import unmet
+from symsim.analysis.requirements import broken_requirements
 from symsim.analysis.training_run import run_of
 from symsim.units import bytes_text, seconds_text
 
@@ -159,7 +159,7 @@ def _of_both(texts: Sequence[list[str]]) -> list[str]:
 
 
 def _warnings(side: Side) -> list[str]:
-    lacking = [f"a requirement of the strategy is broken: {text}" for text in unmet(side.asked)]
+    lacking = [f"a requirement of the strategy is broken: {text}" for text in broken_requirements(side.asked)]
     told = warnings(side.asked, side.fit)
     return [*side.asked.notes, *told, *slow_link(side.asked, side.found, side.machine), *lacking]
 

@@ -21,7 +21,7 @@ from symsim.analysis.explaining.speedup import Speedups
 from symsim.analysis.fitting.error_bar import error_bar
 from symsim.analysis.load import Question
 from symsim.analysis.memory_fit import MemoryFit, memory_fit
-from symsim.analysis.requirements import unmet
+from symsim.analysis.requirements import broken_requirements
 from symsim.diagnostics import error
 from symsim.machine.bind import Machine
 
@@ -80,7 +80,7 @@ def _verdict(asked: Question, found: Answer, fit: MemoryFit, time: dict[str, Any
     memory = {"peak_bytes": plain(fit.peak), "peak_stage": fullest, **memory_of(fit)}
     bar = error_bar(asked) if time is not None else None
     step = None if time is None else {"iteration_s": time["iteration_s"], "error_pct": None if bar is None else bar.pct}
-    said = verdicts.of_plan(memory, step, tuple(unmet(asked)))
+    said = verdicts.of_plan(memory, step, tuple(broken_requirements(asked)))
     cheapest = next(iter(fixes.single or fixes.pairs), None) if fixes is not None else None
     if fixes is None:
         return said

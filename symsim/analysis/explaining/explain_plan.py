@@ -13,7 +13,7 @@ from symsim.analysis.explaining.repair import repairs
 from symsim.analysis.explaining.speedup import speedups
 from symsim.analysis.load import Question
 from symsim.analysis.memory_fit import memory_fit
-from symsim.analysis.requirements import unmet
+from symsim.analysis.requirements import broken_requirements
 from symsim.diagnostics import placed
 
 
@@ -45,6 +45,6 @@ def explain_plan(
     faster = speedups(asked, found, look_faster, tell) if of != "memory" and fixes is None else None
     nearby = lower(asked, found) if look_lower else None
     document = explanation(asked, found, stage, nearby, machine, of, fixes, faster)
-    lacking = unmet(asked)
+    lacking = broken_requirements(asked)
     document["warnings"] += [f"a requirement of the strategy is broken: {text}" for text in lacking]
     return Explained(document, memory_fit(asked, found.values).fits is not False and not lacking)
