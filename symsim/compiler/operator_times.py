@@ -208,8 +208,8 @@ def kernel_precision(operator: Operator, structure: Structure) -> str:
 def roofline(arithmetic: Expr, traffic: Mapping[str, Expr]) -> Expr:
     """The longer of arithmetic and memory traffic; what moves data also pays a latency.
 
-    ``traffic`` is by class. Traffic of a class of its own, where there is arithmetic, is that of other kernels, before or
-    after the product (a softmax): it comes on top.
+    ``traffic`` is by class. Traffic of a class of its own, where there is arithmetic, is that of other kernels before
+    or after the product (a softmax): it is added.
     """
     own = sympy.Add(*traffic.values()) if arithmetic == 0 else traffic.get(PLAIN, Integer(0))
     others = Integer(0) if arithmetic == 0 else sympy.Add(*(t for rate, t in traffic.items() if rate != PLAIN))
