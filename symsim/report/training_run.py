@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from symsim.analysis.verdicts import per_cent
 from symsim.report.tables import print_table
 from symsim.units import decimal_text
 
@@ -33,7 +34,7 @@ def time_text(run: Run) -> str:
     """Days, or hours of a short run, with the error bar of the time of a step."""
     days = run["days"]
     text = f"{days:,.1f} days" if days >= 1 else f"{days * 24:.3g} hours"
-    return text if run["error_pct"] is None else f"{text} ± {run['error_pct']:.0f} %"
+    return text if run["error_pct"] is None else f"{text} ± {per_cent(run['error_pct'])}"
 
 
 def amount_text(value: float) -> str:
