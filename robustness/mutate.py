@@ -9,6 +9,7 @@ Everything runs in a copy of the last commit, never in the working tree.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -57,7 +58,7 @@ def gather(store: Path, again: bool) -> None:
 def run(store: Path, sample: int, seed: int, part: str, only: str, survivors: bool, also: tuple[str, ...]) -> None:
     """Run a random sample of mutants; results are kept, so that a run that was stopped goes on."""
     k, n = map(int, part.split("/"))
-    tree = _copy(store, f"mutated-{k}-of-{n}")
+    tree = _copy(store, f"mutated-{os.getpid()}")
     known = covering.load(store / "coverage")
     results = store / f"results-{seed}.jsonl"
     before = {o.key: o for o in _read(results)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import resource
 import signal
 import sys
 import time
@@ -24,7 +25,9 @@ LOOK_S = 0.1
 """How often it is looked whether the tests are done."""
 
 MUTANT_S = 120
-"""Seconds that the tests of one mutant may take; one that takes longer is counted apart, as killed by time."""
+"""Seconds of processor time that the tests of one mutant may take; one that takes longer is counted apart."""
+BLOCKED_S = 1200
+"""Seconds on the clock after which the tests of a mutant wait for something that does not come."""
 
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 
@@ -68,7 +71,7 @@ def _tested(tree: Path, tests: list[str]) -> tuple[str, str]:
     child = os.fork()
     if child == 0:
         os._exit(_in_child(tree, names, said))
-    until = time.monotonic() + MUTANT_S
+    until = time.monotonic() + BLOCKED_S
     while True:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
@@ -78,6 +81,8 @@ def _tested(tree: Path, tests: list[str]) -> tuple[str, str]:
             os.waitpid(child, 0)
             return "timeout", ""
         time.sleep(LOOK_S)
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL):
+        return "timeout", ""
     if status == 0:
         return "survived", ""
     text = said.read_text(encoding="utf-8", errors="replace")
@@ -89,6 +94,7 @@ def _tested(tree: Path, tests: list[str]) -> tuple[str, str]:
 
 def _in_child(tree: Path, names: Path, said: Path) -> int:
     os.setsid()
+    resource.setrlimit(resource.RLIMIT_CPU, (MUTANT_S, MUTANT_S + 5))
     output = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(output, 1)
     os.dup2(output, 2)
