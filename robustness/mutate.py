@@ -54,7 +54,7 @@ def gather(store: Path, again: bool) -> None:
 @click.option("--part", default="1/1", metavar="K/N", help="Only the K-th of N parts of the sample.")
 @click.option("--only", default="symsim", show_default=True, metavar="FOLDER", help="Only mutants of files below this.")
 @click.option("--survivors", is_flag=True, help="Only those that survived before.")
-@click.option("--also", multiple=True, metavar="TEST.py", help="Tests to run whole behind those that cover the line.")
+@click.option("--also", multiple=True, metavar="TEST.py", help="Tests to run whole before those that cover the line.")
 def run(store: Path, sample: int, seed: int, part: str, only: str, survivors: bool, also: tuple[str, ...]) -> None:
     """Run a random sample of mutants; results are kept, so that a run that was stopped goes on."""
     k, n = map(int, part.split("/"))

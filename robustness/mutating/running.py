@@ -47,7 +47,7 @@ class Outcome:
 def outcome(tree: Path, mutant: Mutant, tests: list[str], extra: list[str]) -> Outcome:
     """Write a mutant into the copy, run its tests until the first fails, and put the file back.
 
-    ``extra`` are files of tests that are run whole behind those.
+    ``extra`` are files of tests that are run whole before those.
     """
     if not tests and not extra:
         return Outcome(mutant.key, mutant.line, "uncovered", "", 0, 0.0)
@@ -57,7 +57,7 @@ def outcome(tree: Path, mutant: Mutant, tests: list[str], extra: list[str]) -> O
     try:
         path.write_bytes(mutant.written(source))
         Path(importlib.util.cache_from_source(str(path))).unlink(missing_ok=True)
-        status, by = _tested(tree, [*tests, *extra])
+        status, by = _tested(tree, [*extra, *tests])
     finally:
         path.write_bytes(source)
         Path(importlib.util.cache_from_source(str(path))).unlink(missing_ok=True)
