@@ -166,6 +166,7 @@ def _is_none(value: ast.expr) -> bool:
 
 
 def _in_expression(root: ast.expr, within: str) -> Iterator[Change]:
+    """``strict`` of zip is an assert: what it says cannot happen is left out like other asserts."""
     if isinstance(root, ast.JoinedStr):
         return
     yield from ((within, root, new) for new in _of_expression(root))
@@ -175,7 +176,7 @@ def _in_expression(root: ast.expr, within: str) -> Iterator[Change]:
     for part in ast.iter_child_nodes(root):
         if isinstance(part, ast.expr):
             yield from _in_expression(part, within)
-        elif isinstance(part, ast.keyword):
+        elif isinstance(part, ast.keyword) and part.arg != "strict":
             yield from _in_expression(part.value, within)
         elif isinstance(part, ast.comprehension):
             yield from _in_expression(part.iter, within)
