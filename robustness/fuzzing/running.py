@@ -34,7 +34,7 @@ from symsim.diagnostics import InputError
 
 HANGS_AFTER_S = 5.0
 """Processor time that one input may take."""
-BLOCKED_AFTER_S = 40
+BLOCKED_AFTER_S = 120
 """Time on the clock after which an input waits for something, unless the machine lets it work."""
 WORKING = 0.01
 """Share of the clock in which an input that waits for nothing works, however busy the machine is."""
@@ -185,7 +185,7 @@ def run_as_process(tried: Input, folder: Path) -> Verdict:
     environment = {**os.environ, "PYTHONPATH": str(Path(symsim.__file__).parents[1])}
     try:
         ended = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, timeout=4 * BLOCKED_AFTER_S, check=False
+            command, cwd=folder, env=environment, capture_output=True, timeout=BLOCKED_AFTER_S, check=False
         )
     except subprocess.TimeoutExpired:
         return Verdict("hang", "process", f"more than {BLOCKED_AFTER_S} s")
