@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from symsim.analysis.memory_fit import CAPACITY, MEASURES
 from symsim.report.repair import change_text, marks, print_near_limit
 from symsim.report.tables import print_table
 from symsim.report.terminal_text import say
@@ -12,6 +13,9 @@ from symsim.units import bytes_text, seconds_text
 
 SHOWN_SINGLE, SHOWN_PAIRS, SHOWN_UNFIT = 12, 5, 5
 """Changes that are listed."""
+
+FIT = frozenset(f"{measure} <= {CAPACITY}" for measure in MEASURES.values() if measure is not None)
+"""Requirements that a plan fits the machine, by their texts."""
 
 Item = dict[str, Any]
 
@@ -86,7 +90,7 @@ def _changes(heading: str, found: list[Item], most: int) -> None:
             _percent(r["slower"]),
             bytes_text(r["peak_bytes"]),
             *([bytes_text(r["device_bytes"])] if held else []),
-            "; ".join([*(f"{text} is broken" for text in r["lacking"]), *marks(r)]),
+            "; ".join([*map(_broken, r["lacking"]), *marks(r)]),
         ]
         for r in shown
     ]
@@ -96,6 +100,11 @@ def _changes(heading: str, found: list[Item], most: int) -> None:
     print_near_limit(shown)
     if len(shown) < len(found):
         print(f"and {len(found) - len(shown)} more, slower")
+
+
+def _broken(text: str) -> str:
+    """What a change breaks: the memory of the machine, or a requirement."""
+    return "does not fit" if text in FIT else f"{text} is broken"
 
 
 def _percent(slower: float) -> str:
