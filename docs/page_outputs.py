@@ -182,7 +182,7 @@ def shortened(output: str, like: str) -> str:
     shown, lines = like.splitlines(), output.splitlines()
     if LEFT_OUT not in (line.strip() for line in shown):
         return output
-    keep = _aligned([_words(line) for line in shown], [_words(line) for line in lines])
+    keep = _with_whole_verdict(_aligned([_words(line) for line in shown], [_words(line) for line in lines]), lines)
     marks = [line for line in shown if line.strip() == LEFT_OUT]
     result, left_out = [], 0
     for k, line in enumerate(lines):
@@ -192,6 +192,12 @@ def shortened(output: str, like: str) -> str:
             result.append(marks[min(left_out, len(marks) - 1)])
             left_out += 1
     return "".join(f"{line}\n" for line in result)
+
+
+def _with_whole_verdict(keep: list[bool], lines: list[str]) -> list[bool]:
+    """The first paragraph, an answer's verdict, is shown whole or not at all: its sentences wrap anywhere."""
+    end = lines.index("") if "" in lines else len(lines)
+    return [*([keep[0]] * end if end and end < len(lines) else keep[:end]), *keep[end:]]
 
 
 def _aligned(shown: list[frozenset[str] | None], lines: list[frozenset[str] | None]) -> list[bool]:

@@ -106,6 +106,13 @@ def test_a_shown_line_that_is_gone_is_gone() -> None:
     assert page_outputs.shortened("a\nc\nd\n", like="a\nb\n…\nd\n") == "a\n…\nd\n"
 
 
+def test_a_verdict_is_shown_whole() -> None:
+    now = "Fits: peak 1 GiB. One step\n  takes 2 s.\n\nrest\n"
+    assert page_outputs.shortened(now, like="Fits: peak 1 GiB. One step takes 2 s.\n…\n") == (
+        "Fits: peak 1 GiB. One step\n  takes 2 s.\n…\n"
+    )
+
+
 def test_a_changed_line_of_a_shortened_output_is_noticed() -> None:
     shown = "step 1.5 s\n…\nmfu 40 %\n"
     assert page_outputs.shortened("step 1.6 s\nx\nmfu 40 %\n", like=shown) != shown
