@@ -50,7 +50,7 @@ def best_plan(model: str, system: str | None, settings: tuple[str, ...], progres
         return BestPlan(asked, True, (*found.notes, f"{chosen}; name a plan with -s '{inline_choices(asked.plan)}'"))
     near = closest(result)
     if near is None:
-        return BestPlan(None, False, (*found.notes, *advice(result)))
+        return BestPlan(None, False, tuple(advice(result)))
     asked = near.found.question
     chosen = "no strategy was given, and no simple plan fits: this is the one that misses by least"
     named = f"{chosen}; name a plan with -s '{inline_choices(asked.plan)}'"

@@ -17,7 +17,7 @@ from symsim.analysis.plan import Plan, plan
 from symsim.diagnostics import InputError, Place, Source, error, nearest
 from symsim.language import tree
 from symsim.language.figures import canonical, check_name, is_whole, unit_of
-from symsim.language.strategies import MAX_SIZE, MAX_STAGES, Strategy
+from symsim.language.strategies import MAX_SIZE, Strategy, largest
 from symsim.language.systems import settable, with_figure
 from symsim.language.tables import MAX_EFFICIENCY
 from symsim.records.model import Model
@@ -90,7 +90,7 @@ def _size(asked: Question, name: str) -> Parameter | None:
     if choice.kind == "number":
         low = 1.0 if name == "moe_imbalance" else 1 / FAR
         return Parameter(name, "size", False, low, FAR, now, "", False, sought)
-    return Parameter(name, "size", True, 1, MAX_STAGES if name == "pp" else MAX_SIZE, now, "", False, sought)
+    return Parameter(name, "size", True, 1, largest(name), now, "", False, sought)
 
 
 def _dimension(asked: Question, name: str) -> Parameter | None:

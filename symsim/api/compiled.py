@@ -19,7 +19,7 @@ from symsim.api.settings import Name, Setting, StrategyName
 from symsim.diagnostics import error, nearest, placed
 from symsim.emit.program import Program
 from symsim.emit.quantity import with_quantities
-from symsim.language.strategies import MAX_SIZE, MAX_STAGES
+from symsim.language.strategies import MAX_STAGES, largest
 from symsim.machine.bind import Machine
 from symsim.records.strategy import ASSUMED_FIGURES, CHOICES, SIZE_SYMBOLS
 
@@ -157,7 +157,8 @@ class Compiled:
         asked, known = self.question, set(self.names)
         names = tuple(n for n in ANSWERS if n in known) if wanted is None else tuple(dict.fromkeys(wanted))
         absent = {n: "0" for n in ANSWERS if n in names and n not in self.program.outputs}
-        others = {n: n for n in names if n not in known and n not in self.program.outputs}
+        # What a run lacks, its tokens say, is said by who lowers its name.
+        others = {n: n for n in names if n not in known and (n not in self.program.outputs or n.startswith("run."))}
         expressions = {n: parsed(text, "wanted") for n, text in {**others, **absent}.items()}
         of = names_for(asked.model, asked.plan, asked.system, self.inputs)
         program = with_quantities(self.program, expressions, of) if expressions else self.program
@@ -256,7 +257,7 @@ def column_of(name: str, value: Any) -> NDArray[np.float64]:
     choice = CHOICES.get(name)
     whole = choice is None or choice.kind == "size"
     least = 1.0 if whole or name == "moe_imbalance" else np.nextafter(0.0, 1.0)
-    good = (column >= least) & (column <= (MAX_STAGES if name == "pp" else MAX_SIZE))
+    good = (column >= least) & (column <= largest(name))
     if whole:
         good &= column == np.floor(column)
     if not good.all():

@@ -62,6 +62,12 @@ MAX_TOKENS = 10**18
 MAX_STAGES = 10_000
 """Most pipeline stages: every stage is evaluated."""
 
+
+def largest(name: str) -> int:
+    """The largest value of a size."""
+    return {"pp": MAX_STAGES, "tokens": MAX_TOKENS}.get(name, MAX_SIZE)
+
+
 _TEXT = re.compile(r'"[^"\n]*"|.', re.DOTALL)
 _VERSION = re.compile(r"[0-9]+(\.[0-9]+)+")
 
@@ -312,7 +318,7 @@ def _size(choice: Choice, value: Evaluated, place: Place) -> int:
     hint = f"for example {choice.name} = 8"
     if not isinstance(amount, int):
         raise error("E312", f"'{choice.name}' must be a whole number, not {describe(amount)}", place, hint)
-    most = {"pp": MAX_STAGES, "tokens": MAX_TOKENS}.get(choice.name, MAX_SIZE)
+    most = largest(choice.name)
     if not 1 <= amount <= most:
         wanted = "at least 1" if amount < 1 else f"at most {most:,}"
         raise error("E312", f"'{choice.name}' must be {wanted}, not {amount:,}", place, hint)

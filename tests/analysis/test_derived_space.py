@@ -156,8 +156,8 @@ def test_messages_between_stages_hide_with_virtual_chunks_alone() -> None:
 def test_what_was_left_out_is_said() -> None:
     _, derived = load_derived_space("llama3_8b", "h100_sxm", ("world=64",))
     assert derived.notes == (
-        "--seq was left out: 8,192, the model's own context",
-        "--gbs was left out: 512, about 4.2 M tokens a step",
+        "seq was left out: 8,192, the model's own context",
+        "gbs was left out: 512, about 4.2 M tokens a step",
     )
 
 

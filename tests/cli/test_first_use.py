@@ -70,8 +70,8 @@ def test_defaults_that_were_taken_are_noted(capsys: pytest.CaptureFixture[str]) 
     _, out, _ = run(capsys, "search", "llama3_8b", "-y", "h100_sxm", "--gpus", "8", "--set", "tp=8", "--set", "pp=1",
                     "--json", "--top", "1")  # fmt: skip
     assert json.loads(out)["notes"][:2] == [
-        "--seq was left out: 8,192, the model's own context",
-        "--gbs was left out: 512, about 4.2 M tokens a step",
+        "seq was left out: 8,192, the model's own context",
+        "gbs was left out: 512, about 4.2 M tokens a step",
     ]
 
 

@@ -104,12 +104,12 @@ def derived(model: Model, system: System | None, given: Strategy, simple: bool =
     if not sequences:
         seq, why_seq = usual_sequence(model)
         sequences = (seq,)
-        notes.append(f"--seq was left out: {seq:,}, {why_seq}")
+        notes.append(f"seq was left out: {seq:,}, {why_seq}")
     steps = _numbers(given, "gbs", model)
     if not steps and "microbatches" not in (*given.values, *given.among):
         gbs, why_gbs = usual_step(max(worlds), max(sequences))
         steps = (gbs,)
-        notes.append(f"--gbs was left out: {gbs:,}, {why_gbs}")
+        notes.append(f"gbs was left out: {gbs:,}, {why_gbs}")
     lines = [_Line("world", _set("world", worlds)), _Line("seq", _set("seq", sequences), why_seq)]
     if steps:
         lines.append(_Line("gbs", _set("gbs", steps), why_gbs))
