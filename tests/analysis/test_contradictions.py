@@ -74,3 +74,10 @@ def test_no_legal_point_is_told_with_values_that_are_legal() -> None:
 
 def test_a_search_with_legal_points_needs_no_advice() -> None:
     assert advice(search(load_space("llama3_8b", PLAN + "tp in {2,3}", "h100_sxm"))) == []
+
+
+def test_a_set_of_many_sizes_is_as_good_as_one_of_few() -> None:
+    """All sizes but the default settle alike: only two are tried, so that the set may be of any length."""
+    found = of("recompute in {none,full},recompute_layers in 1..2000")
+    assert found == of("recompute in {none,full},recompute_layers in 1..2")
+    assert "add none to the set of recompute_layers" in found[0]

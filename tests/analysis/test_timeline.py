@@ -87,3 +87,14 @@ def test_one_rank_never_waits() -> None:
     found = of("llama3_8b", "pp=1")
     assert found.waiting_share == pytest.approx(0, abs=1e-12)
     assert found.pipeline_s == pytest.approx(found.formula_s, rel=1e-12)
+
+
+def test_only_backward_passes_compute_something_again() -> None:
+    """Forward passes last as long as they do without recomputation, and nothing stands before them."""
+    found = of("llama3_70b", "recompute=full")
+    again = [span for span in found.spans if span.kind == "recompute"]
+    backward = [span for span in found.spans if span.kind == "B"]
+    starts = {(s.rank, s.chunk, s.micro_batch, s.end) for s in again}
+    assert len(again) == len(backward)
+    assert starts == {(s.rank, s.chunk, s.micro_batch, s.start) for s in backward}
+    assert not any(span.kind == "recompute" for span in of("llama3_70b", "recompute=none").spans)
