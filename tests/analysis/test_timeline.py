@@ -94,7 +94,7 @@ def test_only_backward_passes_compute_something_again() -> None:
     found = of("llama3_70b", "recompute=full")
     again = [span for span in found.spans if span.kind == "recompute"]
     backward = [span for span in found.spans if span.kind == "B"]
-    starts = {(s.rank, s.chunk, s.micro_batch, s.end) for s in again}
+    starts = {(s.rank, s.chunk, s.micro_batch, s.end_s) for s in again}
     assert len(again) == len(backward)
-    assert starts == {(s.rank, s.chunk, s.micro_batch, s.start) for s in backward}
+    assert starts == {(s.rank, s.chunk, s.micro_batch, s.start_s) for s in backward}
     assert not any(span.kind == "recompute" for span in of("llama3_70b", "recompute=none").spans)
