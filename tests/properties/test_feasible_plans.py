@@ -26,28 +26,24 @@ FEW = 300
 
 MODELS = ("llama3_8b", "llama3_70b", "gpt3_175b", "mixtral_8x7b", "deepseek_v3", "qwen3_30b_a3b", "gemma3_27b")
 MACHINES = ("a100_sxm_40g", "a100_sxm", "h100_sxm", "h200_sxm", "b200")
-SETS = {
-    "tp": ("1", "{1, 2, 4, 8}", "{2, 8}"),
-    "pp": ("1", "{1, 2, 4}", "{2, 4, 8}"),
-    "cp": ("1", "{1, 2}"),
-    "mbs": ("1", "1..8", "{1, 2, 4}"),
-    "recompute": ("none", "{none, full}", "{none, {core_attn}, full}"),
-    "zero": ("1", "{0, 1, 2, 3}", "{1, 3}"),
-    "framework": ("megatron", "deepspeed", "fsdp"),
+WORDS = {
+    "recompute": ("none", "{core_attn}", "full"),
+    "zero": ("0", "1", "2", "3"),
+    "framework": ("megatron", "nanotron", "fsdp", "torchtitan"),
     "precision": ("bf16", "fp8"),
+    "schedule": ("1f1b", "gpipe", "zb_h1"),
 }
-"""Choice → what it may be in a space."""
+"""Choices of which each space has one value."""
+SIZES = "tp in {1, 2, 4, 8}; pp in {1, 2, 4, 8}; cp in {1, 2}; mbs in 1..8; world in {64, 128, 256, 1024}; seq = 4096"
 
 
 def spaces() -> Iterator[tuple[str, str, str, str]]:
     """Model, space, machine and its memory, without end."""
     draw = random.Random(7)
     while True:
-        chosen = {name: draw.choice(values) for name, values in SETS.items()}
-        lines = [f"{n} {'in' if v[0] in '{1' and ('{' in v or '..' in v) else '='} {v}" for n, v in chosen.items()]
-        lines += [f"world = {draw.choice((64, 256, 1024))}", "gbs = 1024", "seq = 4096"]
+        chosen = [f"{name} = {draw.choice(values)}" for name, values in WORDS.items()]
         memory = f"memory.capacity={draw.choice((24, 40, 80, 141, 180))} GiB"
-        yield draw.choice(MODELS), "; ".join(lines), draw.choice(MACHINES), memory
+        yield draw.choice(MODELS), "; ".join([*chosen, SIZES, "gbs = 1024"]), draw.choice(MACHINES), memory
 
 
 def too_large(asked: Question) -> list[str]:
