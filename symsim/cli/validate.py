@@ -15,6 +15,18 @@ from symsim.diagnostics import printable
 from symsim.report.strict_json import json_text
 from symsim.units import bytes_text, seconds_text
 
+QUANTITIES = {
+    "iteration_s": "step time",
+    "tflops_per_gpu_full_attention": "TFLOP/s",
+    "peak_allocated_bytes": "peak",
+    "stage_peak_allocated_bytes": "peak of stages",
+    "last_rank_peak_allocated_bytes": "last rank",
+    "last_rank_static_bytes": "last, static",
+    "peak_reserved_bytes": "peak reserved",
+    "device_used_bytes": "device shows",
+}
+"""What is measured, in words short enough for a table."""
+
 LISTED = 20
 """Most cases that are also listed one by one."""
 
@@ -40,12 +52,13 @@ def command(cases: Path, only: str | None, as_json: bool) -> None:
     if len(chosen) <= LISTED:
         _cases(result["cases"])
     rows = [
-        [group, name, str(found["n"]), *(f"{found[k]:.2f}" for k in ("mean_abs_pct", "median_abs_pct", "max_abs_pct")),
+        [group, QUANTITIES.get(name, name), str(found["n"]),
+         *(f"{found[k]:.2f}" for k in ("mean_abs_pct", "median_abs_pct", "max_abs_pct")),
          f"{found['bias_pct']:+.2f}", "" if found["spearman"] is None else f"{found['spearman']:.3f}"]
         for group, quantities in result["summary"].items()
         for name, found in quantities.items()
     ]  # fmt: skip
-    print_table(["set", "quantity", "n", "mean |e| %", "median %", "max %", "bias %", "Spearman"], rows)
+    print_table(["set", "quantity", "n", "mean %", "median %", "max %", "bias %", "Spearman"], rows)
     unpredicted = sorted({n for row in result["cases"] for n in row["measured"] if n not in PREDICTIONS})
     if unpredicted:
         click.echo(printable(f"measured, and not predicted yet: {', '.join(unpredicted)}"))
