@@ -9,6 +9,9 @@ import pytest
 from symsim.analysis.answer_json import document
 from symsim.analysis.evaluate import Answer, answer, machine_of
 from symsim.analysis.load import Question, question
+from symsim.analysis.searching.search import search
+from symsim.analysis.searching.space import load_space
+from symsim.diagnostics import InputError
 
 MIB = 2**20
 
@@ -87,3 +90,18 @@ def test_what_the_allocator_caches_has_not_to_fit() -> None:
 def test_the_word_selects_no_formulas() -> None:
     device, none = (evaluated(f"{PLAN},fit={fit}")[0].plan.structure for fit in ("device", "none"))
     assert device == none
+
+
+def test_what_has_to_fit_is_not_searched() -> None:
+    with pytest.raises(InputError, match="the same for all plans"):
+        load_space("llama3_8b", f"{PLAN},fit in {{peak, device}}", "a100_sxm")
+
+
+def test_a_search_keeps_to_the_word() -> None:
+    """Between the peak and the device nothing fits by default, and the plan does by its peak."""
+    memory = between("memory.peak", "memory.device")
+    feasible = [
+        search(load_space("llama3_8b", f"{PLAN},mbs in {{1}}", "a100_sxm", (memory, f"fit={fit}"))).feasible
+        for fit in ("device", "peak", "none")
+    ]
+    assert feasible == [0, 1, 1]
