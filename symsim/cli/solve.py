@@ -14,7 +14,8 @@ from symsim.analysis.solving.solution_json import break_even_document, document
 from symsim.analysis.solving.solve import solve
 from symsim.cli.options import STRATEGY, json_option, model_argument, set_option, strategy_help, system_option
 from symsim.diagnostics import error, placed
-from symsim.language.expressions import Plain, evaluate, number
+from symsim.language.expressions import Plain, evaluate, number, out_of_bounds
+from symsim.language.figures import MAX_FIGURE
 from symsim.report.strict_json import json_text
 
 
@@ -135,6 +136,8 @@ def _value(text: str | None, option: str) -> float | None:
         return None
     node = parsed(text, option)
     found = number(evaluate(node, Plain({})), node.place, Plain({}))
+    if found > MAX_FIGURE:
+        raise out_of_bounds("number", node.place)
     value = float(Fraction(found))
     if value <= 0:
         raise error("E312", f"{option} must be positive, not {value:g}", node.place, "for example 1024 or '10 GB/s'")
