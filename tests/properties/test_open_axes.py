@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from symsim.analysis.evaluate import unanswered
 from symsim.compiler.pipeline import compile_cost
 from symsim.emit.grid.constant_folding import Folder
 from symsim.emit.grid.open_axes import Sheet
@@ -40,7 +41,8 @@ def sheet_of(case: Case, system: str, axes: dict[str, tuple[int, ...]]) -> tuple
     assert machine is not None and asked.system is not None
     stated = asked.system
     sizes = {**asked.plan.sizes, "world": 1024, "gbs": 1024, "seq": 8192}
-    folder = Folder("", list(axes), {**sizes, **machine.values}, lambda name: constant_of_table(stated, name))
+    without = unanswered(sizes, machine.values)
+    folder = Folder("", list(axes), {**sizes, **machine.values}, lambda name: constant_of_table(stated, name), without)
     made = folder.define(cost.segments)
     registers = {n: folder.register(made[n]) for n in WANTED if n in made}
     return compiled, machine, sizes, Sheet(folder.program(), axes, machine.lookup), registers

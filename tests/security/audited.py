@@ -34,9 +34,30 @@ LISTENING = (
 )
 
 
+_open = os.open
+
+
+def _open_noting_the_folder(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+    """The audit event of ``os.open`` lacks the folder that a path is relative to: it is noted here."""
+    if dir_fd is None:
+        return _open(path, flags, mode)
+    EVENTS.append(("open", os.path.join(os.readlink(f"/proc/self/fd/{dir_fd}"), os.fsdecode(path))))  # noqa: PTH115, PTH118
+    RELATIVE.append(os.fsdecode(path))
+    try:
+        return _open(path, flags, mode, dir_fd=dir_fd)
+    finally:
+        RELATIVE.pop()
+
+
+RELATIVE: list[str] = []
+"""The path that is being opened relative to a folder: its own event is left out."""
+
+
 def _hook(event: str, details: tuple[Any, ...]) -> None:
     if event == "open":
-        EVENTS.append((event, os.fsdecode(details[0]) if not isinstance(details[0], int) else ""))
+        path = os.fsdecode(details[0]) if not isinstance(details[0], int) else ""
+        if path not in RELATIVE:
+            EVENTS.append((event, path))
     elif event == "compile":
         text = details[0]
         EVENTS.append((event, text.decode(errors="replace") if isinstance(text, bytes) else str(text)))
@@ -48,6 +69,7 @@ def main() -> None:
     sys.argv = ["symsim", *sys.argv[2:]]
     from symsim.cli.main import main as symsim
 
+    os.open = _open_noting_the_folder
     sys.addaudithook(_hook)
     try:
         symsim()
