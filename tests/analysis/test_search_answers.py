@@ -120,7 +120,7 @@ def test_a_saved_plan_says_only_what_is_not_a_default(results: dict[str, Result]
 
 
 def test_a_file_called_like_a_word_of_the_language_is_a_strategy(results: dict[str, Result]) -> None:
-    for stem, name in (("none", "plan_none"), ("7b", "plan_7b"), ("a-b", "a_b")):
+    for stem, name in (("require", "plan_require"), ("none", "none"), ("7b", "plan_7b"), ("a-b", "a_b")):
         assert f"strategy {name}" in strategy_text(results["shipped"], 1, stem, "").splitlines()
 
 
