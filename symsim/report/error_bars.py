@@ -30,8 +30,8 @@ where a series counts by exp(−{falloff:.3g} · d) of its nearest run, and both
 
 Each step is given the bar that it would have if nobody had measured its group: its layout, its whole set, framework,
 machine, or kind of model. The group is left out of everything: of the fit of the machine's constants, of the errors
-that the bar is made from, and of learning the numbers above. A normal distribution has 68 % within one bar and 95 %
-within two.
+that the bar is made from, and of learning the numbers above (but for layouts, which are many: theirs are learned from
+all). A normal distribution has 68 % within one bar and 95 % within two.
 """
 
 NOT_ALL = """\
