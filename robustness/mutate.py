@@ -67,7 +67,11 @@ def run(store: Path, sample: int, seed: int, part: str, only: str, survivors: bo
         earlier = before.get(mutant.key)
         if not mutant.file.startswith(only):
             continue
-        if (earlier is None) if not survivors else (earlier is not None and earlier.status == "survived"):
+        if (
+            (earlier is None)
+            if not survivors
+            else (earlier is not None and earlier.status in ("survived", "uncovered"))
+        ):
             tests = known.tests_of(mutant, (tree / mutant.file).read_text(encoding="utf-8"))
             tests = [t for t in tests if (tree / t.partition("::")[0]).exists()]
             found = outcome(tree, mutant, tests, [*known.unrecorded(mutant, tree), *also])
