@@ -49,7 +49,7 @@ def test_some_are_all() -> None:
 def test_plan_that_does_not_fit_ends_with_status_1() -> None:
     ended = symsim("eval", "llama3_70b", "-s", SMALL_PLAN, "-y", "h100_sxm")
     assert ended.returncode == 1
-    assert "does not fit" in ended.stdout
+    assert "Does not fit" in ended.stdout
     assert ended.stderr == ""
 
 
