@@ -123,7 +123,7 @@ def print_summary(line: Timeline) -> None:
     )
     rows = [[name, show(ran), show(form), _difference(ran, form)] for name, ran, form, show in pairs]
     print_table(["one step", "simulated", "formula", "difference"], rows)
-    print(
+    print_wrapped(
         f"{line.schedule}, {line.micro_batches} micro-batches on {len(line.ranks)} ranks · ranks are idle "
         f"{line.waiting_share:.1%} of the pipeline's time · step {seconds_text(line.iteration_s)} by the formula"
     )

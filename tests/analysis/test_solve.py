@@ -38,6 +38,8 @@ SIZES = {
 }
 DIMENSIONS = {"layers": 200, "ffn": 60_000, "heads": 256, "hidden": 16_384, "vocab": 400_000, "experts": 512}
 COUNT = 500
+FITS = parsed("memory.device <= memory.capacity")
+"""Holds of every answer unless a strategy says otherwise."""
 
 
 @cache
@@ -94,7 +96,7 @@ def satisfied(number: int, name: str, value: float, wanted: list[tree.Expression
     stages = int(asked.plan.sizes["pp"])
     for stage in range(stages):
         here = {n: v[stage] if isinstance(v, list) else v for n, v in found.items()}
-        if not all(evaluate(w, Plain({**known, **here})) for w in wanted):
+        if not all(evaluate(w, Plain({**known, **here})) for w in (*wanted, FITS)):
             return False
     return True
 

@@ -52,7 +52,9 @@ def test_the_command_writes_a_file_and_prints_the_summary(tmp_path: object) -> N
     outcome = run("trace", *PLAN, "-o", f"{tmp_path}/trace.json")
     assert (outcome.status, outcome.err) == (0, "")
     lines = outcome.out.splitlines()
-    assert lines[0].split() == ["one", "step", "simulated", "formula", "difference"]
-    assert lines[1].split()[-1] == "0.00%"
+    assert lines[0].startswith("One step takes ")
+    head = lines.index(next(line for line in lines if line.startswith("one step")))
+    assert lines[head].split() == ["one", "step", "simulated", "formula", "difference"]
+    assert lines[head + 1].split()[-1] == "0.00%"
     with open(f"{tmp_path}/trace.json", encoding="utf-8") as written:  # noqa: PTH123
         assert json.load(written)["otherData"]["schedule"] == "1f1b"
