@@ -9,6 +9,7 @@ stages stay as many as they are.
 
 ======================  ================================================================
 ``max, min``            x' of the first argument whose x + n·x' is the extreme one
+``[a < b]·x``           on the side of the comparison that holds at n, where x is 0
 ``where``               on the side of its comparison that holds at n, where both branches are equal
 ``stage_max(x)``        stage_pick(x', x + n·x'); likewise the scans ``max_to``, ``max_from``
 ``stage_pick(v, key)``  stage_pick(v', key + n·key'); likewise ``pick_to``, ``pick_from``
@@ -89,6 +90,20 @@ def _rules(nudge: int) -> Mapping[str, Rule]:
             condition = t.emit("where", joined, t.emit(comparison, *sides), condition)
         return RULES["where"](t, register, (condition, a, b), by)
 
+    def product(t: Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int | None:
+        # [a < b]·x is ``where(a < b, x, 0)``: where x is 0 at the crossing, the side decides.
+        decided = list(arguments)
+        for k, condition in enumerate(arguments):
+            comparison, others = t.operation(condition), [*arguments[:k], *arguments[k + 1 :]]
+            if comparison not in ("less", "at_most") or not any(a in by for a in others):
+                continue
+            sides = t.operands(condition)
+            if any(s in by for s in sides):
+                on_this_side = t.emit(comparison, *(moved(t, s, by) for s in sides))
+                joined = t.emit("equal", t.product(*others), t.emit("const", 0))
+                decided[k] = t.emit("where", joined, on_this_side, condition)
+        return RULES["mul"](t, register, decided, by)
+
     def largest(picks: str) -> Rule:
         def rule(t: Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int:
             (x,) = arguments
@@ -105,6 +120,7 @@ def _rules(nudge: int) -> Mapping[str, Rule]:
         "max": extreme,
         "min": extreme,
         "where": where,
+        "mul": product,
         "stage_max": largest("stage_pick"),
         "max_to": largest("pick_to"),
         "max_from": largest("pick_from"),
