@@ -30,6 +30,8 @@ from symsim.analysis.searching.sweep_result import SweepResult
 from symsim.analysis.searching.variant_columns import Asked
 from symsim.diagnostics import InputError
 
+pytestmark = pytest.mark.slow
+
 SPACE = (
     "world=64,gbs=128,seq=4096,tp in 1..8,pp in 1..9,cp in {1,2},mbs in 1..5,sequence_parallel in {true,false},"
     "recompute in {none,full},recompute_layers in {none,1,2},require time.bubble_share < 0.4"

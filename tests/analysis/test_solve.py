@@ -17,6 +17,8 @@ from symsim.diagnostics import InputError
 from symsim.language import tree
 from symsim.language.expressions import Plain, evaluate
 
+pytestmark = pytest.mark.slow
+
 PLANS = (
     ("llama3_8b", "world=16,tp=2,pp=2,mbs=1,gbs=64,seq=4096", "h100_sxm"),
     ("llama3_70b", "world=64,tp=8,pp=4,mbs=1,microbatches=16,seq=8192", "h100_sxm"),

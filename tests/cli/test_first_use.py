@@ -10,6 +10,8 @@ import pytest
 
 from symsim.cli.main import main
 
+pytestmark = pytest.mark.slow
+
 MODEL = "llama(hidden=512, layers=8, heads=8, kv_heads=4, ffn=1024, vocab=32000)"
 JOB = ("-y", "h100_sxm", "--gpus", "8", "--gbs", "64", "--seq", "4Ki")
 

@@ -15,6 +15,8 @@ import pytest
 
 from symsim.cli.main import cli
 
+pytestmark = pytest.mark.slow
+
 PAGES = generate.PAGES
 SLOW = [path for path in PAGES if any(block.slow for block in page_outputs.blocks(path.read_text(encoding="utf-8")))]
 

@@ -14,6 +14,8 @@ from symsim import resources
 from symsim.analysis.evaluate import evaluator
 from symsim.api.compiled import ANSWERS
 
+pytestmark = pytest.mark.slow
+
 MODELS = sorted(resources.shipped("models"))
 POINTS = -(-10_000 // len(MODELS))
 DRAWN = 30_000

@@ -15,6 +15,8 @@ from symsim.records.cost import CostModel, Definition
 from symsim.symbols import symbol
 from tests.properties.points import CASES, Case, load
 
+pytestmark = pytest.mark.slow
+
 
 def function(expression: sympy.Expr, names: tuple[str, ...]) -> object:
     cost = CostModel("one", (Definition("y", expression, "", "", "run", "sizes"),), (), names)

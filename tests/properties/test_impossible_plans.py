@@ -13,6 +13,8 @@ from symsim.analysis.evaluate import Evaluator, answer, evaluator
 from symsim.analysis.load import question
 from symsim.diagnostics import Diagnostic, InputError
 
+pytestmark = pytest.mark.slow
+
 some = settings(max_examples=6, derandomize=True, suppress_health_check=[HealthCheck.filter_too_much])
 
 MOST_NAMES = 3

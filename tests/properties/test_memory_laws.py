@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from symsim.analysis.evaluate import Answer, Evaluator, evaluator
 from symsim.analysis.load import question
 
+pytestmark = pytest.mark.slow
+
 NARROW = "llama(hidden=64, layers=8, heads=16, ffn=64, vocab=100)"
 """Weights and activations of a layer are next to nothing: what is gathered or padded would show."""
 

@@ -14,6 +14,8 @@ from symsim.analysis.collectives import collective_time
 from symsim.language.systems import load_system
 from symsim.records.system import Figure, System
 
+pytestmark = pytest.mark.slow
+
 SYSTEMS = {name: load_system(name) for name in sorted(resources.shipped("systems"))}
 RINGS = ("all_reduce", "all_gather", "reduce_scatter")
 COLLECTIVES = (*RINGS, "all_to_all")

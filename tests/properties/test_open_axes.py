@@ -17,6 +17,8 @@ from symsim.emit.grid.open_axes import Sheet
 from symsim.machine.bind import constant_of_table
 from tests.properties.points import CASES, Case, load
 
+pytestmark = pytest.mark.slow
+
 MORE = (
     Case("llama3_405b", "embedding_in_split=true,loss_in_split=true,zero=1,overlap_grad_reduce=true,cp_comm=ring"),
     Case("llama3_70b", "schedule=gpipe,overlap_p2p=true"),

@@ -10,6 +10,8 @@ import pytest
 
 from tests.properties.pipeline_times import Form, alike, drawn, simulated
 
+pytestmark = pytest.mark.slow
+
 EXACT = 1e-9
 """Relative difference between a closed form that claims exactness and a run."""
 

@@ -15,6 +15,8 @@ from tests.properties.points import CASES, Case, legal_sizes, load
 from tests.readers import latex_reader, text_reader
 from tests.readers.evaluation import Environment, Reading, evaluate_page
 
+pytestmark = pytest.mark.slow
+
 POINTS = 100
 """Random legal plans of each case; ten cases make a thousand."""
 

@@ -21,6 +21,8 @@ from symsim.simulator.held import held_while_running
 from symsim.simulator.orders import ORDERS, dualpipe, interleaved, orders_of, zb_v
 from symsim.simulator.passes import Order
 
+pytestmark = pytest.mark.slow
+
 RANKS = range(1, 9)
 PARTS = ("late", "embedding", "head", "comes")
 

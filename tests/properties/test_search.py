@@ -18,6 +18,8 @@ from symsim.emit.grid import point_slices
 from symsim.emit.grid.constant_folding import Folder
 from tests.properties.points import CASES, Case, legal_sizes, load
 
+pytestmark = pytest.mark.slow
+
 MODELS = ("llama3_8b", "llama3_70b", "mixtral_8x7b", "qwen3_30b_a3b", "gemma3_27b", "gpt3_175b", "deepseek_v3")
 SIZES = {
     "tp": ("{1, 2, 4, 8}", "{2, 8}"),

@@ -21,6 +21,8 @@ from symsim.emit.program import Program
 from symsim.records.system import System
 from tests.properties.points import CASES, legal_sizes, load
 
+pytestmark = pytest.mark.slow
+
 POINTS = 72
 NAMES = 3
 """Of each case; names at each of its plans."""

@@ -16,6 +16,8 @@ from symsim.analysis.load import Question, question
 from symsim.machine.bind import Machine
 from tests.properties.points import CASES, Case, legal_sizes, load
 
+pytestmark = pytest.mark.slow
+
 EXACT = 1e-9
 
 TIMED = (

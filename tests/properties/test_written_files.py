@@ -29,6 +29,8 @@ from symsim.language.systems import elaborate_system
 from tests.errors.case import run
 from tests.errors.texts import SYSTEM
 
+pytestmark = pytest.mark.slow
+
 ANYTHING = st.text(st.characters(exclude_categories=()), max_size=40)
 TRICKS = 'a"\n} model b = gpt()\r\x0b\x0c\x1c\x85\u2028\ufffd\x00\ud800 # "'
 

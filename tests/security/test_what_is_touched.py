@@ -11,6 +11,8 @@ from tests.errors.case import write
 from tests.errors.texts import INLINE, MODEL, SMALL_PLAN, SYSTEM, layers_of
 from tests.security.watching import Watched, watch
 
+pytestmark = pytest.mark.slow
+
 MARK = "evil_mark"
 """Stands in every hostile text; nothing with it may reach Python's compiler."""
 CALL = f"__import__('os').system('touch {MARK}')"
