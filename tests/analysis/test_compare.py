@@ -57,6 +57,7 @@ def pairs(model: str, count: int, seed: int) -> Iterator[tuple[Question, Questio
             count -= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", CHOSEN)
 @pytest.mark.parametrize(("of", "count"), [(None, PAIRS // len(CHOSEN)), ("throughput.mfu * memory.peak", 3)])
 def test_attributions_of_random_pairs_sum_to_the_whole_difference(model: str, of: str | None, count: int) -> None:

@@ -191,6 +191,7 @@ def test_where_no_plan_is_legal_the_notes_say_what_would_be() -> None:
     assert any("gbs = 3" in note and "gbs = 512" in note for note in found.notes)
 
 
+@pytest.mark.slow
 def test_a_wrapped_configuration_has_a_space(tmp_path: Path) -> None:
     text = {
         **{"model_type": "gemma3_text", "hidden_size": 512, "intermediate_size": 1024, "num_hidden_layers": 6},

@@ -11,6 +11,8 @@ from symsim.compiler.pipeline import compile_cost
 from symsim.compiler.reuse import Passes
 from symsim.diagnostics import InputError
 
+pytestmark = pytest.mark.slow
+
 SIZES = "world=64,tp=2,pp=2,mbs=1,gbs=64,seq=4096"
 CHOICES = {
     "zero": ("1", "2", "3"),

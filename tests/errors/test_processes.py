@@ -13,6 +13,8 @@ from tests.errors.case import Case, write
 from tests.errors.table import CASES
 from tests.errors.texts import SMALL_PLAN
 
+pytestmark = pytest.mark.slow
+
 HANGS_AFTER_S = 60
 SOME = (
     "command line: unknown option",
