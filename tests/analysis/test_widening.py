@@ -39,24 +39,35 @@ def held(left_out: LeftOut, scheme: str) -> list[Held]:
     ]
 
 
+MISSED = pytest.mark.xfail(strict=True, reason="wanted, and not reached: docs/accuracy.md has the figures")
+
+
 @pytest.mark.parametrize("scheme", ["layout", "set", "framework", "system"])
-def test_bars_hold_what_they_say_where_a_group_is_left_out(left_out: LeftOut, scheme: str) -> None:
+def test_one_bar_holds_what_it_says_where_a_group_is_left_out(left_out: LeftOut, scheme: str) -> None:
     found = covered(held(left_out, scheme))
     assert found.runs > 500
-    assert 0.60 <= found.one <= 0.80
-    assert found.two >= 0.91
+    assert 0.60 <= found.one <= 0.76
 
 
+@pytest.mark.parametrize("scheme", ["layout", pytest.param("set", marks=MISSED), "framework", "system"])
+def test_two_bars_hold_what_they_say_where_a_group_is_left_out(left_out: LeftOut, scheme: str) -> None:
+    """With the shipped widening; learned without the group it is a few points less: docs/accuracy.md."""
+    assert covered(held(left_out, scheme)).two >= 0.92
+
+
+@MISSED
 def test_bars_of_plans_that_somebody_measured_are_no_wider_than_their_errors(left_out: LeftOut) -> None:
     """The median bar against 1.6 times the median error; a normal distribution has 1.48."""
-    assert covered(held(left_out, "layout")).width <= 1.65
+    assert covered(held(left_out, "layout")).width <= 1.6
 
 
-def test_no_set_is_mostly_outside_its_bars_and_few_are_always_within(left_out: LeftOut) -> None:
-    """Wanted is 45 to 90 % of every set; docs/accuracy.md shows the two small sets whose bars are wider than that."""
-    shares = {name: found.one for name, found in by_set(held(left_out, "layout")).items()}
-    assert min(shares.values()) >= 0.45
-    assert sum(share > 0.90 for share in shares.values()) <= 2
+def test_no_set_is_mostly_outside_its_bars(left_out: LeftOut) -> None:
+    assert min(found.one for found in by_set(held(left_out, "layout")).values()) >= 0.45
+
+
+@MISSED
+def test_no_set_is_nearly_always_within_its_bars(left_out: LeftOut) -> None:
+    assert max(found.one for found in by_set(held(left_out, "layout")).values()) <= 0.90
 
 
 def test_eval_gives_the_bars_that_were_learned(left_out: LeftOut) -> None:

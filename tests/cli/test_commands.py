@@ -13,21 +13,10 @@ from typing import Any
 
 import pytest
 
-from symsim.cli.main import COMMANDS, main
+from symsim.cli.main import COMMANDS
+from tests.cli.running import run
 
 GOLDEN = Path(__file__).parent / "golden"
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """Exit status, standard output and standard error of one command, run in this process."""
-    before, sys.argv = sys.argv, ["symsim", *arguments]
-    try:
-        with pytest.raises(SystemExit) as ended:
-            main()
-    finally:
-        sys.argv = before
-    printed = capsys.readouterr()
-    return int(ended.value.code or 0), printed.out, printed.err
 
 
 @pytest.mark.parametrize(

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
-from symsim.cli.main import main
+from tests.cli.running import run
 
 pytestmark = pytest.mark.slow
 
 MODEL = "llama(hidden=512, layers=8, heads=8, kv_heads=4, ffn=1024, vocab=32000)"
 JOB = ("-y", "h100_sxm", "--gpus", "8", "--gbs", "64", "--seq", "4Ki")
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    before, sys.argv = sys.argv, ["symsim", *arguments]
-    try:
-        with pytest.raises(SystemExit) as ended:
-            main()
-    finally:
-        sys.argv = before
-    printed = capsys.readouterr()
-    return int(ended.value.code or 0), printed.out, printed.err
 
 
 def test_eval_names_the_plan_that_it_chose(capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,24 +20,13 @@ from symsim.analysis.searching.engines.engine_names import engine_of
 from symsim.analysis.searching.search import search
 from symsim.analysis.searching.space import load_space
 from symsim.cli import search_progress
-from symsim.cli.main import main
+from tests.cli.running import run
 
 GOLDEN = Path(__file__).parent / "golden"
 SEARCH = ("search", "llama3_70b", "-s", "search_1k", "-y", "h100_sxm")
 SMALL = ("search", "llama3_8b", "-s", "world=8,gbs=64,seq=2048,tp in {4,8}", "-y", "h100_sxm")
 NOTHING = ("search", "llama3_70b", "-s", "world=8,gbs=64,seq=8192,tp in {4,8},mbs in {1,2}", "-y", "h100_sxm")
 ENDS_AFTER_S = 60
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    before, sys.argv = sys.argv, ["symsim", *arguments]
-    try:
-        with pytest.raises(SystemExit) as ended:
-            main()
-    finally:
-        sys.argv = before
-    printed = capsys.readouterr()
-    return int(ended.value.code or 0), printed.out, printed.err
 
 
 def without_times(text: str) -> str:
