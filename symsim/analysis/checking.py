@@ -13,9 +13,10 @@ from symsim.elements import ELEMENT_NAMES, STATE_CHOICES
 from symsim.language import tree
 from symsim.language.expressions import collect
 from symsim.language.foreign_names import other_name
-from symsim.language.library import Library, library_of, read_source
+from symsim.language.library import Library, library_of
 from symsim.language.models import elaborate_call
 from symsim.language.parser import parse_model, parse_strategy, parse_system
+from symsim.language.source_files import read_source
 from symsim.language.strategies import elaborate_strategy
 from symsim.language.syntax_errors import KINDS, first_word
 from symsim.language.systems import elaborate_system

@@ -20,10 +20,14 @@ _PUNCTUATION = frozenset({"EQUAL", "COMMA", "LPAR", "RPAR", "LBRACE", "RBRACE", 
 
 
 class Builder:
-    """Builds the nodes of one source. ``build`` is the only entry."""
+    """Builds the nodes of one source. ``build`` is the only entry.
 
-    def __init__(self, source: Source) -> None:
+    ``before``: lines of the source before what was parsed.
+    """
+
+    def __init__(self, source: Source, before: int = 0) -> None:
         self._source = source
+        self._before = before
         self._depth = 0
 
     def build(self, raw: Tree[Token]) -> Any:
@@ -41,7 +45,7 @@ class Builder:
         line, column = getattr(at, "line", None) or 1, getattr(at, "column", None) or 1
         end = getattr(at, "end_column", None) or column + 1
         width = end - column if (getattr(at, "end_line", line) or line) == line else 1
-        return Place(self._source, line, column, max(1, width))
+        return Place(self._source, self._before + line, column, max(1, width))
 
     def _all(self, children: list[Any]) -> tuple[Any, ...]:
         return tuple(self.build(c) for c in children if isinstance(c, Tree))

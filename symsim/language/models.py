@@ -13,9 +13,10 @@ from symsim.diagnostics import MAX_SHOWN, InputError, Place, Source, error, near
 from symsim.language import tree
 from symsim.language.closed_words import never
 from symsim.language.expressions import Plain, Value, Word, collect, describe, evaluate, names_in, refuse_unit
-from symsim.language.library import RESERVED, Library, file_hint, library_of, read_source
+from symsim.language.library import RESERVED, Library, library_of
 from symsim.language.near_names import near_names
 from symsim.language.parser import parse_model
+from symsim.language.source_files import file_hint, read_source
 from symsim.records.model import Model
 from symsim.records.model import Value as Dimension
 

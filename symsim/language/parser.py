@@ -36,6 +36,25 @@ def parse_model(source: Source) -> tuple[tree.Item, ...]:
     return _parse("model", "start", source)  # type: ignore[no-any-return]
 
 
+def parse_part(source: Source, start: int, end: int) -> tuple[tree.Item, ...]:
+    """The items of a stretch of a text that begins with a line, with their places in the whole.
+
+    Raises:
+        InputError: the stretch is wrong; what is said is what is said of the whole text.
+    """
+    from lark.exceptions import UnexpectedInput
+
+    from symsim.language.builder import Builder
+
+    text = source.text[start:end]
+    try:
+        check_depth(Source(source.name, text))
+        parsed = _grammar("model").parse(text + "\n", start="start")
+    except (UnexpectedInput, _TooManyTokensError):
+        return parse_model(source)
+    return Builder(source, source.text.count("\n", 0, start)).build(parsed)  # type: ignore[no-any-return]
+
+
 def parse_call(source: Source) -> tree.Call:
     """An inline model: ``llama(hidden=2048, layers=16, …)``."""
     return _parse("model", "call", source)  # type: ignore[no-any-return]

@@ -29,8 +29,8 @@ from symsim.language.expressions import Value as Evaluated
 from symsim.language.foreign_names import other_name, other_word
 from symsim.language.inline_hints import setting_hint, strategy_hint
 from symsim.language.layout import parse_layout
-from symsim.language.library import file_hint, read_source
 from symsim.language.parser import parse_strategy
+from symsim.language.source_files import file_hint, read_source
 from symsim.records.strategy import CHOICES, Choice, Value
 
 

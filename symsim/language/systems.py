@@ -22,9 +22,9 @@ from symsim.language.figures import (
     is_coefficient,
     optional,
 )
-from symsim.language.library import file_hint, read_source
 from symsim.language.near_names import near_names
 from symsim.language.parser import parse_system
+from symsim.language.source_files import file_hint, read_source
 from symsim.language.tables import read_table
 from symsim.records.graph import PHASES
 from symsim.records.system import Figure, System, Table

@@ -21,8 +21,8 @@ from symsim.analysis.searching.space_text import choice_lines, require_lines
 from symsim.diagnostics import Source, error
 from symsim.language import tree
 from symsim.language.expressions import names_in
-from symsim.language.library import read_source
 from symsim.language.parser import parse_strategy
+from symsim.language.source_files import read_source
 from symsim.language.strategies import Strategy, elaborate_strategy, load_strategy, members, route_overrides
 from symsim.language.systems import load_system
 from symsim.records.model import Model
