@@ -205,7 +205,7 @@ def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
     """What an answer takes for granted."""
     values = asked.plan.values
     out: list[str] = []
-    if "experts" in asked.model.dimensions:
+    if asked.model.largest("experts"):
         share = values["moe_imbalance"]
         even = "the routed tokens are spread evenly over the experts"
         out.append(even if share == 1 else f"the busiest expert has {share} times the mean of the tokens")
@@ -270,11 +270,11 @@ def warnings(asked: Question, fit: MemoryFit) -> list[str]:
         else:
             short = bytes_text(fit.device - fit.capacity)
             out.append(f"the peak fits, but with communication library and context the machine lacks {short}")
-    dims = asked.model.dimensions
-    if "experts" not in dims and (values["ep"], values["etp"]) != (1, 1):
+    experts = asked.model.largest("experts")
+    if not experts and (values["ep"], values["etp"]) != (1, 1):
         out.append("the model has no experts: ep and etp change nothing")
     if values["framework"] == "deepspeed" and values["zero"] in (2, 3) and values["pp"] != 1:
         out.append("DeepSpeed's pipelines refuse zero = 2 and 3")
-    if "experts" in dims and isinstance(values["tp"], int) and values["tp"] > 1 and not values["sequence_parallel"]:
+    if experts and isinstance(values["tp"], int) and values["tp"] > 1 and not values["sequence_parallel"]:
         out.append("experts with tp > 1 need sequence_parallel in Megatron")
     return out

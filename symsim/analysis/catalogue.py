@@ -30,10 +30,8 @@ def _models() -> tuple[list[str], Rows]:
                 name,
                 model.title,
                 model.family,
-                str(size["hidden"]),
-                str(size["layers"]),
-                str(size["heads"]),
-                str(size.get("experts", "")),
+                *(str(size[n] or "") for n in ("hidden", "layers")),
+                *(" or ".join(str(s) for s in sorted(model.sizes(n)) if s) for n in ("heads", "experts")),
                 str(size["vocab"]),
             ]
         )

@@ -103,7 +103,7 @@ def _wanted(asked: Question) -> Iterator[tuple[str, Value]]:
 
 
 def _experts(asked: Question) -> int:
-    return int(asked.model.dimensions.get("experts", 0))
+    return asked.model.largest("experts")
 
 
 def _changes(

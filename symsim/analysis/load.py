@@ -96,12 +96,16 @@ def load_model(source: Source, overrides: Mapping[str, tree.Expression]) -> Mode
             "name": model.name,
             "title": model.title,
             "family": model.family,
-            "dimensions": dict(model.dimensions),
+            "dimensions": {n: list(v) if isinstance(v, tuple) else v for n, v in model.dimensions.items()},
             "derived": sorted(model.derived),
             "own": model.own is not None,
         },
     )
     return model
+
+
+def _is_value(value: object) -> bool:
+    return isinstance(value, str) or (isinstance(value, int) and abs(value) <= MAX_DIMENSION)
 
 
 def _model_of(data: Any, source: Source) -> Model | None:
@@ -116,6 +120,7 @@ def _model_of(data: Any, source: Source) -> Model | None:
         return None
     if not all(isinstance(n, str) and n in dimensions for n in derived):
         return None
-    if not all(isinstance(v, str) or (isinstance(v, int) and abs(v) <= MAX_DIMENSION) for v in dimensions.values()):
+    settled = {n: tuple(v) if isinstance(v, list) else v for n, v in dimensions.items()}
+    if not all(map(_is_value, (o for v in settled.values() for o in (v if isinstance(v, tuple) else (v,))))):
         return None
-    return Model(name, title, family, dimensions, frozenset(derived), source if own else None)
+    return Model(name, title, family, settled, frozenset(derived), source if own else None)

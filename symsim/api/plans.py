@@ -92,8 +92,8 @@ class Plan:
         return dict(self.question.plan.values)
 
     @property
-    def dimensions(self) -> Mapping[str, int | str | bool]:
-        """The model's dimensions by name."""
+    def dimensions(self) -> Mapping[str, int | str | bool | tuple[int | str | bool, ...]]:
+        """The model's dimensions by name; where layers differ by one, a value for each layer."""
         return dict(self.question.model.dimensions)
 
     def changed(self, *, set: Mapping[str, Setting] = {}, **settings: Setting) -> Plan:

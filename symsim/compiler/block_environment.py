@@ -13,6 +13,7 @@ from symsim.elements import OPERAND_BLOCK, QUANTISED_PRECISIONS, element_bytes
 from symsim.language import tree
 from symsim.language.expressions import Value, evaluate, names_in, number
 from symsim.language.library import Library
+from symsim.language.models import LAYER
 from symsim.records.model import Model
 from symsim.records.strategy import CHOICES, Structure
 from symsim.symbols import symbol
@@ -48,10 +49,11 @@ def surroundings_of(
         if name in kept and isinstance(dimension, int) and not isinstance(dimension, bool):
             values[name] = symbol(name)
             known[symbol(name)] = dimension
-        else:
+        elif not isinstance(dimension, tuple):
             values[name] = dimension
     surroundings = Surroundings(values, known, element_bytes(str(structure["grad_dtype"]), "bf16"))
     surroundings.assumed = {} if assumed is None else assumed
+    surroundings.by_layer = {n: v for n, v in model.dimensions.items() if isinstance(v, tuple)}
     if kept:
         _derive(model, library.families[model.family], kept, surroundings)
     for item in library.defines.values():
@@ -120,7 +122,10 @@ def _derive(model: Model, family: tree.FamilyItem, kept: frozenset[str], surroun
     for _ in range(2):  # a default may use a later one
         for parameter in family.parameters:
             given = parameter.name in kept or parameter.name not in model.derived
-            if given or isinstance(values[parameter.name], str | bool) or parameter.default is None:
+            if given or parameter.default is None or parameter.name in surroundings.by_layer:
+                continue
+            varied = isinstance(parameter.default, tree.ListOf) or LAYER in names_in(parameter.default)
+            if varied or isinstance(values[parameter.name], str | bool):
                 continue
             scope = BlockScope(surroundings, {})
             derived = sympy.sympify(evaluate(parameter.default, scope))

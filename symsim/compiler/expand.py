@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import sympy
 
 from symsim.compiler.block_environment import surroundings_of
+from symsim.compiler.layer_patterns import stretches
 from symsim.compiler.legality_rules import in_sizes, make_rule, rule_of, size
 from symsim.compiler.operators import OperatorCall
 from symsim.compiler.scope import BlockScope, Surroundings
@@ -16,6 +17,7 @@ from symsim.functions import remainder
 from symsim.language import tree
 from symsim.language.expressions import Value, describe, evaluate, number, truth
 from symsim.language.library import Library
+from symsim.language.models import MAX_LISTED
 from symsim.records.cost import Rule
 from symsim.records.graph import Graph, Operator, Region, Slot, Tensor, Unit
 from symsim.records.model import Model
@@ -115,6 +117,15 @@ class _UnitBuilder:
         return name if count == 1 else f"{name}_{count}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A kind of layer that was unfolded; ``read``: what it used of the dimensions that differ between layers."""
+
+    unit: Unit
+    output: Tensor
+    read: Mapping[str, Value]
+
+
 class _Walk:
     def __init__(self, library: Library, surroundings: Surroundings, own: Source | None) -> None:
         self.library = library
@@ -126,7 +137,7 @@ class _Walk:
         self._unit = _UnitBuilder("embedding", None)
         self._slots: list[Slot] = []
         self._layers: sympy.Expr = sympy.Integer(0)
-        self._kinds: dict[tuple[object, ...], tuple[Unit, Tensor]] = {}
+        self._kinds: dict[tuple[object, ...], list[_Kind]] = {}
         self._region_count = 0
         self._layers_of_head = 0
         self._depth = 0
@@ -197,12 +208,38 @@ class _Walk:
         frame.scope.decided("<", count, 1, times < 1)
         start = self._layers
         stream = frame.stream
+        if self.surroundings.by_layer:
+            return self._differing_layers(repeat, frame, count, times)
         pattern = self._pattern(repeat.body, frame, repeat.place)
         for residue, call in enumerate(pattern):
             unit, stream = self._layer(call, frame, stream)
             if times != 0:
                 self._slots.append(Slot(unit, start, len(pattern), residue, count))
         self._layers = self._layers + count * len(pattern)
+        return stream
+
+    def _differing_layers(self, repeat: tree.Repeat, frame: _Frame, count: sympy.Expr, times: int) -> Tensor:
+        """Layers with dimensions of their own, one after the other; what repeats becomes a pattern again."""
+        if times > MAX_LISTED:
+            message = f"{times:,} layers differ by their dimensions"
+            raise error("E254", message, repeat.count.place, f"at most {MAX_LISTED:,} layers may differ")
+        frame.scope.decided("==", count, times, True)
+        first = int(self._layers)
+        stream = frame.stream
+        units: list[Unit] = []
+        for number in range(first, first + times):
+            self.surroundings.enter_layer(number)
+            pattern = self._pattern(repeat.body, frame, repeat.place)
+            if len(pattern) != 1:
+                message = "dimensions that differ between layers need one layer at a time"
+                raise error("E229", message, repeat.place, "write: repeat layers { one_layer }")
+            unit, stream = self._layer(pattern[0], frame, stream)
+            units.append(unit)
+        for stretch in stretches(units):
+            start, turns = sympy.Integer(first + stretch.start), sympy.Integer(stretch.turns)
+            for residue in range(stretch.period):
+                self._slots.append(Slot(units[stretch.start + residue], start, stretch.period, residue, turns))
+        self._layers = self._layers + times
         return stream
 
     def _pattern(self, body: tree.Body, frame: _Frame, place: Place) -> list[tree.Call | tree.Body]:
@@ -235,19 +272,28 @@ class _Walk:
             name = layer.callee
         else:
             key, name = (id(layer),), "layer"
-        if key not in self._kinds:
+        surroundings = self.surroundings
+        known = self._kinds.setdefault(key, [])
+        found = next((k for k in known if all(surroundings.values[n] == v for n, v in k.read.items())), None)
+        if found is None:
+            outside_read, surroundings.read = surroundings.read, set()
             entering = Tensor("x", stream.shape, stream.element, stream.elements, stream.bytes)
             outside, self._unit = self._unit, _UnitBuilder(self._kind_name(name), entering)
             inner = _Frame(frame.scope, {**frame.tensors, "x": entering}, entering, (), ())
             result = self._call(layer, inner) if isinstance(layer, tree.Call) else self._body(layer, inner)
             if not self._unit.operators:
                 raise error("E246", f"'{name}' is a layer without operators", layer.place, "a layer computes something")
-            self._kinds[key] = (self._unit.unit(result), result)
+            read = {n: surroundings.values[n] for n in sorted(surroundings.read)}
+            known.append(found := _Kind(self._unit.unit(result), result, read))
             self._unit = outside
-        return self._kinds[key]
+            surroundings.read |= outside_read
+        return found.unit, found.output
 
     def _kind_name(self, name: str) -> str:
-        taken = [unit.name for unit, _ in self._kinds.values()]
+        """The name of a kind of layer: where layers differ by words, these."""
+        words = [v for n in self.surroundings.by_layer if isinstance(v := self.surroundings.values[n], str)]
+        name = "_".join(dict.fromkeys(words)) or name
+        taken = [kind.unit.name for kinds in self._kinds.values() for kind in kinds]
         return name if name not in taken else f"{name}_{sum(t.startswith(name) for t in taken) + 1}"
 
     # blocks
@@ -374,7 +420,7 @@ class _Walk:
         stream = tensors[0] if tensors else frame.stream
         path = frame.path if item.takes_body or item.is_layer else (*frame.path, label or item.name)
         regions = frame.regions if item.region is None else (*frame.regions, self._region(item.region, item.discard))
-        wanted = [p.name for p in item.parameters if p.is_tensor]
+        wanted = [p.name for p in item.parameters if p.bracketed]
         if (wanted and len(tensors) != len(wanted)) or len(tensors) > max(1, len(wanted)):
             raise _wrong_tensors(item.name, wanted, len(tensors), call.place)
         scope = BlockScope(self.surroundings, values)
@@ -418,7 +464,7 @@ class _Walk:
         """Tensors first, then values by position or name; defaults may use earlier parameters."""
         tensors: list[Tensor] = []
         values: dict[str, Value] = {}
-        parameters = tuple(p for p in parameters if not p.is_tensor)
+        parameters = tuple(p for p in parameters if not p.bracketed)
         names = [p.name for p in parameters]
         position = 0
         for argument in call.arguments:

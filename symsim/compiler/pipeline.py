@@ -283,5 +283,4 @@ def _mesh_rules(structure: Structure) -> tuple[Rule, ...]:
 
 
 def _dimension(model: Model, name: str, kept: frozenset[str]) -> Expr:
-    value = model.dimensions[name]
-    return symbol(name) if name in kept else sympy.Integer(int(value))
+    return symbol(name) if name in kept else sympy.Integer(model.largest(name))

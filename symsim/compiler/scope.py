@@ -32,7 +32,9 @@ class Surroundings:
 
     ``known`` gives the value behind each dimension that is kept as a symbol, so that a condition on
     it still selects one structure; ``assumed`` collects what was decided so, in order: a condition that is 1
-    or 0, and whether it held. ``discarded`` are tensors that recomputation drops.
+    or 0, and whether it held. ``discarded`` are tensors that recomputation drops. ``by_layer`` are dimensions that
+    differ between layers: ``values`` has those of the layer that is being unfolded, and ``read`` collects which
+    of them it uses.
     """
 
     values: dict[str, Value]
@@ -41,6 +43,12 @@ class Surroundings:
     defined: dict[str, Any] = field(default_factory=dict)
     discarded: set[Tensor] = field(default_factory=set)
     assumed: dict[sympy.Expr, bool] = field(default_factory=dict)
+    by_layer: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    read: set[str] = field(default_factory=set)
+
+    def enter_layer(self, number: int) -> None:
+        """Layers after the last, those of multi-token prediction, are like the last."""
+        self.values |= {name: values[min(number, len(values) - 1)] for name, values in self.by_layer.items()}
 
 
 class BlockScope(Plain):
@@ -52,7 +60,11 @@ class BlockScope(Plain):
 
     def lookup(self, name: str) -> Value | None:
         value = self.values.get(name)
-        return self.surroundings.values.get(name) if value is None else value
+        if value is not None:
+            return value
+        if name in self.surroundings.by_layer:
+            self.surroundings.read.add(name)
+        return self.surroundings.values.get(name)
 
     def names(self) -> Iterable[str]:
         return [*self.values, *self.surroundings.values]

@@ -15,6 +15,9 @@ from symsim.language.parser import read_number, read_quantity
 MAX_TREE_DEPTH = 200
 """Deepest tree that is built; bounds the recursion of every later walk over it."""
 
+MAX_REPEATED = 1024
+"""Most times that a value repeats in a list."""
+
 _COMPUTE_TRAITS = ("recomputing", "causal", "unmasked")
 _PUNCTUATION = frozenset({"EQUAL", "COMMA", "LPAR", "RPAR", "LBRACE", "RBRACE", "LSQB", "RSQB", "RANGE", "IF", "ARROW"})
 
@@ -83,6 +86,21 @@ class Builder:
 
     def _set(self, raw: Any, children: list[Any]) -> tree.SetOf:
         return tree.SetOf(self._all(children), self._place(raw))
+
+    def _list(self, raw: Any, children: list[Any]) -> tree.ListOf:
+        place = self._place(raw)
+        items = [i if isinstance(i, tree.Repeated) else tree.Repeated(1, i, i.place) for i in self._all(children)]
+        if not items:
+            raise error("E109", "this list holds nothing", place, "a list is written [full, repeat 3 sliding]")
+        return tree.ListOf(tuple(items), place)
+
+    def _repeated(self, raw: Any, children: list[Any]) -> tree.Repeated:
+        place = self._place(raw)
+        times = read_number(children[0], place)
+        if not isinstance(times, int) or not 1 <= times <= MAX_REPEATED:
+            hint = "for example [repeat 5 sliding, full]"
+            raise error("E109", f"a value of a list repeats 1 to {MAX_REPEATED:,} times", place, hint)
+        return tree.Repeated(times, self.build(children[1]), place)
 
     def _group(self, raw: Any, children: list[Any]) -> tree.Expression:
         return self.build(children[0])  # type: ignore[no-any-return]
@@ -154,8 +172,9 @@ class Builder:
         default = self.build(children[1]) if len(children) > 1 else None
         return tree.Parameter(str(children[0]), default, False, self._place(raw))
 
-    def _tensor_parameter(self, raw: Any, children: list[Any]) -> tree.Parameter:
-        return tree.Parameter(str(children[0]), None, True, self._place(raw))
+    def _bracket_parameter(self, raw: Any, children: list[Any]) -> tree.Parameter:
+        default = self.build(children[1]) if len(children) > 1 else None
+        return tree.Parameter(str(children[0]), default, True, self._place(raw))
 
     def _body(self, raw: Any, children: list[Any]) -> tree.Body:
         return tree.Body(self._all(children), self._place(raw))

@@ -34,8 +34,14 @@ def _inner(node: tree.Expression) -> str:
             return f"{function}({', '.join(map(_inner, arguments))})"
         case tree.SetOf(items=items):
             return f"{{{', '.join(map(_inner, items))}}}"
+        case tree.ListOf(items=items):
+            return f"[{', '.join(_listed(i) for i in items)}]"
         case tree.Range(first=first, last=last):
             return f"{first}..{last}"
+
+
+def _listed(item: tree.Repeated) -> str:
+    return expression_text(item.value) if item.times == 1 else f"repeat {item.times} {expression_text(item.value)}"
 
 
 def _number(value: int | Fraction) -> str:

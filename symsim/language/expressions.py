@@ -27,7 +27,7 @@ MAX_EXPONENT_OF_FUNCTION = 1024
 SET_HINT = "a set is written {1, 2, 4} or 1..8"
 
 Value = Any
-"""int, Fraction, bool, str (a word), frozenset, or what a scope adds."""
+"""int, Fraction, bool, str (a word), frozenset, tuple (a list), or what a scope adds."""
 
 
 class Word(str):
@@ -116,6 +116,8 @@ def evaluate(node: tree.Expression, scope: Scope) -> Value:
             return applied
         case tree.SetOf(items=items):
             return frozenset(_hashable(evaluate(i, scope), i.place) for i in items)
+        case tree.ListOf(items=items):
+            return tuple(evaluate(i.value, scope) for i in items for _ in range(i.times))
         case tree.Range(first=first, last=last, place=place):
             if last - first >= MAX_ITEMS:
                 message = f"this range holds more than {MAX_ITEMS:,} values"
@@ -146,7 +148,7 @@ def number(value: Value, place: Place, scope: Scope) -> Value:
     """
     if isinstance(value, Word):
         raise unknown(value, scope, "a number is expected here")
-    if isinstance(value, str | bool | frozenset):
+    if isinstance(value, str | bool | frozenset | tuple):
         raise error("E207", f"expected a number, not {describe(value)}", place, "a number is written 8, 0.5 or 2 * 4")
     return value
 
@@ -161,6 +163,8 @@ def parts_of(node: tree.Expression) -> tuple[tree.Expression, ...]:
             return (then, condition, other)
         case tree.Apply(arguments=items) | tree.SetOf(items=items):
             return items
+        case tree.ListOf(items=repeated):
+            return tuple(r.value for r in repeated)
     return ()
 
 
@@ -208,6 +212,8 @@ def describe(value: Value) -> str:
             return f"the word '{value}'"
         case frozenset():
             return "a set"
+        case tuple():
+            return "a list"
         case Fraction():
             return decimal(value)
     return f"{value}"

@@ -31,7 +31,7 @@ class Library:
     models: Mapping[str, tree.ModelItem]
 
 
-RESERVED = frozenset({*CHOICES, "dp", "edp", "m", "i", "sp", "true", "false"})
+RESERVED = frozenset({*CHOICES, "dp", "edp", "m", "i", "layer", "sp", "true", "false"})
 """Names of a strategy, of what follows from it in formulas, and words of the language."""
 
 _KINDS: dict[type, str] = {

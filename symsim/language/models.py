@@ -17,10 +17,12 @@ from symsim.language.library import RESERVED, Library, library_of
 from symsim.language.near_names import near_names
 from symsim.language.parser import parse_model
 from symsim.language.source_files import file_hint, read_source
-from symsim.records.model import Model
+from symsim.records.model import Model, One
 from symsim.records.model import Value as Dimension
 
 MAX_DIMENSION = 10**12
+MAX_LISTED = 1024
+"""Most layers of a model whose layers differ by a dimension: each has its own value."""
 NEEDED = ("vocab",)
 """Dimensions that formulas of every model use."""
 
@@ -199,6 +201,22 @@ def _settle(
     return {name: scope.values[name] for name in parameters}
 
 
+LAYER = "layer"
+"""What the values of a dimension that differs between layers may use: the number of the layer, from 0 on."""
+
+
+def _first(default: tree.Expression | None) -> tree.Expression | None:
+    """The value that tells what a dimension is: the first that a default may have."""
+    while isinstance(default, tree.Choose | tree.ListOf):
+        default = default.then if isinstance(default, tree.Choose) else default.items[0].value
+    return default
+
+
+def _typed(value: One) -> tuple[str, One]:
+    """``true`` and 1 are equal to Python."""
+    return type(value).__name__, value
+
+
 class _Dimensions(Plain):
     """Dimensions settled on demand, so that a default may use any other dimension."""
 
@@ -216,6 +234,7 @@ class _Dimensions(Plain):
         self._words = words
         self._pending: list[str] = []
         self._failed: dict[str, InputError] = {}
+        self._layer: int | None = None
 
     def names(self) -> list[str]:
         return list(self._parameters)
@@ -239,8 +258,10 @@ class _Dimensions(Plain):
 
     def lookup(self, name: str) -> Value | None:
         """Raises the one error of a dimension each time that it is asked for."""
+        if name == LAYER and self._layer is not None:
+            return self._layer
         if name in self.values or name not in self._parameters:
-            return self.values.get(name)
+            return self._here(name)
         if name in self._failed:
             raise self._failed[name]
         node = self.node(name)
@@ -254,13 +275,72 @@ class _Dimensions(Plain):
         self._pending.append(name)
         try:
             refuse_unit(name, node)
-            self.values[name] = self._checked(name, evaluate(node, self), node.place)
+            self.values[name] = (
+                self._by_layer(name, node) if self._parameters[name].bracketed else self._one(name, node)
+            )
         except InputError as problem:
             self._failed.setdefault(name, problem)
             raise self._failed[name] from None
         finally:
             self._pending.pop()
-        return self.values[name]
+        return self._here(name)
+
+    def _here(self, name: str) -> Value | None:
+        """The value of a dimension in the layer whose values are being settled, if one is."""
+        value = self.values.get(name)
+        return value[self._layer] if isinstance(value, tuple) and self._layer is not None else value
+
+    def _one(self, name: str, node: tree.Expression) -> One:
+        outside, self._layer = self._layer, None
+        try:
+            return self._checked(name, evaluate(node, self), node.place)
+        finally:
+            self._layer = outside
+
+    def _by_layer(self, name: str, node: tree.Expression) -> Dimension:
+        """One value, or where layers differ one for each.
+
+        A list begins again after its last value. Any other expression is evaluated for each layer if it uses
+        ``layer``, or a dimension that differs between layers.
+        """
+        listed = [(i.value, i.times) for i in node.items] if isinstance(node, tree.ListOf) else [(node, 1)]
+        outside, self._layer = self._layer, None
+        try:
+            differing = any(n == LAYER or isinstance(self.lookup(n), tuple) for n in names_in(node))
+            if not differing:
+                values = [
+                    self._checked(name, evaluate(item, self), item.place)
+                    for item, times in listed
+                    for _ in range(times)
+                ]
+                if len(set(map(_typed, values))) == 1:
+                    return values[0]
+                layers = self._differing_layers(name, node.place)
+                return tuple(values[k % len(values)] for k in range(layers))
+            nodes = [item for item, times in listed for _ in range(times)]
+            found: list[One] = []
+            for k in range(self._differing_layers(name, node.place)):
+                self._layer = k
+                item = nodes[k % len(nodes)]
+                found.append(self._checked(name, evaluate(item, self), item.place))
+            return found[0] if len(set(map(_typed, found))) == 1 else tuple(found)
+        finally:
+            self._layer = outside
+
+    def _differing_layers(self, name: str, place: Place) -> int:
+        """How many layers a model has whose layers differ.
+
+        Raises:
+            InputError: E254, too many, or the family has no dimension ``layers``.
+        """
+        layers = self.lookup("layers")
+        if not isinstance(layers, int):
+            message = f"'{name}' has a value for each layer, and the family has no dimension 'layers'"
+            raise error("E254", message, place, "add layers to its dimensions")
+        if layers > MAX_LISTED:
+            message = f"the {layers:,} layers differ by '{name}'"
+            raise error("E254", message, place, f"at most {MAX_LISTED:,} layers may differ")
+        return layers
 
     def _blame(self, name: str) -> Place:
         """Where a dimension can be changed: its value, what overrides its default, or the call of the family."""
@@ -275,7 +355,7 @@ class _Dimensions(Plain):
         seen: set[str] = set()
         while name not in seen:
             seen.add(name)
-            default = self._parameters[name].default
+            default = _first(self._parameters[name].default)
             if isinstance(default, tree.Name) and default.name in self._parameters:
                 name = default.name
             elif isinstance(default, tree.Name):
@@ -284,7 +364,7 @@ class _Dimensions(Plain):
                 return "size", int(default.value != 0)
         return "size", 1
 
-    def _checked(self, name: str, value: Value, place: Place) -> Dimension:
+    def _checked(self, name: str, value: Value, place: Place) -> One:
         """A checked dimension: a size is whole and positive; 0 is allowed where the default is 0."""
         kind, least = self._kind(name)
         if kind == "word" and isinstance(value, str):
@@ -315,7 +395,7 @@ class _Dimensions(Plain):
         """A word that the dimension may be, or that the dimension which is its default may be."""
         declared = name
         while declared not in self._words:
-            default = self._parameters[declared].default
+            default = _first(self._parameters[declared].default)
             if not isinstance(default, tree.Name) or default.name not in self._parameters:
                 message = f"'{name}' is a word, and nothing says which words it may be"
                 place = self._parameters[name].place

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from symsim.diagnostics import Source
 
-Value = int | str | bool
-"""A dimension is a whole number, a word (``rope``) or a flag."""
+One = int | str | bool
+"""A whole number, a word (``rope``) or a flag."""
+Value = One | tuple[int | str | bool, ...]
+"""A dimension is one value; where it differs between layers, one for each layer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +27,13 @@ class Model:
     dimensions: Mapping[str, Value]
     derived: frozenset[str] = frozenset()
     own: Source | None = None
+
+    def largest(self, dimension: str) -> int:
+        """A size, of the layer that has most of it; 0 where the family has no such dimension."""
+        value = self.dimensions.get(dimension, 0)
+        return max(v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, int))
+
+    def sizes(self, dimension: str) -> frozenset[int]:
+        """A size, in all layers: one number where they do not differ by it."""
+        value = self.dimensions.get(dimension, 0)
+        return frozenset(v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, int))

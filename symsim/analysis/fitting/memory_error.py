@@ -96,7 +96,7 @@ def traits_of(asked: Question) -> Traits:
         "stated" if stated else "no te_version",
         str(values["precision"]),
         str(recompute),
-        "moe" if "experts" in dimensions else "dense",
+        "moe" if asked.model.largest("experts") else "dense",
         str(values["zero"]),
     )
     layers, stages = dimensions.get("layers"), values["pp"]

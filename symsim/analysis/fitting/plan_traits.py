@@ -65,8 +65,8 @@ class Traits:
 
 def traits_of(asked: Question) -> Traits:
     """The traits of a question on a machine; what was fitted is not among them."""
-    values, dimensions, system = asked.plan.values, asked.model.dimensions, asked.system
-    routed = "experts" in dimensions
+    values, system = asked.plan.values, asked.system
+    routed = asked.model.largest("experts") > 0
     precision = "16 bits" if values["precision"] in SIXTEEN_BITS else str(values["precision"])
     kind = "moe" if routed else "dense"
     name = system.name if system is not None else ""
@@ -80,7 +80,7 @@ def traits_of(asked: Question) -> Traits:
         "graphs" if values["cuda_graph"] else "",
         str(values["framework_version"] or ""),
     )
-    numbers = {name: values.get(name, dimensions.get(name)) for name in SIZES} | ({} if routed else {"ep": 1})
+    numbers = {n: values[n] if n in values else asked.model.largest(n) for n in SIZES} | ({} if routed else {"ep": 1})
     return Traits(words, choices, tuple(_doublings(numbers[n]) for n in SIZES), _figures(system))
 
 

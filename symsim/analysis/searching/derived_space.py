@@ -160,10 +160,8 @@ LAST = "where the stages do not divide the layers"
 
 def _sizes(job: _Job, found: Mapping[str, tuple[Value | None, ...]]) -> dict[str, tuple[Value | None, ...]]:
     """The offered sizes that divide what they have to."""
-    dims, shape = job.model.dimensions, job.shape
-    spread = [int(dims[n]) for n in ("heads", "kv_heads") if isinstance(dims.get(n), int) and dims[n]]
-    experts = dims.get("experts", 0)
-    experts = experts if isinstance(experts, int) and not isinstance(experts, bool) else 0
+    shape, experts = job.shape, job.model.largest("experts")
+    spread = sorted(n for name in ("heads", "kv_heads") for n in job.model.sizes(name) if n)
     shared = found.get("sequence_parallel") == (True,)
     out: dict[str, tuple[Value | None, ...]] = {}
 
@@ -244,7 +242,7 @@ def _regions(shape: ModelShape, values: Sequence[Value | None]) -> tuple[Value |
 
 def _unsequenced(job: _Job, tp: tuple[Value | None, ...], found: Mapping[str, tuple[Value | None, ...]]) -> bool:
     """No tensor parallelism spreads the tokens, and the model, which has no experts, does not need it to."""
-    return tp == (1,) and len(found.get("tp", ())) > 1 and not job.model.dimensions.get("experts")
+    return tp == (1,) and len(found.get("tp", ())) > 1 and not job.model.largest("experts")
 
 
 def _spread(shape: ModelShape, stages: int) -> bool:

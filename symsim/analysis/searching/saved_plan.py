@@ -12,6 +12,7 @@ from symsim.analysis.searching.contradictions import value_text
 from symsim.analysis.searching.search import Found, Result
 from symsim.language.expression_text import expression_text
 from symsim.language.figures import canonical
+from symsim.language.list_text import list_text
 from symsim.language.parser import keywords
 from symsim.language.quoting import one_line, quoted
 from symsim.records.strategy import CHOICES, Value
@@ -87,7 +88,8 @@ def _overrides(found: Found, result: Result) -> Iterator[str]:
     searched = [n for n in found.choices if n not in CHOICES]
     for name in dict.fromkeys([*result.space.strategy.overrides, *searched]):
         if name in model.dimensions:
-            yield f"{name} = {value_text(model.dimensions[name])}"
+            value = model.dimensions[name]
+            yield f"{name} = {list_text(value) if isinstance(value, tuple) else value_text(value)}"
         elif system is not None:
             figure = system.figures[canonical(name)]
             unit = f" {figure.unit}" if figure.unit else ""

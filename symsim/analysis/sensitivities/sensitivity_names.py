@@ -133,7 +133,7 @@ def _one(asked: Question, program: Program, values: Mapping[str, float], name: s
     if name in program.inputs and name in values and "." in name:
         return _figure(asked, name, values[name], True)
     if _is_size(asked, name):
-        return Direction(name, "dimension", float(asked.model.dimensions[name]), "", {name: 1.0}, True)
+        return Direction(name, "dimension", float(asked.model.largest(name)), "", {name: 1.0}, True)
     raise _no_number(asked, program, name)
 
 

@@ -77,7 +77,24 @@ class Range:
     place: Place
 
 
-Expression = Number | Text | Name | Unary | Binary | Choose | Apply | SetOf | Range
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A value of a list, ``times`` in a row."""
+
+    times: int
+    value: Expression
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """``[repeat 5 sliding, full]``: values for layers in turn, from the first again after the last."""
+
+    items: tuple[Repeated, ...]
+    place: Place
+
+
+Expression = Number | Text | Name | Unary | Binary | Choose | Apply | SetOf | Range | ListOf
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter; ``is_tensor`` ones (written ``q[]``) are given tensors, the others values."""
+    """A parameter; ``bracketed`` ones (written ``q[]``) are given a tensor in a block, a value for each layer in a
+    family; the others one value."""
 
     name: str
     default: Expression | None
-    is_tensor: bool
+    bracketed: bool
     place: Place
 
 
