@@ -31,3 +31,13 @@ def library_files() -> tuple[Path, ...]:
     """Operators, blocks and families: what every model may use."""
     folder = root() / "models"
     return tuple(sorted((folder / "library").glob("*.sym")) + sorted((folder / "families").glob("*.sym")))
+
+
+def rule_files(tool: str) -> tuple[Path, ...]:
+    """The rules that read the configuration files of another tool, such as ``huggingface``."""
+    return tuple(sorted((root() / "models" / tool).glob("*.sym")))
+
+
+def class_table(tool: str) -> Path:
+    """What another tool's classes take for keys that a file leaves out, as JSON."""
+    return root() / "models" / tool / "classes.json"

@@ -67,7 +67,7 @@ def source_of(given: str) -> Source:
     """A model's text; a Hugging Face ``config.json``, or a folder that holds one, is translated into the same text."""
     config = configuration(given)
     if config is not None:
-        from symsim.interop import huggingface
+        from symsim.interop.huggingface import translate as huggingface
 
         return huggingface.load(config)
     return model_source(given)

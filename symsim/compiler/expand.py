@@ -227,8 +227,8 @@ class _Walk:
         first = int(self._layers)
         stream = frame.stream
         units: list[Unit] = []
-        for number in range(first, first + times):
-            self.surroundings.enter_layer(number)
+        for position in range(first, first + times):
+            self.surroundings.enter_layer(position)
             pattern = self._pattern(repeat.body, frame, repeat.place)
             if len(pattern) != 1:
                 message = "dimensions that differ between layers need one layer at a time"

@@ -3,156 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+from symsim.language import tree
+from symsim.language.library import library_of
+from symsim.language.list_text import list_text, value_text
+from symsim.language.models import needed_arguments
 from symsim.language.parser import keywords
 from symsim.language.quoting import one_line
+from symsim.records.model import One
+from symsim.records.model import Value as Dimension
 
-Dimension = int | str | bool
-Given = Mapping[str, Dimension]
+__all__ = ["Dimension", "One", "family_of", "identifier", "model_text", "printable"]
 
 WIDTH = 100
 """Columns of the text."""
 
-ORDER = (
-    "hidden",
-    "layers",
-    "heads",
-    "kv_heads",
-    "head_dim",
-    "q_rank",
-    "kv_rank",
-    "nope_dim",
-    "rope_dim",
-    "value_dim",
-    "state",
-    "groups",
-    "kernel",
-    "chunk",
-    "linear_key_heads",
-    "linear_value_heads",
-    "linear_key_dim",
-    "linear_value_dim",
-    "full_every",
-    "ffn",
-    "experts",
-    "topk",
-    "expert_ffn",
-    "shared_ffn",
-    "shared_gate",
-    "dense_layers",
-    "dense_ffn",
-    "mtp_layers",
-    "vocab",
-    "tied",
-    "positions",
-    "max_positions",
-    "embedding_norm",
-    "norm",
-    "activation",
-    "bias",
-    "qkv_bias",
-    "mlp_bias",
-    "qk_norm",
-    "window",
-    "locals",
-)
-"""Dimensions as they are written: sizes of the stream, attention, feed-forward, vocabulary, variants."""
+
+def family_of(name: str) -> tree.FamilyItem:
+    """A shipped family."""
+    return library_of().families[name]
 
 
-def _same(name: str) -> Callable[[Given], object]:
-    return lambda given: given.get(name, False)
-
-
-def _head_share(given: Given) -> object:
-    hidden, heads = given["hidden"], given["heads"]
-    assert isinstance(hidden, int) and isinstance(heads, int)
-    return hidden / heads
-
-
-def _four_hidden(given: Given) -> object:
-    hidden = given["hidden"]
-    assert isinstance(hidden, int)
-    return 4 * hidden
-
-
-def _twice_head_share(given: Given) -> object:
-    hidden, heads = given["hidden"], given["heads"]
-    assert isinstance(hidden, int) and isinstance(heads, int)
-    return 2 * hidden / heads
-
-
-_Default = Dimension | Callable[[Given], object]
-_SHARED: Mapping[str, _Default] = {
-    "kv_heads": _same("heads"),
-    "head_dim": _head_share,
-    "tied": False,
-    "positions": "rope",
-    "max_positions": 0,
-    "embedding_norm": False,
-    "norm": "rms",
-    "activation": "swiglu",
-    "bias": False,
-    "qkv_bias": _same("bias"),
-    "mlp_bias": _same("bias"),
-    "qk_norm": False,
-    "window": 0,
-}
-_EXPERTS: Mapping[str, _Default] = {
-    **_SHARED,
-    "shared_ffn": 0,
-    "shared_gate": False,
-    "dense_layers": 0,
-    "dense_ffn": _same("expert_ffn"),
-}
-DEFAULTS: Mapping[str, Mapping[str, _Default]] = {
-    "llama": _SHARED,
-    "gpt": {
-        **_SHARED,
-        "ffn": _four_hidden,
-        "tied": True,
-        "positions": "learned",
-        "max_positions": 2048,
-        "norm": "layer",
-        "activation": "gelu",
-        "bias": True,
-    },
-    "nemotron": {**_SHARED, "ffn": _four_hidden, "norm": "layer", "activation": "relu2"},
-    "gemma": {**_SHARED, "tied": True, "activation": "geglu", "locals": 5},
-    "moe": {**_EXPERTS, "ffn": _same("expert_ffn")},
-    "deepseek": {**_EXPERTS, "q_rank": 0, "mtp_layers": 0},
-    "gpt_oss": {**_SHARED, "bias": True, "window": 128},
-    "mamba": {
-        **_SHARED,
-        "head_dim": _twice_head_share,
-        "state": 128,
-        "groups": 1,
-        "kernel": 4,
-        "chunk": 256,
-        "tied": True,
-        "positions": "none",
-    },
-    "qwen3_next": {
-        **_SHARED,
-        "linear_key_heads": 16,
-        "linear_value_heads": 32,
-        "linear_key_dim": 128,
-        "linear_value_dim": 128,
-        "kernel": 4,
-        "full_every": 4,
-    },
-}
-"""What each family of ``models/families`` gives when a dimension is left out; tests hold the two together."""
-
-
-def model_text(name: str, title: str, family: str, dimensions: Given, comments: Sequence[str] = ()) -> str:
+def model_text(
+    name: str, title: str, family: str, dimensions: Mapping[str, Dimension], comments: Sequence[str] = ()
+) -> str:
     """``model NAME "title" = family(…)`` under its comments, wrapped at ``WIDTH`` columns."""
-    kept = {n: v for n, v in dimensions.items() if not _left_out(n, v, family, dimensions)}
-    words = [f"{n} = {_written(kept[n])}" for n in sorted(kept, key=_rank)]
+    kept = needed_arguments(family_of(family), dimensions, library_of())
+    words = [f"{n} = {list_text(v) if isinstance(v, tuple) else value_text(v)}" for n, v in kept.items()]
     shown = f' "{title}"' if title and title != name else ""
     lines = [line for comment in comments for line in _wrapped(f"# {comment}".split(" "), "# ", " ")]
     opening = f"model {name}{shown} = {family}("
-    call = _wrapped([opening + words[0], *words[1:]], "    ", ", ")
+    call = _wrapped((opening + ", ".join(words)).split(", "), "    ", ", ")
     return "\n".join([*lines, *call]) + ")\n"
 
 
@@ -167,22 +49,6 @@ def identifier(text: str) -> str:
 def printable(text: str, longest: int = 60) -> str:
     """Text that may stand between double quotes, on one line."""
     return one_line(text.replace('"', " "), longest)
-
-
-def _left_out(name: str, value: Dimension, family: str, dimensions: Given) -> bool:
-    default = DEFAULTS[family].get(name)
-    if default is None:
-        return False
-    usual = default(dimensions) if callable(default) else default
-    return usual == value and isinstance(usual, bool) is isinstance(value, bool)
-
-
-def _rank(name: str) -> int:
-    return ORDER.index(name)
-
-
-def _written(value: Dimension) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _wrapped(pieces: Sequence[str], indent: str, joint: str) -> list[str]:

@@ -90,8 +90,6 @@ class Builder:
     def _list(self, raw: Any, children: list[Any]) -> tree.ListOf:
         place = self._place(raw)
         items = [i if isinstance(i, tree.Repeated) else tree.Repeated(1, i, i.place) for i in self._all(children)]
-        if not items:
-            raise error("E109", "this list holds nothing", place, "a list is written [full, repeat 3 sliding]")
         return tree.ListOf(tuple(items), place)
 
     def _repeated(self, raw: Any, children: list[Any]) -> tree.Repeated:
@@ -218,6 +216,44 @@ class Builder:
     def _require(self, raw: Any, children: list[Any]) -> tree.Require:
         message = _unquote(children[1]) if len(children) > 1 else None
         return tree.Require(self.build(children[0]), message, self._place(raw))
+
+    # rules for configuration files
+
+    def _config(self, raw: Any, children: list[Any]) -> tree.ConfigItem:
+        *names, family = (str(c) if c.type == "NAME" else _unquote(c) for c in children if isinstance(c, Token))
+        parts = self._all(children)
+        arguments = tuple(p for p in parts if isinstance(p, tree.Argument))
+        _once(arguments)
+        rules = next((p for p in parts if isinstance(p, tuple)), ())
+        when = next((p for p in parts if not isinstance(p, tree.Argument | tuple)), None)
+        like = names[1] if len(names) > 1 else None
+        return tree.ConfigItem(names[0], like, when, family, arguments, rules, self._place(children[0]))
+
+    def _when(self, raw: Any, children: list[Any]) -> tree.Expression:
+        return self.build(children[0])  # type: ignore[no-any-return]
+
+    def _config_argument(self, raw: Any, children: list[Any]) -> tree.Argument:
+        return tree.Argument(str(children[0]), self.build(children[1]), self._place(raw))
+
+    def _config_body(self, raw: Any, children: list[Any]) -> tuple[Any, ...]:
+        return self._all(children)
+
+    def _remark(self, raw: Any, children: list[Any]) -> tree.Remark:
+        return tree.Remark(self.build(children[0]), _unquote(children[1]), self._place(raw))
+
+    def _refuse(self, raw: Any, children: list[Any]) -> tree.Refuse:
+        return tree.Refuse(self.build(children[0]), _unquote(children[1]), self._place(raw))
+
+    def _inert(self, raw: Any, children: list[Any]) -> tree.Inert:
+        return tree.Inert(tuple(map(str, children)), self._place(raw))
+
+    def _word_map(self, raw: Any, children: list[Any]) -> tree.WordMap:
+        entries = dict(self._all(children))
+        return tree.WordMap(str(children[0]), entries, self._place(children[0]))
+
+    def _map_entry(self, raw: Any, children: list[Any]) -> tuple[str, str]:
+        given, word = children
+        return (str(given) if given.type == "NAME" else _unquote(given)), str(word)
 
     # operators
 

@@ -212,6 +212,58 @@ def _first(default: tree.Expression | None) -> tree.Expression | None:
     return default
 
 
+def _kind(parameters: Mapping[str, tree.Parameter], name: str) -> tuple[str, int]:
+    """``flag``, ``word`` or ``size``, and the least size, by the default (of the dimension that it names)."""
+    seen: set[str] = set()
+    while name not in seen:
+        seen.add(name)
+        default = _first(parameters[name].default)
+        if isinstance(default, tree.Name) and default.name in parameters:
+            name = default.name
+        elif isinstance(default, tree.Name):
+            return ("flag" if default.name in ("true", "false") else "word"), 1
+        elif isinstance(default, tree.Number):
+            return "size", int(default.value != 0)
+    return "size", 1
+
+
+def dimension_kind(family: tree.FamilyItem, name: str) -> tuple[str, int]:
+    """What a dimension is: ``flag``, ``word`` or ``size``, and the least that a size may be."""
+    return _kind({p.name: p for p in family.parameters}, name)
+
+
+def needed_arguments(family: tree.FamilyItem, given: Mapping[str, Dimension], library: Library) -> dict[str, Dimension]:
+    """What of ``given`` a call of the family has to say, in the family's order; the rest follows anyway.
+
+    Raises:
+        InputError: the family has no such dimensions, or they cannot have these values.
+    """
+    arguments = {
+        p.name: tree.Argument(p.name, _node(given[p.name], p.place), p.place)
+        for p in family.parameters
+        if p.name in given
+    }
+    whole = _settle(family, arguments, family.place, library.words)
+    optional = {p.name for p in family.parameters if p.default is not None}
+    for name in [n for n in reversed(arguments) if n in optional]:
+        fewer = {n: a for n, a in arguments.items() if n != name}
+        try:
+            if _settle(family, fewer, family.place, library.words) == whole:
+                arguments = fewer
+        except InputError:
+            continue
+    return {n: given[n] for n in arguments}
+
+
+def _node(value: Dimension, place: Place) -> tree.Expression:
+    """The expression that has a value."""
+    if isinstance(value, tuple):
+        return tree.ListOf(tuple(tree.Repeated(1, _node(v, place), place) for v in value), place)
+    if isinstance(value, bool | str):
+        return tree.Name(str(value).lower() if isinstance(value, bool) else value, place)
+    return tree.Number(value, place)
+
+
 def _typed(value: One) -> tuple[str, One]:
     """``true`` and 1 are equal to Python."""
     return type(value).__name__, value
@@ -350,23 +402,9 @@ class _Dimensions(Plain):
         used = [self._arguments[n].value.place for n in names_in(default) if n in self._arguments] if default else []
         return next((place for place in used if place.source != self._place.source), self._place)
 
-    def _kind(self, name: str) -> tuple[str, int]:
-        """``flag``, ``word`` or ``size``, and the least size, by the default (of the dimension that it names)."""
-        seen: set[str] = set()
-        while name not in seen:
-            seen.add(name)
-            default = _first(self._parameters[name].default)
-            if isinstance(default, tree.Name) and default.name in self._parameters:
-                name = default.name
-            elif isinstance(default, tree.Name):
-                return ("flag" if default.name in ("true", "false") else "word"), 1
-            elif isinstance(default, tree.Number):
-                return "size", int(default.value != 0)
-        return "size", 1
-
     def _checked(self, name: str, value: Value, place: Place) -> One:
         """A checked dimension: a size is whole and positive; 0 is allowed where the default is 0."""
-        kind, least = self._kind(name)
+        kind, least = _kind(self._parameters, name)
         if kind == "word" and isinstance(value, str):
             return self._word(name, value, place)
         if kind == "flag" and isinstance(value, bool):

@@ -72,6 +72,12 @@ def parse_system(source: Source) -> tree.SystemFile:
     return parsed if isinstance(parsed, tree.SystemFile) else tree.SystemFile(parsed.header)
 
 
+@lru_cache(maxsize=32)
+def parse_configs(source: Source) -> tuple[tree.ConfigItem | tree.WordMap, ...]:
+    """The rules that read configuration files of another tool."""
+    return _parse("config", "start", source)  # type: ignore[no-any-return]
+
+
 def parse_expression(source: Source) -> tree.Expression:
     return _parse("strategy", "expression", source)  # type: ignore[no-any-return]
 
@@ -99,7 +105,12 @@ def _parse(kind: str, start: str, source: Source, text: str | None = None) -> An
 
 
 _COMMENT = re.compile(r"#[^\n]*")
-_FIRST = {"model": "model NAME = FAMILY(…)", "strategy": "NAME = VALUE", "system": "system NAME"}
+_FIRST = {
+    "model": "model NAME = FAMILY(…)",
+    "strategy": "NAME = VALUE",
+    "system": "system NAME",
+    "config": "config TYPE = FAMILY(…)",
+}
 
 
 def too_large(name: str) -> InputError:
@@ -119,7 +130,7 @@ class _TooManyTokensError(Exception):
 def _grammar(kind: str) -> Lark:
     from lark import Lark
 
-    starts = {"model": ["start", "call"], "strategy": ["start", "expression"], "system": ["start"]}
+    starts = {"model": ["start", "call"], "strategy": ["start", "expression"], "system": ["start"], "config": ["start"]}
     return Lark(
         grammar_text("common") + grammar_text(kind),
         start=starts[kind],

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 
 from symsim.diagnostics import Place
+from symsim.language.tree.configs import ConfigItem, Inert, Refuse, Remark, WordMap
 from symsim.language.tree.expressions import (
     Apply,
     Binary,
@@ -90,6 +91,7 @@ __all__ = [
     "Call",
     "Choose",
     "Compute",
+    "ConfigItem",
     "DefaultsItem",
     "DefineItem",
     "EfficiencyItem",
@@ -102,6 +104,7 @@ __all__ = [
     "Header",
     "Holds",
     "If",
+    "Inert",
     "Item",
     "Let",
     "ListOf",
@@ -120,7 +123,9 @@ __all__ = [
     "Phase",
     "ProfileItem",
     "Range",
+    "Refuse",
     "Region",
+    "Remark",
     "Repeat",
     "Repeated",
     "Require",
@@ -136,6 +141,7 @@ __all__ = [
     "Traffic",
     "Unary",
     "Weight",
+    "WordMap",
     "WordsItem",
     "Workspace",
     "descendants",

@@ -1,0 +1,217 @@
+"""Expressions over the keys of a configuration: what the rules of ``models/huggingface`` are written in.
+
+They are those of the language, with JSON's values: ``null`` is a value, a list is indexed, a text may be a row of
+letters. A name is a key; a word stands in double quotes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from symsim.diagnostics import InputError, Place, error, nearest
+from symsim.interop.huggingface.reading import Reading, spoken
+from symsim.language import tree
+from symsim.language.expressions import MAX_BITS, names_in, normal
+
+Value = Any
+"""int, Fraction, bool, str, None, tuple (a list) or a mapping (an object)."""
+
+MAX_ROUNDS = 4096
+"""Longest list that a rule goes through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What names mean in a rule: the keys of one file, ``maps`` of words, and the layer that is asked for."""
+
+    reading: Reading
+    maps: Mapping[str, Mapping[str, str]]
+    layer: int | None = None
+
+    def at(self, layer: int) -> Keys:
+        return Keys(self.reading, self.maps, layer)
+
+
+def evaluate(node: tree.Expression, keys: Keys) -> Value:
+    """The value of an expression.
+
+    Raises:
+        InputError: a key has another type than the rule needs, or a value that cannot be expressed.
+    """
+    match node:
+        case tree.Number(value=value):
+            return value
+        case tree.Text(value=text):
+            return text
+        case tree.Name(name=name):
+            return _name(name, keys)
+        case tree.Unary(operator="not", operand=operand):
+            return not _truth(operand, keys)
+        case tree.Unary(operand=operand):
+            return -_number(operand, keys)
+        case tree.Choose(then=then, condition=condition, other=other):
+            return evaluate(then if _truth(condition, keys) else other, keys)
+        case tree.ListOf(items=items):
+            return tuple(evaluate(i.value, keys) for i in items for _ in range(i.times))
+        case tree.SetOf(items=items):
+            return tuple(evaluate(i, keys) for i in items)
+        case tree.Range(first=first, last=last):
+            return tuple(range(first, min(last, first + MAX_ROUNDS) + 1))
+        case tree.Binary():
+            return _binary(node, keys)
+        case tree.Apply(function=function, arguments=arguments, place=place):
+            return _apply(function, arguments, place, keys)
+    raise AssertionError(node)
+
+
+def asked(node: tree.Expression, keys: Keys) -> list[str]:
+    """The keys that an expression reads."""
+    return sorted(names_in(node) - {"null", "layer"})
+
+
+def _name(name: str, keys: Keys) -> Value:
+    if name in ("true", "false"):
+        return name == "true"
+    if name == "null":
+        return None
+    if name == "layer" and keys.layer is not None:
+        return keys.layer
+    return keys.reading.value(name)
+
+
+def _truth(node: tree.Expression, keys: Keys) -> bool:
+    """A flag; null is false, as it is to Python."""
+    value = evaluate(node, keys)
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    raise _wrong(node, value, "true or false", "write true or false, without quotes", keys)
+
+
+def _number(node: tree.Expression, keys: Keys) -> Value:
+    value = evaluate(node, keys)
+    if isinstance(value, bool) or not isinstance(value, int | Fraction):
+        raise _wrong(node, value, "a number", "write it without quotes", keys)
+    return value
+
+
+def _list(node: tree.Expression, keys: Keys) -> tuple[Value, ...] | str:
+    """A list; a text is a row of letters, and null an empty list."""
+    value = evaluate(node, keys)
+    if value is None:
+        return ()
+    if not isinstance(value, tuple | str):
+        raise _wrong(node, value, "a list", "a list is written [ … ]", keys)
+    if len(value) > MAX_ROUNDS:
+        message = f"a list of {len(value):,} values"
+        raise error("E510", message, keys.reading.place_of(asked(node, keys)), f"at most {MAX_ROUNDS:,} are read")
+    return value
+
+
+def _wrong(node: tree.Expression, value: Value, wanted: str, hint: str, keys: Keys) -> InputError:
+    names = asked(node, keys)
+    what = f"'{names[0]}'" if len(names) == 1 else "this"
+    return error("E509", f"{what} must be {wanted}, not {spoken(value)}", keys.reading.place_of(names), hint)
+
+
+def _binary(node: tree.Binary, keys: Keys) -> Value:
+    operator = node.operator
+    if operator in ("and", "or"):
+        left = _truth(node.left, keys)
+        return left if left is (operator == "or") else _truth(node.right, keys)
+    if operator in ("==", "!="):
+        left, right = evaluate(node.left, keys), evaluate(node.right, keys)
+        return (_same(left, right)) is (operator == "==")
+    if operator == "in":
+        left = evaluate(node.left, keys)
+        return any(_same(left, item) for item in _list(node.right, keys))
+    left, right = _number(node.left, keys), _number(node.right, keys)
+    if operator in ("<", "<=", ">", ">="):
+        return bool({"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[operator])
+    if operator in ("/", "%") and right == 0:
+        names = asked(node.right, keys)
+        raise error("E510", f"'{names[0] if names else right}' must not be 0", keys.reading.place_of(names))
+    return normal(_arithmetic(operator, left, right, node.place), node.place)
+
+
+def _same(left: Value, right: Value) -> bool:
+    """Equal, and of one type: ``true`` is not 1."""
+    return isinstance(left, bool) is isinstance(right, bool) and bool(left == right)
+
+
+def _arithmetic(operator: str, left: Any, right: Any, place: Place) -> Any:
+    match operator:
+        case "+":
+            return left + right
+        case "-":
+            return left - right
+        case "*":
+            return left * right
+        case "/":
+            return Fraction(left) / right
+        case "%":
+            return left % right
+    if not isinstance(right, int) or not 0 <= right <= 64 or left.numerator.bit_length() * right > MAX_BITS:
+        raise error("E209", "an exponent of a rule is a small whole number", place, "for example 2 ** 8")
+    return left**right
+
+
+def _apply(function: str, arguments: tuple[tree.Expression, ...], place: Place, keys: Keys) -> Value:
+    if function in keys.maps:
+        return _mapped(function, arguments[0], keys)
+    match function, arguments:
+        case "first", _:
+            return next((v for a in arguments if (v := evaluate(a, keys)) is not None), None)
+        case "given", (tree.Name(name=name),):
+            return keys.reading.given(name)
+        case "at", (listed, index):
+            return _at(listed, index, keys)
+        case "length", (listed,):
+            return len(_list(listed, keys))
+        case "count", (listed, item):
+            wanted = evaluate(item, keys)
+            return sum(_same(v, wanted) for v in _list(listed, keys))
+        case ("before", (listed, item, index)):
+            wanted = evaluate(item, keys)
+            return sum(_same(v, wanted) for v in _list(listed, keys)[: int(_number(index, keys))])
+        case "uniform", (listed,):
+            return len(set(map(repr, _list(listed, keys)))) <= 1
+        case "is_list", (value,):
+            return isinstance(evaluate(value, keys), tuple)
+    if function in _NUMERIC:
+        return normal(_NUMERIC[function](*(_number(a, keys) for a in arguments)), place)
+    raise error("E204", f"unknown function '{function}'", place, nearest(function, [*_FUNCTIONS, *keys.maps]))
+
+
+_NUMERIC: Mapping[str, Callable[..., Any]] = {"min": min, "max": max, "ceil": math.ceil, "floor": math.floor}
+_FUNCTIONS = (*_NUMERIC, "first", "given", "at", "length", "count", "before", "uniform", "is_list")
+
+
+def _at(listed: tree.Expression, index: tree.Expression, keys: Keys) -> Value:
+    """One value of a list; what is no list is the same for all layers."""
+    value = evaluate(listed, keys)
+    if not isinstance(value, tuple | str):
+        return value
+    at = _number(index, keys)
+    if not 0 <= at < len(value):
+        message = f"{spoken_list(asked(listed, keys))} has {len(value)} values, and one is needed for layer {at}"
+        raise error("E511", message, keys.reading.place_of(asked(listed, keys)), "one of the two keys is wrong")
+    return value[int(at)]
+
+
+def spoken_list(names: list[str]) -> str:
+    return ", ".join(f"'{n}'" for n in names) or "this"
+
+
+def _mapped(table: str, node: tree.Expression, keys: Keys) -> str:
+    word, known = evaluate(node, keys), keys.maps[table]
+    names = asked(node, keys)
+    if not isinstance(word, str):
+        raise _wrong(node, word, "a text", "write it in double quotes", keys)
+    if word not in known:
+        message = f"{spoken_list(names)}: {spoken(word)} cannot be expressed"
+        raise keys.reading.inexpressible(names, message, f"known here: {', '.join(sorted(known))}")
+    return known[word]

@@ -1,0 +1,120 @@
+"""One Hugging Face configuration while it is read: the value of each key, and where it stands."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from typing import Any
+
+from symsim.diagnostics import InputError, Place, Source, error
+from symsim.interop.huggingface.class_facts import ClassFacts
+from symsim.interop.json_text import Object
+from symsim.interop.model_text import printable
+
+
+class Reading:
+    """The keys of one configuration over the defaults of its class.
+
+    ``outer`` is the configuration that it is nested in, if any. ``asked`` collects the keys that rules used.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, object],
+        source: Source,
+        facts: ClassFacts,
+        outer: Mapping[str, object] | None = None,
+    ) -> None:
+        self.config = config
+        self.source = source
+        self.facts = facts
+        self.outer = outer or {}
+        self.asked: set[str] = set()
+        self._names: dict[str, list[str]] = {}
+        for old, new in facts.renamed.items():
+            self._names.setdefault(new, []).append(old)
+
+    def value(self, name: str) -> Any:
+        """The value of a key, or of a key inside an object: ``rope_parameters.rope_type``; null where there is none.
+
+        Raises:
+            InputError: two names of one key have two values.
+        """
+        key, *path = name.split(".")
+        self.asked.add(key)
+        given = self.written(key)
+        value: object = self.config[given] if given is not None else self._default(key)
+        for part in path:
+            value = value.get(part) if isinstance(value, Mapping) else None
+        return _plain(value, self.place(given or key))
+
+    def given(self, name: str) -> bool:
+        """Whether the file has the key."""
+        return self.written(name) is not None
+
+    def written(self, key: str) -> str | None:
+        """The name under which the file has a key of the class; a value is preferred to null.
+
+        Raises:
+            InputError: it has two, with different values.
+        """
+        own = self.facts.renamed.get(key, key)
+        names = [n for n in (own, *self._names.get(own, ())) if n in self.config]
+        told = [n for n in names if self.config[n] is not None] or names
+        for other in told[1:]:
+            if self.config[other] != self.config[told[0]]:
+                raise self.conflict([other], f"'{told[0]}' and '{other}' are one key, with two values here")
+        return told[0] if told else None
+
+    def _default(self, key: str) -> object:
+        default: object = self.facts.defaults.get(self.facts.renamed.get(key, key))
+        return default
+
+    def place(self, key: str) -> Place:
+        """Where the key stands, or the beginning of the text."""
+        for config in (self.config, self.outer):
+            if isinstance(config, Object) and key in config.places:
+                return config.places[key]
+        return Place(self.source, 1, 1)
+
+    def place_of(self, keys: Iterable[str]) -> Place:
+        """Where the first of some keys stands that the file has."""
+        names = (self.written(k.partition(".")[0]) for k in keys)
+        return next((self.place(n) for n in names if n is not None), Place(self.source, 1, 1))
+
+    def conflict(self, keys: Iterable[str], message: str, hint: str | None = None) -> InputError:
+        return error("E511", message, self.place_of(keys), hint or "one of the two keys is wrong")
+
+    def inexpressible(self, keys: Iterable[str], message: str, hint: str | None = None) -> InputError:
+        return error("E512", message, self.place_of(keys), hint or "write the model as a .sym file instead")
+
+
+def _plain(value: object, place: Place) -> Any:
+    """A value of JSON as rules compute with it: lists as tuples, fractions exact."""
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise error("E509", f"{value} is no size", place, "a number is written 8 or 0.5")
+        exact = Fraction(repr(value))
+        return exact.numerator if exact.denominator == 1 else exact
+    if isinstance(value, list | tuple):
+        return tuple(_plain(v, place) for v in value)
+    return value
+
+
+def spoken(value: object) -> str:
+    """What a value is, in words."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return f"the text '{printable(value, 40)}'"
+        case list() | tuple():
+            return "a list"
+        case dict():
+            return "an object"
+        case Fraction():
+            return f"{float(value):g}"
+    return f"{value}"

@@ -1,0 +1,310 @@
+"""Read a Hugging Face ``config.json`` as a model.
+
+The configuration is translated into the text of a ``.sym`` file, which is then parsed like any other:
+there is one road, and what was understood can be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from symsim.diagnostics import Diagnostic, InputError, Place, Source, error
+from symsim.interop.huggingface.class_facts import facts_of, type_of_class, wrapper
+from symsim.interop.huggingface.class_facts import source as class_source
+from symsim.interop.huggingface.key_expressions import Keys, asked, evaluate
+from symsim.interop.huggingface.reading import Reading, spoken
+from symsim.interop.huggingface.rules import Rule, known_types, maps, rule_of
+from symsim.interop.json_text import Object, parse, read_text
+from symsim.interop.model_text import Dimension, One, family_of, identifier, model_text, printable
+from symsim.language import tree
+from symsim.language.expressions import names_in
+from symsim.language.models import LAYER, MAX_LISTED, dimension_kind
+from symsim.language.near_names import near_names
+
+MAX_SIZE = 10**12
+"""Largest dimension that a model may have."""
+SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "vocab_size")
+"""Keys that most files of their own have: their absence is said."""
+CONTEXTS = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
+"""What configurations call the longest sequence of a model."""
+MOST_CONTEXT = 10**9
+"""Longest sequence that a strategy may have."""
+
+
+def load(path: Path) -> Source:
+    """The ``.sym`` text of a ``config.json``; the model is named after its folder.
+
+    Raises:
+        InputError: the file cannot be read, is no JSON object, or describes no model that can be
+            expressed.
+    """
+    source = read_text(path)
+    folder = path.absolute().parent.name if path.stem == "config" else path.stem
+    return Source(f"{path} (translated)", translate(parse(source), folder, source))
+
+
+def translate(config: Mapping[str, object], name: str, source: Source) -> str:
+    """``model NAME "…" = family(…)``: what a configuration says, as a person would write it.
+
+    ``source`` is where errors are reported; a configuration read by :func:`symsim.interop.json_text.parse`
+    has the place of each key. What is left out of the cost, or was not in the file, is a comment.
+
+    Raises:
+        InputError: the ``model_type`` is unknown, a key is wrong, or the model cannot be
+            expressed; all such errors together.
+    """
+    part = _language_model(config, source)
+    reading = Reading(part.config, source, facts_of(part.model_type), part.outer)
+    keys = Keys(reading, maps())
+    rule = rule_of(part.model_type, keys)
+    dimensions = _dimensions(rule, keys)
+    comments = [f"Source: {_origin(config, source)}, model_type {part.model_type}."]
+    if part.outer is not None:
+        comments.append(f"The text model of a {_shown(config.get('model_type'))} model; its other parts are left out.")
+    comments += _defaulted(reading, part)
+    comments += [r.text for r in rule.checks if isinstance(r, tree.Remark) and evaluate(r.condition, keys)]
+    comments += _not_understood(reading, rule)
+    return model_text(identifier(name), _title(config, name), rule.family, dimensions, comments)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The configuration of a language model, and the larger one that it is nested in, if any."""
+
+    config: Mapping[str, object]
+    model_type: str
+    outer: Mapping[str, object] | None = None
+
+
+def _language_model(config: Mapping[str, object], source: Source) -> _Part:
+    given = _type_of(config, source)
+    if given is not None and given in known_types() and wrapper(given) is None:
+        return _Part(config, given)
+    held = wrapper(given) if given is not None else None
+    path = list(held["text"]) if held is not None else ["text_config"]
+    nested: object = config
+    for key in path:
+        nested = nested.get(key) if isinstance(nested, Mapping) else None
+    if held is not None and held.get("flat") and nested is None:
+        nested = {k: v for k, v in config.items() if k != "model_type"}
+    if nested is None and held is not None:
+        nested = {}
+    if nested is None:
+        raise _unknown_type(config, given, source)
+    if not isinstance(nested, Mapping):
+        message = f"'{path[-1]}' must be an object, not {spoken(nested)}"
+        raise error("E509", message, _place(config, path[0], source), "expected { … }")
+    inner = _type_of(nested, source) or (held["default"] if held is not None else None)
+    if inner is None or inner not in known_types():
+        raise _unknown_type(nested, inner, source)
+    return _Part(_with_ties(nested, config, held), inner, config)
+
+
+def _type_of(config: Mapping[str, object], source: Source) -> str | None:
+    """``model_type``; where it is left out, that of the class in ``architectures``."""
+    given = config.get("model_type")
+    if given is not None and not isinstance(given, str):
+        message = f"'model_type' must be a text, not {spoken(given)}"
+        raise error("E509", message, _place(config, "model_type", source), "write it in double quotes")
+    if given:
+        return given
+    classes = config.get("architectures")
+    first = classes[0] if isinstance(classes, list) and classes else None
+    return type_of_class(first) if isinstance(first, str) else None
+
+
+def _unknown_type(config: Mapping[str, object], given: str | None, source: Source) -> InputError:
+    if given is None:
+        message = "the configuration has no 'model_type'"
+        return error("E506", message, Place(source, 1, 1), "Hugging Face writes one into every config.json")
+    near = near_names(given, known_types(), typed=False)
+    other = f"; '{near.other}' is another architecture" if near.other is not None else ""
+    known = f"'symsim list types' shows the {len(known_types())} that are read"
+    place = _place(config, "model_type", source)
+    return error("E507", f"model_type '{_shown(given)}' is not known", place, near.hint() or known + other)
+
+
+def _place(config: Mapping[str, object], key: str, source: Source) -> Place:
+    return config.places[key] if isinstance(config, Object) and key in config.places else Place(source, 1, 1)
+
+
+TIES = "tie_word_embeddings"
+
+
+def _with_ties(
+    nested: Mapping[str, object], outer: Mapping[str, object], held: Mapping[str, Any] | None
+) -> Mapping[str, object]:
+    """The text model with the tie of head and embedding that the whole model has: a rule of each wrapper."""
+    table = held.get("ties", {}) if held is not None else {}
+    tied = table.get(f"{_tie(outer)},{_tie(nested)}")
+    if tied is None:
+        tied = outer[TIES] if TIES not in nested and isinstance(outer.get(TIES), bool) else nested.get(TIES)
+    if tied is None:
+        return nested
+    whole = Object()
+    whole.update(nested)
+    whole.places = dict(nested.places) if isinstance(nested, Object) else {}
+    whole[TIES] = tied
+    return whole
+
+
+def _tie(config: Mapping[str, object]) -> str:
+    return {True: "true", False: "false"}.get(config.get(TIES), "absent")  # type: ignore[call-overload,no-any-return]
+
+
+def _dimensions(rule: Rule, keys: Keys) -> dict[str, Dimension]:
+    """The value of each dimension that a rule gives, and all that is wrong with the file."""
+    family = family_of(rule.family)
+    found: dict[str, Dimension] = {}
+    problems: list[Diagnostic] = []
+    try:
+        layers = evaluate(rule.arguments["layers"], keys)
+    except InputError:
+        layers = None
+    for check in rule.checks:
+        if isinstance(check, tree.Require | tree.Refuse):
+            try:
+                _check(check, keys)
+            except InputError as problem:
+                problems += problem.diagnostics
+    for name, node in rule.arguments.items():
+        by_layer = next((p.bracketed for p in family.parameters if p.name == name), False)
+        try:
+            value = _value(name, node, keys, layers if by_layer else None, family)
+        except InputError as problem:
+            problems += problem.diagnostics
+        else:
+            if value is not None:
+                found[name] = value
+    if problems:
+        raise InputError(dict.fromkeys(problems))
+    if any(p.name == "max_positions" for p in family.parameters) and "max_positions" not in rule.arguments:
+        context = trained_context(keys.reading)
+        if context is not None:
+            found["max_positions"] = context
+    return found
+
+
+def _check(check: tree.Require | tree.Refuse, keys: Keys) -> None:
+    """``require`` is what can be expressed; ``refuse`` is what Hugging Face's own class refuses."""
+    holds = evaluate(check.condition, keys)
+    names = asked(check.condition, keys)
+    if isinstance(check, tree.Refuse) and holds:
+        raise keys.reading.conflict(names, check.message, "Hugging Face's own class refuses this file")
+    if isinstance(check, tree.Require) and not holds:
+        raise keys.reading.inexpressible(names, check.message or "this cannot be expressed")
+
+
+def _value(name: str, node: tree.Expression, keys: Keys, layers: object, family: tree.FamilyItem) -> Dimension | None:
+    """One value, or where the dimension may differ between layers and does, one for each."""
+    if isinstance(layers, int) and LAYER in names_in(node):
+        if layers > MAX_LISTED:
+            message = f"the {layers:,} layers are each looked at"
+            raise error("E510", message, keys.reading.place_of(["num_hidden_layers"]), f"at most {MAX_LISTED:,} are")
+        row = [_one(name, node, evaluate(node, keys.at(k)), keys, family) for k in range(layers)]
+        values = tuple(v for v in row if v is not None)
+        return (
+            (values if len(values) == layers else None) if len(set(map(repr, values))) > 1 else row[0] if row else None
+        )
+    whole = evaluate(node, keys)
+    if isinstance(whole, tuple) and isinstance(layers, int):
+        if len(whole) != layers and not isinstance(node, tree.ListOf):
+            message = f"{name}: {len(whole)} values are listed for {layers} layers"
+            raise keys.reading.conflict(asked(node, keys), message)
+        listed = [_one(name, node, v, keys, family) for v in whole]
+        return tuple(v for v in listed if v is not None) or None
+    return _one(name, node, whole, keys, family)
+
+
+def _one(name: str, node: tree.Expression, value: object, keys: Keys, family: tree.FamilyItem) -> One | None:
+    """A value that the dimension may have; null leaves it to the family."""
+    if value is None:
+        return None
+    kind, least = dimension_kind(family, name)
+    names = asked(node, keys)
+    place, what = keys.reading.place_of(names), f"'{names[0]}'" if len(names) == 1 else f"'{name}'"
+    if kind == "size" and isinstance(value, Fraction):
+        message = f"{name} must be a whole number, not {spoken(value)}, with these {', '.join(names)}"
+        raise keys.reading.conflict(names, message)
+    if (kind == "size") is not (isinstance(value, int) and not isinstance(value, bool)):
+        wanted = {"size": "a whole number", "flag": "true or false", "word": "a word"}[kind]
+        if not (kind == "flag" and isinstance(value, bool)) and not (kind == "word" and isinstance(value, str)):
+            hint = "write it without quotes, a point or an exponent" if kind == "size" else "write it as the class does"
+            raise error("E509", f"{what} must be {wanted}, not {spoken(value)}", place, hint)
+    if kind == "size" and isinstance(value, int) and not least <= value <= MAX_SIZE:
+        wanted = f"at least {least}" if value < least else f"at most {MAX_SIZE:,}"
+        raise error("E510", f"{what} must be {wanted}, not {value}", place, "a size counts something")
+    if isinstance(value, bool | int | str):
+        return value
+    raise error("E509", f"{what} must be a {kind}, not {spoken(value)}", place, "write it as the class does")
+
+
+def trained_context(reading: Reading) -> int | None:
+    """Tokens of a sequence that the model was trained on: before any scaling of its rotary positions.
+
+    No formula needs it, so a configuration that has something else there is not refused.
+    """
+    config: Mapping[str, object] = {**reading.facts.defaults, **reading.config}
+    scaled = [part for key in ("rope_scaling", "rope_parameters") if isinstance(part := config.get(key), Mapping)]
+    before = [(part, "original_max_position_embeddings") for part in (*scaled, config)]
+    for part, key in (*before, *((config, key) for key in CONTEXTS)):
+        value = part.get(key)
+        if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_CONTEXT:
+            return value
+    return None
+
+
+def _defaulted(reading: Reading, part: _Part) -> list[str]:
+    """Sizes that the file leaves to the class, in words."""
+    missing = [k for k in SIZES if reading.facts.knows(k) and not reading.given(k)]
+    if not missing:
+        return []
+    verb = "is" if len(missing) == 1 else "are"
+    return [f"{', '.join(missing)} {verb} not in the file: what {class_source()} takes for {part.model_type}."]
+
+
+def _not_understood(reading: Reading, rule: Rule) -> list[str]:
+    """Keys that no rule used and no list calls inert, in words.
+
+    Raises:
+        InputError: E512, one of them changes the model.
+    """
+    used = {reading.facts.renamed.get(k, k) for k in reading.asked} | rule.inert | reading.facts.inert | INERT
+    left = [k for k in reading.config if reading.facts.renamed.get(k, k) not in used and not k.startswith("_")]
+    for key in left:
+        own = reading.facts.renamed.get(key, key)
+        if own in reading.facts.active and reading.config[key] != reading.facts.defaults.get(own):
+            raise reading.inexpressible([key], f"'{key}' changes the model, and no rule reads it")
+    unknown = [printable(k, 40) for k in left if not reading.facts.knows(k)]
+    return [f"Not understood, and left out: {', '.join(unknown)}."] if unknown else []
+
+
+INERT = frozenset(
+    {
+        "architectures", "model_type", "transformers_version", "torch_dtype", "dtype", "use_cache", "auto_map",
+        "bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "decoder_start_token_id", "initializer_range",
+        "attn_implementation", "is_encoder_decoder", "is_decoder", "id2label", "label2id", "pretraining_tp",
+        "output_attentions", "output_hidden_states", "return_dict", "torchscript", "tokenizer_class", "text_config",
+        "task_specific_params", "problem_type", "unsloth_version", "unsloth_fixed", *CONTEXTS,
+    }
+)  # fmt: skip
+"""Keys of every class that change nothing that is counted."""
+
+
+def _origin(config: Mapping[str, object], source: Source) -> str:
+    path = config.get("_name_or_path")
+    return f"{printable(path)}, config.json" if isinstance(path, str) and path.strip() else printable(source.name)
+
+
+def _title(config: Mapping[str, object], name: str) -> str:
+    path = config.get("_name_or_path")
+    last = path.strip().rstrip("/").rpartition("/")[2] if isinstance(path, str) else ""
+    return printable(last).strip() or printable(name).strip()
+
+
+def _shown(value: object) -> str:
+    return printable(value, 40) if isinstance(value, str) else spoken(value)
