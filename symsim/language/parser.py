@@ -36,7 +36,7 @@ def parse_model(source: Source) -> tuple[tree.Item, ...]:
     return _parse("model", "start", source)  # type: ignore[no-any-return]
 
 
-def parse_part(source: Source, start: int, end: int) -> tuple[tree.Item, ...]:
+def parse_part(source: Source, start: int, end: int, kind: str = "model") -> tuple[Any, ...]:
     """The items of a stretch of a text that begins with a line, with their places in the whole.
 
     Raises:
@@ -49,9 +49,9 @@ def parse_part(source: Source, start: int, end: int) -> tuple[tree.Item, ...]:
     text = source.text[start:end]
     try:
         check_depth(Source(source.name, text))
-        parsed = _grammar("model").parse(text + "\n", start="start")
+        parsed = _grammar(kind).parse(text + "\n", start="start")
     except (UnexpectedInput, _TooManyTokensError):
-        return parse_model(source)
+        return _parse(kind, "start", source)  # type: ignore[no-any-return]
     return Builder(source, source.text.count("\n", 0, start)).build(parsed)  # type: ignore[no-any-return]
 
 
@@ -70,12 +70,6 @@ def parse_system(source: Source) -> tree.SystemFile:
     """Kept, because thousands of plans are asked about on a handful of machines."""
     parsed = _parse("system", "start", source)
     return parsed if isinstance(parsed, tree.SystemFile) else tree.SystemFile(parsed.header)
-
-
-@lru_cache(maxsize=32)
-def parse_configs(source: Source) -> tuple[tree.ConfigItem | tree.WordMap, ...]:
-    """The rules that read configuration files of another tool."""
-    return _parse("config", "start", source)  # type: ignore[no-any-return]
 
 
 def parse_expression(source: Source) -> tree.Expression:

@@ -6,20 +6,18 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from symsim import resources
 from symsim.diagnostics import Source, error
 from symsim.interop.huggingface.key_expressions import Keys, evaluate
 from symsim.language import tree
-from symsim.language.library import read_source
-from symsim.language.parser import parse_configs
+from symsim.language.parser import parse_part
+from symsim.language.source_files import read_source
 
 TOOL = "huggingface"
-SHARED = "shared"
-"""The file of maps that all rules use."""
 
-_HEAD = re.compile(r'^config\s+(?:"([^"\n]+)"|([A-Za-z_][\w.]*))', re.MULTILINE)
+_HEAD = re.compile(r'^(?:config[ \t]+(?:"([^"\n]+)"|([A-Za-z_][\w.]*))|(map)\b)', re.MULTILINE)
+"""First words of an item: a type is found, and parsed, without the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,43 +30,50 @@ class Rule:
     inert: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Where an item stands; the name of a map is ``map``."""
+
+    name: str
+    source: Source
+    start: int
+    end: int
+
+
 @cache
-def _texts() -> tuple[Source, ...]:
-    return tuple(_source(path) for path in resources.rule_files(TOOL))
-
-
-def _source(path: Path) -> Source:
-    return read_source(path, f"{path.parent.name}/{path.name}")
+def _parts() -> tuple[_Part, ...]:
+    out: list[_Part] = []
+    for path in resources.rule_files(TOOL):
+        source = read_source(path, f"{path.parent.name}/{path.name}")
+        found = list(_HEAD.finditer(source.text))
+        ends = [*(match.start() for match in found[1:]), len(source.text)]
+        out += [_Part(m[1] or m[2] or m[3], source, m.start(), end) for m, end in zip(found, ends, strict=True)]
+    return tuple(out)
 
 
 @cache
-def _where() -> Mapping[str, Source]:
-    """The file of each type, found without parsing any."""
-    found: dict[str, Source] = {}
-    for source in _texts():
-        for match in _HEAD.finditer(source.text):
-            found.setdefault(match[1] or match[2], source)
-    return found
-
-
 def known_types() -> tuple[str, ...]:
     """Every ``model_type`` that can be read. A name with a leading ``_`` is a rule for others to begin with."""
-    return tuple(sorted(name for name in _where() if not name.startswith("_")))
+    return tuple(sorted({p.name for p in _parts() if not p.name.startswith("_") and p.name != "map"}))
 
 
 @cache
 def maps() -> Mapping[str, Mapping[str, str]]:
     """What words of configurations are called here."""
-    items = (i for s in _texts() if s.name.endswith(f"/{SHARED}.sym") for i in parse_configs(s))
-    return {i.name: i.words for i in items if isinstance(i, tree.WordMap)}
+    return {item.name: item.words for item in _items("map") if isinstance(item, tree.WordMap)}
 
 
-def _items(name: str, asker: tree.ConfigItem | None = None) -> list[tree.ConfigItem]:
-    source = _where().get(name)
-    if source is None:
+@cache
+def _items(name: str) -> tuple[tree.ConfigItem | tree.WordMap, ...]:
+    return tuple(item for p in _parts() if p.name == name for item in parse_part(p.source, p.start, p.end, "config"))
+
+
+def _configs(name: str, asker: tree.ConfigItem | None = None) -> list[tree.ConfigItem]:
+    found = [i for i in _items(name) if isinstance(i, tree.ConfigItem)]
+    if not found:
         place = asker.place if asker is not None else None
         raise error("E201", f"no rule is called '{name}'", place, "a rule begins with another one")
-    return [i for i in parse_configs(source) if isinstance(i, tree.ConfigItem) and i.name == name]
+    return found
 
 
 def rule_of(model_type: str, keys: Keys) -> Rule:
@@ -77,7 +82,7 @@ def rule_of(model_type: str, keys: Keys) -> Rule:
     Raises:
         InputError: none does.
     """
-    for item in _items(model_type):
+    for item in _configs(model_type):
         if item.when is None or evaluate(item.when, keys) is True:
             return _inherited(item)
     raise keys.reading.inexpressible((), f"this {model_type} model cannot be expressed")
@@ -85,7 +90,7 @@ def rule_of(model_type: str, keys: Keys) -> Rule:
 
 def every_rule(name: str) -> Iterable[tuple[tree.ConfigItem, Rule]]:
     """All rules of one name, each with what it has from others."""
-    return ((item, _inherited(item)) for item in _items(name))
+    return ((item, _inherited(item)) for item in _configs(name))
 
 
 def _inherited(item: tree.ConfigItem, depth: int = 0) -> Rule:
@@ -96,7 +101,7 @@ def _inherited(item: tree.ConfigItem, depth: int = 0) -> Rule:
         return Rule(item.family, own, checks, inert)
     if depth > 8:
         raise error("E212", f"rule '{item.name}' begins with itself", item.place, "a rule begins with another one")
-    base = _inherited(_items(item.like, item)[-1], depth + 1)
+    base = _inherited(_configs(item.like, item)[-1], depth + 1)
     arguments = {n: v for n, v in {**base.arguments, **own}.items() if not _is_left_out(v)}
     return Rule(item.family, arguments, (*base.checks, *checks), base.inert | inert)
 
