@@ -31,9 +31,10 @@ class Keys:
     reading: Reading
     maps: Mapping[str, Mapping[str, str]]
     layer: int | None = None
+    layers: int | None = None
 
-    def at(self, layer: int) -> Keys:
-        return Keys(self.reading, self.maps, layer)
+    def at(self, layer: int, layers: int) -> Keys:
+        return Keys(self.reading, self.maps, layer, layers)
 
 
 def evaluate(node: tree.Expression, keys: Keys) -> Value:
@@ -169,6 +170,10 @@ def _apply(function: str, arguments: tuple[tree.Expression, ...], place: Place, 
             return keys.reading.given(name)
         case "at", (listed, index):
             return _at(listed, index, keys)
+        case "letter", (text, index):
+            return _letter(text, index, keys)
+        case "period", (listed, item):
+            return _period(_list(listed, keys), evaluate(item, keys))
         case "length", (listed,):
             return len(_list(listed, keys))
         case "count", (listed, item):
@@ -187,19 +192,43 @@ def _apply(function: str, arguments: tuple[tree.Expression, ...], place: Place, 
 
 
 _NUMERIC: Mapping[str, Callable[..., Any]] = {"min": min, "max": max, "ceil": math.ceil, "floor": math.floor}
-_FUNCTIONS = (*_NUMERIC, "first", "given", "at", "length", "count", "before", "uniform", "is_list")
+_FUNCTIONS = (
+    *_NUMERIC,
+    *("first", "given", "at", "letter", "length", "count", "before", "period", "uniform", "is_list"),
+)
 
 
 def _at(listed: tree.Expression, index: tree.Expression, keys: Keys) -> Value:
-    """One value of a list; what is no list is the same for all layers."""
+    """One value of a list, which has one for each layer; a number or a flag is the same for all."""
     value = evaluate(listed, keys)
-    if not isinstance(value, tuple | str):
+    if isinstance(value, int | Fraction):
         return value
-    at = _number(index, keys)
-    if not 0 <= at < len(value):
-        message = f"{spoken_list(asked(listed, keys))} has {len(value)} values, and one is needed for layer {at}"
-        raise error("E511", message, keys.reading.place_of(asked(listed, keys)), "one of the two keys is wrong")
-    return value[int(at)]
+    if not isinstance(value, tuple):
+        raise _wrong(listed, value, "a list", "a list is written [ … ]", keys)
+    return _picked(value, listed, index, keys)
+
+
+def _letter(text: tree.Expression, index: tree.Expression, keys: Keys) -> str:
+    value = evaluate(text, keys)
+    if not isinstance(value, str):
+        raise _wrong(text, value, "a text", "write it in double quotes", keys)
+    return str(_picked(tuple(value), text, index, keys))
+
+
+def _picked(values: tuple[Value, ...], listed: tree.Expression, index: tree.Expression, keys: Keys) -> Value:
+    at = int(_number(index, keys))
+    by_layer = isinstance(index, tree.Name) and index.name == "layer"
+    if not 0 <= at < len(values) or (by_layer and len(values) != keys.layers):
+        wanted = f"there are {keys.layers} layers" if by_layer else f"one is needed for layer {at}"
+        message = f"{spoken_list(asked(listed, keys))} has {len(values)} values, and {wanted}"
+        raise keys.reading.conflict(asked(listed, keys), message)
+    return values[at]
+
+
+def _period(values: tuple[Value, ...] | str, wanted: Value) -> int:
+    """Every how many layers the value comes, last in each turn; 0 where it comes in no such order."""
+    first = next((k for k, v in enumerate(values) if _same(v, wanted)), len(values)) + 1
+    return first * all(_same(v, wanted) is ((k + 1) % first == 0) for k, v in enumerate(values))
 
 
 def spoken_list(names: list[str]) -> str:

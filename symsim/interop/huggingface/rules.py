@@ -9,7 +9,7 @@ from functools import cache
 
 from symsim import resources
 from symsim.diagnostics import Source, error
-from symsim.interop.huggingface.key_expressions import Keys, evaluate
+from symsim.interop.huggingface.key_expressions import Keys, asked, evaluate, spoken_list
 from symsim.language import tree
 from symsim.language.parser import parse_part
 from symsim.language.source_files import read_source
@@ -82,10 +82,13 @@ def rule_of(model_type: str, keys: Keys) -> Rule:
     Raises:
         InputError: none does.
     """
-    for item in _configs(model_type):
+    items = _configs(model_type)
+    for item in items:
         if item.when is None or evaluate(item.when, keys) is True:
             return _inherited(item)
-    raise keys.reading.inexpressible((), f"this {model_type} model cannot be expressed")
+    tried = [key for item in items if item.when is not None for key in asked(item.when, keys)]
+    message = f"{spoken_list(sorted(set(tried)))} cannot be expressed for this model_type"
+    raise keys.reading.inexpressible(tried, message)
 
 
 def every_rule(name: str) -> Iterable[tuple[tree.ConfigItem, Rule]]:

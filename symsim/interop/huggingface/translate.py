@@ -205,7 +205,7 @@ def _value(name: str, node: tree.Expression, keys: Keys, layers: object, family:
         if layers > MAX_LISTED:
             message = f"the {layers:,} layers are each looked at"
             raise error("E510", message, keys.reading.place_of(["num_hidden_layers"]), f"at most {MAX_LISTED:,} are")
-        row = [_one(name, node, evaluate(node, keys.at(k)), keys, family) for k in range(layers)]
+        row = [_one(name, node, evaluate(node, keys.at(k, layers)), keys, family) for k in range(layers)]
         values = tuple(v for v in row if v is not None)
         return (
             (values if len(values) == layers else None) if len(set(map(repr, values))) > 1 else row[0] if row else None
