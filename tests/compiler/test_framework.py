@@ -46,7 +46,7 @@ def test_every_fact_names_its_source() -> None:
 def test_what_a_profile_does_not_state_is_megatrons() -> None:
     asked = question(SMALL, "framework=fsdp", None, needs_sizes=False)
     facts = profile_of(library_of(), asked.plan.structure)
-    assert facts.own == {"gate_saved", "gradients_offload", "master_is_weight"}
+    assert facts.own == {"gate_saved", "gradients_offload", "master_is_weight", "mamba_fused", "delta_fused"}
     assert facts["layer_split"] == "even"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from symsim.analysis.evaluate import Evaluator, evaluator, machine_of
 from symsim.analysis.load import Question, question
@@ -20,6 +21,9 @@ class Case:
     extra: tuple[str, ...] = ()
 
 
+MIXERS = Path(__file__).parents[1] / "data" / "mixers.sym"
+"""A model of state-space, linear-attention, convolution and recurrent layers."""
+
 CASES = (
     Case("llama3_70b", ""),
     Case("llama3_8b", "recompute=full,zero=3,overlap_tp=true", ()),
@@ -30,7 +34,8 @@ CASES = (
     Case("gemma3_27b", "cp_comm=ring,zero=0,grad_dtype=bf16"),
     Case("llama32_1b", "vp=2,overlap_p2p=true,tokens=3T,price=2.5"),
     Case("gpt_oss_20b", "recompute=full,recompute_layers=2,moe_probs_in_activation=true"),
-    Case("mamba2_2_7b", "zero=2,optimizer=sgd"),
+    Case("mamba(hidden=2560,layers=64,heads=80,groups=8,vocab=50288)", "zero=2,optimizer=sgd"),
+    Case(str(MIXERS), "recompute={mamba}"),
     Case("llama3_8b", "schedule=zb_v,overlap_p2p=true"),
     Case("qwen3_30b_a3b", "schedule=zb_h2,recompute={moe_act}"),
     Case("deepseek_v3", 'layout="Et*7|(t*8|)*6t*6L"'),
