@@ -9,7 +9,7 @@ import pytest
 from tests.models.counting import model_of, parameters, rows
 
 MIXERS = rows("params_mixers.json")
-"""A module of transformers 5.24.0, made on the meta device, with its width, the call of the library and its parameters."""
+"""Modules of transformers 5.24.0 on the meta device: width, the call of the library, parameters."""
 
 VOCABULARY = 128
 
