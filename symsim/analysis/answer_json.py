@@ -15,6 +15,7 @@ from symsim.analysis.memory_fit import MemoryFit, memory_fit
 from symsim.analysis.requirements import broken_requirements
 from symsim.analysis.training_run import run_assumptions, run_of
 from symsim.elements import QUANTISED_PRECISIONS
+from symsim.language.figures import UNMEASURED
 from symsim.machine.bind import Machine
 from symsim.records.strategy import ASSUMED_FIGURES, FP8_COPIES
 from symsim.units import bytes_text
@@ -229,6 +230,10 @@ def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
         out.append("schedule = dualpipe: gradients are exchanged between the two copies of the model in no time")
     if machine is not None:
         out.append(f"machine figures of {machine.name}: see its system file for each source")
+        if asked.system is not None and UNMEASURED in asked.system.figures:
+            out.append(
+                f"{machine.name}: kernels and messages are borrowed from other machines, as its system file says"
+            )
         out += run_assumptions(asked)
         out += machine.assumptions
         out += _ideal(asked, machine)

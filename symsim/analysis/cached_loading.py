@@ -14,7 +14,7 @@ from typing import Any
 from symsim.compiler import cache
 from symsim.diagnostics import InputError, Place, Source
 from symsim.language.expressions import MAX_BITS
-from symsim.language.figures import LINKS, NEEDED, check_name, is_possible, is_whole, unit_of
+from symsim.language.figures import LINKS, NEEDED, PEAKS, check_name, is_possible, is_whole, unit_of
 from symsim.language.strategies import INLINE, Strategy, checked_choice, load_strategy, strategy_source
 from symsim.language.systems import inside, load_system, system_source
 from symsim.records.strategy import CHOICES, Value
@@ -76,6 +76,7 @@ def system(given: str, overrides: Mapping[str, Any], places: Mapping[str, Place]
                 n: [list(t.dimensions), [[*sizes, value] for sizes, value in t.entries.items()], t.mean, t.source]
                 for n, t in read.tables.items()
             },
+            "lacking": dict(read.lacking),
         },
     )
     return read
@@ -114,7 +115,9 @@ def _system_of(data: Any, source: Source) -> System:
     figures = {n: _figure(n, *entry) for n, entry in data["figures"].items()}
     tables = {n: _table(n, *entry) for n, entry in data["tables"].items()}
     _expect(all(name in figures for name in NEEDED) and data["link_kind"] in LINKS)
-    return System(_text(data["name"]), _text(data["title"]), data["link_kind"], figures, tables)
+    lacking = {n: _text(of) for n, of in data["lacking"].items()}
+    _expect(all(name in PEAKS for name in lacking))
+    return System(_text(data["name"]), _text(data["title"]), data["link_kind"], figures, tables, lacking)
 
 
 def _figure(name: str, value: Any, unit: Any, of: Any, before: Any, fitted: Any) -> Figure:

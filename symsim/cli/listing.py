@@ -9,6 +9,8 @@ from symsim.cli.options import json_option
 from symsim.report.strict_json import json_text
 
 KINDS = ("models", "strategies", "systems", "library")
+UNFOLDED = {"systems": ("title", "link")}
+"""Columns of text that stay on one line."""
 
 
 @click.command("list", short_help="List shipped models, strategies, systems, or the library.")
@@ -22,7 +24,7 @@ def command(kind: str, as_json: bool) -> None:
         return
     from symsim.report.tables import print_table
 
-    print_table(headings, rows)
+    print_table(headings, rows, unfolded=UNFOLDED.get(kind, ()))
 
 
 def _value(cell: str) -> int | str | None:

@@ -11,8 +11,8 @@ from symsim.language.tables import MAX_EFFICIENCY
 from symsim.records.graph import PHASES
 from symsim.records.system import Table
 
-LINKS = ("nvlink", "pcie")
-"""Names of the fast link inside an island; both are ``link`` in formulas."""
+LINKS = ("nvlink", "pcie", "infinity_fabric", "ici", "neuronlink")
+"""Names of the fast link inside an island; all are ``link`` in formulas."""
 
 TIERS = ("link", "network")
 """Where messages travel: within an island, and between islands."""
@@ -29,6 +29,8 @@ NEEDED = {
 """What every machine must state, with an example of how it is written."""
 
 _PRECISIONS = ("bf16", "fp16", "fp32", "fp8", "mxfp8", "nvfp4")
+PEAKS = tuple(f"matmul.{precision}" for precision in _PRECISIONS)
+"""Peaks of matrix products; of each but bf16 a file may say that there is ``none``."""
 _COLLECTIVES = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "dispatch", "send_receive")
 _OF_COLLECTIVE = {
     "link": ("efficiency", "latency", "fixed", "fill", "shared"),
@@ -47,6 +49,10 @@ _OF = {
     "host": ("bandwidth", "capacity"),
     "framework": ("launch", "turn", "traffic", "step"),
 }
+UNMEASURED = "unmeasured"
+"""The figure by which a step may be off because the machine's kernels and messages are borrowed from others."""
+_OF_MACHINE = ("gpus_per_node", "sms", UNMEASURED)
+"""Figures of the machine as a whole: their names have no point."""
 UNSTATED = "no source states it; without a fit it has no effect"
 """The source of a fitted figure that a machine's file did not have."""
 
@@ -66,7 +72,7 @@ _MAY_BE_ZERO = (
     *("latency", "fixed", "fill", "shared", "contention", "sharp", "context", "communicator", "fragmentation"),
     *("overlap_slowdown", "straggler", "launch", "turn", "step"),
 )
-_SHARES = ("misaligned", "shared", "sharp", "overlap_slowdown")
+_SHARES = ("misaligned", "shared", "sharp", "overlap_slowdown", UNMEASURED)
 """Figures that are a part of a whole."""
 MAX_FIGURE = 10**30
 
@@ -119,7 +125,7 @@ def unit_of(name: str) -> str:
 
 
 def canonical(name: str) -> str:
-    """``nvlink.bandwidth`` and ``pcie.bandwidth`` are both ``link.bandwidth`` in formulas."""
+    """``nvlink.bandwidth``, ``ici.bandwidth`` and so on are ``link.bandwidth`` in formulas."""
     first, dot, rest = name.partition(".")
     return f"link{dot}{rest}" if first in LINKS else name
 
@@ -144,7 +150,7 @@ def check_name(name: str, place: Place) -> None:
     elif first in _OF and first != "matmul":
         known = not middle and last in _OF[first]
     else:
-        known = name in ("gpus_per_node", "sms") or (bool(first) and not middle and last in _OF_KERNELS)
+        known = name in _OF_MACHINE or (bool(first) and not middle and last in _OF_KERNELS)
         known = known or (first in _OF and not middle and last in _OF[first])
         phase = not middle or (len(middle) == 1 and middle[0] in PHASES)
         known = known or (bool(first) and is_coefficient(last) and phase)

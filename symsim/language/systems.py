@@ -14,6 +14,7 @@ from symsim.language.expressions import collect
 from symsim.language.figures import (
     LINKS,
     NEEDED,
+    PEAKS,
     canonical,
     check_measurable,
     check_name,
@@ -79,7 +80,7 @@ def elaborate_system(
     walk.check_forms()
     collect(walk.problems)
     header = parsed.header
-    return System(header.name, header.title or header.name, walk.link_kind, walk.figures, walk.tables)
+    return System(header.name, header.title or header.name, walk.link_kind, walk.figures, walk.tables, walk.lacking)
 
 
 class _Walk:
@@ -87,8 +88,10 @@ class _Walk:
         self.folder = folder
         self.figures: dict[str, Figure] = {}
         self.tables: dict[str, Table] = {}
+        self.lacking: dict[str, str] = {}
         self.places: dict[str, Place] = {}
-        self.link_kind = "nvlink"
+        self.link_kind = LINKS[0]
+        self.links: list[str] = []
         self.problems: list[InputError] = []
 
     def guard(self, step: Callable[[], None]) -> None:
@@ -104,6 +107,7 @@ class _Walk:
             if isinstance(entry, tree.Group):
                 if entry.name in LINKS and not prefix:
                     self.link_kind = entry.name
+                    self.links.append(entry.name)
                 self.entries(entry.entries, canonical(f"{prefix}{entry.name}") + ".", own)
             elif isinstance(entry, tree.FigureEntry):
                 name = canonical(prefix + entry.name)
@@ -114,6 +118,8 @@ class _Walk:
         check_name(name, entry.place)
         if isinstance(entry.value, tree.Apply) and entry.value.function == "table":
             self._table(name, entry.value)
+        elif name in PEAKS and isinstance(entry.value, tree.Name) and entry.value.name == "none":
+            self.lacking[name] = source or "not stated"
         else:
             value, unit = figure_value(name, entry.value)
             fitted = entry.calibrated
@@ -130,7 +136,8 @@ class _Walk:
         if name in self.places:
             hint = f"first given at {self.places[name]}"
             if name.startswith("link."):
-                hint += "; nvlink and pcie are one link"
+                kinds = list(dict.fromkeys(self.links))
+                hint += f"; {' and '.join(kinds)} are one link" if len(kinds) > 1 else ""
             raise error("E201", f"'{name}' is given twice", place, hint)
         self.places[name] = place
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from symsim.diagnostics import error
-from symsim.language.figures import TIERS, is_coefficient, neutral
+from symsim.diagnostics import InputError, error
+from symsim.language.figures import PEAKS, TIERS, is_coefficient, neutral
 from symsim.records.strategy import ASSUMED_FIGURES
 from symsim.records.system import System
 
@@ -83,6 +83,8 @@ def bind(
             continue
         if found is None:
             about = "precision" if name.startswith("matmul.") else None
+            if name in system.lacking:
+                raise _without_precision(system, name)
             hint = f"state {name} in its file" + (", or choose another precision" if about else "")
             raise error("E430", f"system '{system.name}' does not say '{name}'", None, hint, about)
         values[name], assumed = found
@@ -93,6 +95,13 @@ def bind(
         if first not in TIERS and not _states_efficiency(system, first):
             assumptions.append(f"{first}.efficiency is not stated: matmul's is used")
     return Machine(system.name, values, lookup_of(system), tuple(dict.fromkeys(assumptions)))
+
+
+def _without_precision(system: System, name: str) -> InputError:
+    """The chip does not compute in this precision: which it has instead, and who says so."""
+    stated = [n.partition(".")[2] for n in PEAKS if n in system.figures]
+    message = f"{system.title} has no {name.partition('.')[2]} matrix products"
+    return error("E430", message, None, f"choose {', '.join(stated)}; source: {system.lacking[name]}", "precision")
 
 
 def lookup_of(system: System) -> Callable[..., Any]:

@@ -36,8 +36,9 @@ class Table:
 class System:
     """``figures`` and ``tables`` go by dotted names: ``hbm.bandwidth``, ``matmul.forward``.
 
-    The fast link inside an island is called ``link`` here, whether a file says ``nvlink`` or
-    ``pcie``; ``link_kind`` remembers which.
+    The fast link inside an island is called ``link`` here, whether a file says ``nvlink``, ``pcie``
+    or another of its names; ``link_kind`` remembers which. ``lacking`` are precisions that the chip
+    does not compute in, with the source of that.
     """
 
     name: str
@@ -45,6 +46,7 @@ class System:
     link_kind: str
     figures: Mapping[str, Figure]
     tables: Mapping[str, Table] = field(default_factory=dict)
+    lacking: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fitted(self) -> tuple[str, ...]:

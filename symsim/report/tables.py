@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -29,19 +29,22 @@ class Coloured(str):
         return made
 
 
-def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
+def print_table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None, unfolded: Container[str] = ()
+) -> None:
     """A table: numbers to the right, drawn by rich on a terminal, columns of plain text in a pipe.
 
-    It fits the page (:mod:`symsim.report.table_layout`): text is folded, numbers stay whole.
+    It fits the page (:mod:`symsim.report.table_layout`): text is folded, numbers and ``unfolded`` columns stay whole.
     """
     rows = [[cell if isinstance(cell, Coloured) else printable(cell) for cell in row] for row in rows]
     right = [all(_numeric(row[k]) for row in rows if row[k]) and bool(rows) for k in range(len(headings))]
+    whole = [numbers or heading in unfolded for heading, numbers in zip(headings, right, strict=True)]
     if sys.stdout.isatty():
-        _draw(headings, rows, title, right)
+        _draw(headings, rows, title, right, whole)
         return
     if title:
         print(title)
-    for k, part in enumerate(fitted(headings, rows, right, page_width())):
+    for k, part in enumerate(fitted(headings, rows, whole, page_width())):
         if k:
             print()
         _print_part(part, right)
@@ -59,7 +62,13 @@ def _print_part(part: Part, right: Sequence[bool]) -> None:
             print((" " * part.gap).join(cells).rstrip())
 
 
-def _draw(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str | None, right: Sequence[bool]) -> None:
+def _draw(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    title: str | None,
+    right: Sequence[bool],
+    whole: Sequence[bool],
+) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -72,7 +81,7 @@ def _draw(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str | N
         return Text(text, style=whole.colour if isinstance(whole, Coloured) else "")
 
     console = Console(file=unfiltered(sys.stdout), highlight=False)
-    for k, part in enumerate(fitted(headings, rows, right, console.width, length)):
+    for k, part in enumerate(fitted(headings, rows, whole, console.width, length)):
         table = Table(
             title=Text(title) if title and not k else None,
             title_justify="left",

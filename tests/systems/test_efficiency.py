@@ -36,6 +36,25 @@ TYPICAL_LEVEL = {
 }
 """Share of the bf16 peak that products of language models reach in the mean: what the sources of a machine say."""
 
+BORROWED = {
+    "a800_sxm": ("a100_sxm", 1.0),
+    "h800_sxm": ("h100_sxm", 1.0),
+    "h20": ("h100_sxm", 1.0),
+    "gh200": ("h100_sxm", 0.838 / 0.803),
+    "l40s": ("a100_pcie", 1.0),
+    "rtx_pro_6000": ("a100_pcie", 1.0),
+    "mi300x": ("h100_sxm", 668.4 / 1307.4 / 0.803),
+    "mi325x": ("h100_sxm", 784.9 / 1307.4 / 0.803),
+    "mi355x": ("h100_sxm", 1565 / 2516.6 / 0.803),
+    "vr200_nvl72": ("gb300_nvl72", 1.0),
+    "tpu_v5p": ("h100_sxm", 1.0),
+    "tpu_v6e": ("h100_sxm", 1.0),
+    "tpu_v7": ("h100_sxm", 1.0),
+    "trainium2": ("h100_sxm", 1.0),
+}
+"""Machines whose products were not measured by shape: the level is that of another one, times the ratio of what the
+best bf16 shapes reach of their peaks where both are known (stas00/ml-engineering, compute/accelerator/README.md)."""
+
 LARGE = {
     "matmul": (2**18, 2**18, 2**18),
     "grouped_matmul": (2**6, 2**18, 2**18, 2**18),
@@ -79,7 +98,21 @@ def test_large_sizes_reach_the_level(name: str) -> None:
         assert share(name, prefix, *LARGE[prefix.partition(".")[0]]) == pytest.approx(values["level"], rel=0.01), prefix
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+def test_every_machine_was_measured_or_borrows_its_level() -> None:
+    assert {*TYPICAL_LEVEL, *BORROWED} == set(SYSTEMS)
+
+
+@pytest.mark.parametrize("name", BORROWED)
+def test_a_borrowed_level_is_that_of_its_machine_times_the_ratio_of_the_best_shapes(name: str) -> None:
+    lender, ratio = BORROWED[name]
+    for phase in ("forward", "input_grad", "weight_grad"):
+        for kind in ("matmul", "grouped_matmul"):
+            level = f"{kind}.{phase}.level"
+            lent = system(lender).figures[level].value
+            assert system(name).figures[level].value == pytest.approx(lent * ratio, rel=2e-3), level
+
+
+@pytest.mark.parametrize("name", TYPICAL_LEVEL)
 def test_products_of_language_models_reach_what_their_source_says(name: str) -> None:
     low, high = TYPICAL_LEVEL[name]
     shapes = [

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 
 from symsim import resources
 from symsim.analysis.evaluate import answer, machine_of
+from symsim.analysis.fitting.error_bar import error_bar, shipped
 from symsim.analysis.load import question
+from symsim.diagnostics import InputError
+from symsim.language.figures import UNMEASURED
 from symsim.language.systems import load_system
-from symsim.machine.bind import lookup_of
+from symsim.machine.bind import bind, lookup_of
+from symsim.records.strategy import CHOICES
 
 SYSTEMS = sorted(resources.shipped("systems"))
 PROMISED = {
     "a100_pcie", "a100_sxm", "a100_sxm_40g", "h100_sxm", "h200_sxm", "b200", "b300", "gb200_nvl72", "gb300_nvl72",
+    "vr200_nvl72", "mi300x", "mi325x", "mi355x", "h20", "h800_sxm", "a800_sxm", "gh200", "l40s", "rtx_pro_6000",
+    "trainium2", "tpu_v5p", "tpu_v6e", "tpu_v7",
 }  # fmt: skip
 
 
@@ -25,6 +34,89 @@ def test_every_figure_states_its_source(name: str) -> None:
     system = load_system(name)
     assert [n for n, f in system.figures.items() if len(f.source) < 8 or f.source == "not stated"] == []
     assert all(table.source for table in system.tables.values())
+    assert [n for n, source in system.lacking.items() if len(source) < 8 or source == "not stated"] == []
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_an_island_is_whole_nodes(name: str) -> None:
+    figures = load_system(name).figures
+    assert figures["link.span"].value % figures["gpus_per_node"].value == 0
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_every_precision_has_a_peak_or_an_error_that_says_why_not(name: str) -> None:
+    system = load_system(name)
+    for precision in CHOICES["precision"].words:
+        peak = f"matmul.{precision}"
+        if peak in system.figures:
+            assert bind(system, (peak,)).values[peak] > 0
+            continue
+        with pytest.raises(InputError) as caught:
+            bind(system, (peak,))
+        (said,) = caught.value.diagnostics
+        lacking = peak in system.lacking
+        assert said.code == "E430"
+        assert (f"{system.title} has no {precision}" if lacking else f"does not say '{peak}'") in said.message
+        assert system.lacking.get(peak, "choose another precision") in (said.hint or "")
+        assert ("choose bf16" in (said.hint or "")) == lacking
+
+
+TABLE = shipped()
+MEASURED = {run.traits.words[0] for run in TABLE.runs} if TABLE is not None else set()
+"""Machines on which a step was timed."""
+
+
+@pytest.mark.parametrize("name", sorted(set(SYSTEMS) - MEASURED))
+def test_the_answer_of_a_machine_without_a_timed_step_says_so(name: str) -> None:
+    bar = error_bar(question("llama3_8b", "world=8,gbs=8,seq=4096", name))
+    assert bar is not None and bar.incomparable == f"no measured run on {name}"
+
+
+@pytest.mark.parametrize("name", [n for n in SYSTEMS if UNMEASURED in load_system(n).figures])
+def test_borrowed_kernels_widen_the_bar_by_what_the_file_says(name: str) -> None:
+    asked = question("llama3_8b", "world=8,gbs=8,seq=4096", name)
+    assert asked.system is not None
+    figures = {n: f for n, f in asked.system.figures.items() if n != UNMEASURED}
+    bar, without = error_bar(asked), error_bar(replace(asked, system=replace(asked.system, figures=figures)))
+    assert bar is not None and without is not None
+    assert bar.pct == pytest.approx(math.hypot(without.pct, 100 * asked.system.figures[UNMEASURED].value))
+    assert any("borrowed" in text for text in bar.widened_by)
+
+
+@pytest.mark.parametrize("name", sorted(set(SYSTEMS) - MEASURED - {"h200_sxm"}))
+def test_the_text_of_an_unmeasured_machine_says_what_was_never_measured(name: str) -> None:
+    remarks = [
+        line for line in resources.shipped("systems")[name].read_text(encoding="utf-8").split("\n") if line[:1] == "#"
+    ]
+    assert any("measured" in line for line in remarks)
+
+
+WIRED = {"gh200": 3, "mi300x": 7, "mi325x": 7, "mi355x": 7}
+"""GPUs wired all to all, without a switch: the peers of one."""
+
+
+@pytest.mark.parametrize("name", WIRED)
+def test_a_group_without_a_switch_uses_the_wires_between_its_members(name: str) -> None:
+    system, peers = load_system(name), WIRED[name]
+    table = system.tables["link.all_gather.efficiency"].entries
+    for ranks in range(2, peers + 2):
+        assert table[(ranks,)] == pytest.approx(table[(peers + 1,)] * (ranks - 1) / peers, rel=1e-3)
+    assert min(share for (ranks,), share in table.items() if ranks > peers) == table[(peers + 1,)]
+
+
+AXES = {"tpu_v5p": 3, "tpu_v6e": 2, "tpu_v7": 3, "trainium2": 2}
+"""Axes of the torus of chips."""
+
+
+@pytest.mark.parametrize("name", AXES)
+def test_a_group_in_a_torus_uses_the_links_of_the_axes_it_lies_on(name: str) -> None:
+    """One axis for two chips, all of them for the whole island, and never fewer for more chips."""
+    system = load_system(name)
+    table = system.tables["link.all_gather.efficiency"].entries
+    shares = [share for _, share in sorted(table.items())]
+    island = (int(system.figures["link.span"].value),)
+    assert table[(2,)] == pytest.approx(table[island] / AXES[name], rel=1e-3)
+    assert shares == sorted(shares) and max(shares) == table[island] <= 1
 
 
 @pytest.mark.parametrize("name", SYSTEMS)

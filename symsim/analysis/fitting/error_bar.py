@@ -9,7 +9,8 @@ series counts once, by its run that is nearest to the plan. With d = Σ weight �
 
 series are averaged, each counted by exp(−``falloff`` · d). The bar is the root of that average, of ``repeated``² for
 runs of one plan that differ, and of ``beyond``² · doublings² for sizes and figures outside all that was measured. So a
-bar holds both bias and scatter, and predictions are not corrected by it. Errors are those of fits without the case
+bar holds both bias and scatter, and predictions are not corrected by it. A machine whose kernels nobody measured adds
+what its file says (``unmeasured``), in squares. Errors are those of fits without the case
 (``accuracy/errors.csv``); the numbers are learned by leaving out whole groups (``accuracy/error_bars.csv``:
 :mod:`symsim.analysis.fitting.widening`).
 """
@@ -19,7 +20,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from heapq import nsmallest
 from itertools import groupby
@@ -43,6 +44,8 @@ from symsim.analysis.fitting.plan_traits import (
     traits_of,
 )
 from symsim.analysis.load import Question
+from symsim.language.figures import UNMEASURED
+from symsim.records.system import System
 from symsim.units import decimal_text
 
 NAMED = 3
@@ -156,7 +159,19 @@ class ErrorBar:
 def error_bar(asked: Question) -> ErrorBar | None:
     """The error bar of a plan on a machine; ``None`` where nothing was measured."""
     table, numbers = shipped(), learned()
-    return None if table is None or numbers is None else bar_of(traits_of(asked), table, numbers)
+    if table is None or numbers is None:
+        return None
+    bar, unmeasured = bar_of(traits_of(asked), table, numbers), unmeasured_pct(asked.system)
+    if asked.system is None or not unmeasured:
+        return bar
+    widened_by = (*bar.widened_by, f"kernels and messages borrowed (± {unmeasured:.0f} %)")
+    return replace(bar, pct=math.hypot(bar.pct, unmeasured), widened_by=widened_by)
+
+
+def unmeasured_pct(system: System | None) -> float:
+    """What a machine's file adds to the bar, in squares, because its figures are borrowed from other machines."""
+    stated = None if system is None else system.figures.get(UNMEASURED)
+    return 0.0 if stated is None else 100 * stated.value
 
 
 def bar_of(traits: Traits, table: Table, numbers: Learned) -> ErrorBar:

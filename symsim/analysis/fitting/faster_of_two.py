@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-from symsim.analysis.fitting.error_bar import Learned, learned, pct_of, shipped
+from symsim.analysis.fitting.error_bar import Learned, learned, pct_of, shipped, unmeasured_pct
 from symsim.analysis.fitting.plan_traits import Traits, differences, traits_of
 from symsim.analysis.load import Question
 
@@ -35,6 +35,11 @@ def sure_faster(first: Question, second: Question, first_s: float, second_s: flo
     one, other = (table.placed(traits_of(asked)) for asked in (first, second))
     bars = _bar_pct(one), _bar_pct(other)
     related = first.model == second.model and first.system == second.system
+    if first.system != second.system:
+        bars = (
+            math.hypot(bars[0], unmeasured_pct(first.system)),
+            math.hypot(bars[1], unmeasured_pct(second.system)),
+        )
     error = ratio_error_pct(*bars, correlation(one, other, numbers) if related else 0.0)
     return t_below(100 * math.log(second_s / first_s) / error)
 
