@@ -39,7 +39,7 @@ TYPICAL_LEVEL = {
 BORROWED = {
     "a800_sxm": ("a100_sxm", 1.0),
     "h800_sxm": ("h100_sxm", 1.0),
-    "h20": ("h100_sxm", 1.0),
+    "h20_sxm": ("h100_sxm", 1.0),
     "gh200": ("h100_sxm", 0.838 / 0.803),
     "l40s": ("a100_pcie", 1.0),
     "rtx_pro_6000": ("a100_pcie", 1.0),

@@ -20,7 +20,7 @@ from symsim.records.strategy import CHOICES
 SYSTEMS = sorted(resources.shipped("systems"))
 PROMISED = {
     "a100_pcie", "a100_sxm", "a100_sxm_40g", "h100_sxm", "h200_sxm", "b200", "b300", "gb200_nvl72", "gb300_nvl72",
-    "vr200_nvl72", "mi300x", "mi325x", "mi355x", "h20", "h800_sxm", "a800_sxm", "gh200", "l40s", "rtx_pro_6000",
+    "vr200_nvl72", "mi300x", "mi325x", "mi355x", "h20_sxm", "h800_sxm", "a800_sxm", "gh200", "l40s", "rtx_pro_6000",
     "trainium2", "tpu_v5p", "tpu_v6e", "tpu_v7",
 }  # fmt: skip
 
