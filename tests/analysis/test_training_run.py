@@ -67,11 +67,14 @@ def test_a_machine_without_power_has_a_run_without_energy(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", shipped("systems"))
-def test_every_shipped_machine_states_its_power_with_a_source(name: str) -> None:
+def test_every_shipped_machine_states_its_power_or_that_it_is_not_public(name: str) -> None:
     machine = asked(system=name).system
     assert machine is not None
-    power = machine.figures["gpu.power"]
-    assert power.unit == "W" and 200 <= power.value <= 2000 and power.source
+    power = machine.figures.get("gpu.power")
+    if power is None:
+        assert "power of" in " ".join(shipped("systems")[name].read_text(encoding="utf-8").split())
+    else:
+        assert power.unit == "W" and 200 <= power.value <= 2000 and power.source
 
 
 @pytest.mark.parametrize(
