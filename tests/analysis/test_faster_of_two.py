@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from symsim.analysis.fitting.error_bar import learned, shipped
 from symsim.analysis.fitting.faster_of_two import correlation, ratio_error_pct, sure_faster, t_below
 from symsim.analysis.fitting.plan_traits import traits_of
 from symsim.analysis.load import Question, question
+from symsim.language.figures import UNMEASURED
 from tests.errors.case import run
 
 PLAN = "tp=8,pp=4,world=128,gbs=128,seq=8192"
@@ -54,6 +56,14 @@ def test_plans_that_hardly_differ_share_their_error() -> None:
 
 def test_other_machines_and_models_share_none() -> None:
     assert sure(asked(), asked(system="b200")) < sure(asked(), asked("mbs=2"))
+
+
+def test_a_machine_with_borrowed_kernels_is_less_surely_slower() -> None:
+    borrowed = asked(system="tpu_v5p")
+    assert borrowed.system is not None
+    figures = {n: f for n, f in borrowed.system.figures.items() if n != UNMEASURED}
+    told = replace(borrowed, system=replace(borrowed.system, figures=figures))
+    assert 0.5 < sure(asked(), borrowed) < sure(asked(), told)
 
 
 def test_shared_errors_cancel() -> None:

@@ -11,9 +11,11 @@ import generate
 import page_outputs
 import pytest
 
+from symsim import resources
 from symsim.analysis.answer_json import document
 from symsim.analysis.checking import check_file
 from symsim.analysis.evaluate import answer, machine_of
+from symsim.analysis.fitting.error_bar import shipped
 from symsim.analysis.load import question
 from symsim.records.strategy import CHOICES
 
@@ -172,3 +174,12 @@ def test_the_index_links_to_every_page() -> None:
 
 def test_the_readme_is_short() -> None:
     assert len(page_of(ROOT / "README.md").splitlines()) <= 120
+
+
+def test_the_page_of_machines_says_of_each_whether_a_step_was_timed_there() -> None:
+    table = shipped()
+    assert table is not None
+    timed = {run.traits.words[0] for run in table.runs}
+    rows = re.findall(r"^\| (.*?) \| (yes|no) \|", page("machines.md"), re.MULTILINE)
+    said = {name: answer == "yes" for names, answer in rows for name in re.findall(r"`(\w+)`", names)}
+    assert said == {name: name in timed for name in resources.shipped("systems")}
