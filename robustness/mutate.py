@@ -63,6 +63,7 @@ def run(store: Path, sample: int, seed: int, part: str, only: str, survivors: bo
     results = store / f"results-{seed}.jsonl"
     before = {o.key: o for o in _read(results)}
     drawn = _drawn(tree, sample, seed)
+    sound = {o.by for o in before.values()}
     for mutant in drawn[k - 1 :: n]:
         earlier = before.get(mutant.key)
         if not mutant.file.startswith(only):
@@ -74,7 +75,7 @@ def run(store: Path, sample: int, seed: int, part: str, only: str, survivors: bo
         ):
             tests = known.tests_of(mutant, (tree / mutant.file).read_text(encoding="utf-8"))
             tests = [t for t in tests if (tree / t.partition("::")[0]).exists()]
-            found = outcome(tree, mutant, tests, [*known.unrecorded(mutant, tree), *also])
+            found = outcome(tree, mutant, tests, [*known.unrecorded(mutant, tree), *also], sound)
             with results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(found)) + "\n")
             print(

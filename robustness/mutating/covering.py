@@ -33,7 +33,7 @@ def gather(tree: Path, store: Path, again: bool = False) -> None:
     sources = {p.relative_to(tree).as_posix(): p.read_text() for f in FOLDERS for p in (tree / f).rglob("*.py")}
     (store / "sources.json").write_text(json.dumps(sources), encoding="utf-8")
     folder = str(Path(__file__).resolve().parents[1])
-    options = ["-q", "-n", "0", "-m", "", "-p", "mutating.profile", "-p", "mutating.recording", "-p", "no:cacheprovider"]
+    plugins = ["-p", "no:cacheprovider", "-p", "mutating.profile", "-p", "mutating.recording"]
     for test in _files(tree):
         name = test.relative_to(tree).as_posix()
         record = store / (name.replace("/", "+") + ".json")
@@ -42,7 +42,7 @@ def gather(tree: Path, store: Path, again: bool = False) -> None:
         known = {"MUTATING_RECORD": str(record), "MUTATING_SOURCE": str(tree), "PYTHONPATH": f"{tree}:{folder}"}
         with TemporaryDirectory() as temporary:
             environment = {**os.environ, **known, "TMPDIR": temporary}
-            command = [sys.executable, "-m", "pytest", *options, name]
+            command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-m", "", *plugins, name]
             try:
                 subprocess.run(command, cwd=tree, env=environment, timeout=FILE_S, check=False, capture_output=True)
             except subprocess.TimeoutExpired:
@@ -79,14 +79,17 @@ class Covering:
     def tests_of(self, mutant: Mutant, source: str) -> list[str]:
         """The tests that a mutant is run against, the most promising first.
 
-        Of a line that runs while a module is imported: tests that run any line of the file.
+        Of a line that runs while a module is imported: tests that run any line of the file. What is compiled once
+        counts for the first test that needs it, so other tests of the same files come after those.
         """
         of_file = self.lines.get(mutant.file, {})
         line = _line_before(self.sources.get(mutant.file, ""), source, mutant.line)
         tests = of_file.get(line, ()) if line is not None else ()
         if not tests:
             tests = sorted({t for tests in of_file.values() for t in tests})
-        return _promising(list(tests), mutant, self.seconds)
+        files = {test.partition("::")[0] for test in tests}
+        beside = {test for test in self.seconds if test.partition("::")[0] in files} - set(tests)
+        return _promising([list(tests), list(beside)], mutant, self.seconds)
 
     def unrecorded(self, mutant: Mutant, tree: Path) -> list[str]:
         """Files of tests called like the mutant's file that are newer than the record: they are run whole."""
@@ -119,22 +122,24 @@ def _line_before(before: str, now: str, line: int) -> int | None:
     return line if before == now else _moved(before, now).get(line)
 
 
-def _promising(tests: list[str], mutant: Mutant, seconds: Mapping[str, float]) -> list[str]:
-    """Tests beside the mutant's file first, the fastest first, a few of each function before more of one."""
+def _promising(groups: list[list[str]], mutant: Mutant, seconds: Mapping[str, float]) -> list[str]:
+    """Tests of the first group first, those beside the mutant's file first, the fastest first, a few of each function
+    before more of one."""
     stem = Path(mutant.file).stem
     folder = mutant.file.split("/")[1]
-    of_function: dict[str, int] = defaultdict(int)
-    ranked: list[tuple[int, int, float, str]] = []
-    for test in sorted(tests, key=lambda t: seconds[t]):
-        function = test.partition("[")[0]
-        turn = of_function[function] // OF_ONE_FUNCTION
-        of_function[function] += 1
-        file = test.partition("::")[0]
-        near = 0 if stem in Path(file).stem else 1 if file.startswith(f"tests/{folder}/") else 2
-        ranked.append((turn, near, seconds[test], test))
+    ranked: list[tuple[int, int, int, float, str]] = []
+    for group, tests in enumerate(groups):
+        of_function: dict[str, int] = defaultdict(int)
+        for test in sorted(tests, key=lambda t: (seconds[t], t)):
+            function = test.partition("[")[0]
+            turn = of_function[function] // OF_ONE_FUNCTION
+            of_function[function] += 1
+            file = test.partition("::")[0]
+            near = 0 if stem in Path(file).stem else 1 if file.startswith(f"tests/{folder}/") else 2
+            ranked.append((group, turn, near, seconds[test], test))
     chosen: list[str] = []
     spent = 0.0
-    for _, _, took, test in sorted(ranked):
+    for *_, took, test in sorted(ranked):
         if len(chosen) < MOST_TESTS and (spent + took <= BUDGET_S or not chosen):
             chosen.append(test)
             spent += took

@@ -6,13 +6,16 @@ import importlib.util
 import os
 import re
 import resource
+import shutil
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis  # noqa: F401
 import lark  # noqa: F401
 import numpy  # noqa: F401
 import pytest
@@ -30,7 +33,7 @@ BLOCKED_S = 1200
 """Seconds on the clock after which the tests of a mutant wait for something that does not come."""
 
 _NOT_FOUND = re.compile(r"^ERROR: not found: (.+)$", re.MULTILINE)
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+_FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -45,31 +48,43 @@ class Outcome:
     seconds: float
 
 
-def outcome(tree: Path, mutant: Mutant, tests: list[str], extra: list[str]) -> Outcome:
+def outcome(tree: Path, mutant: Mutant, tests: list[str], extra: list[str], sound: set[str]) -> Outcome:
     """Write a mutant into the copy, run its tests until the first fails, and put the file back.
 
-    ``extra`` are files of tests that are run whole before those.
+    ``extra`` are files of tests that are run whole before those. A test that fails without the mutant too is left out;
+    ``sound`` are tests that are known not to, and is added to.
     """
-    if not tests and not extra:
-        return Outcome(mutant.key, mutant.line, "uncovered", "", 0, 0.0)
+    began = time.monotonic()
+    left = [*extra, *tests]
+    while left:
+        status, by = _mutated(tree, mutant, left)
+        if status != "killed" or by in sound or "::" not in by or _tested(tree, [by])[0] == "survived":
+            sound |= {by}
+            return Outcome(mutant.key, mutant.line, status, by, len(left), round(time.monotonic() - began, 1))
+        print(f"fails without a mutant: {by}", flush=True)
+        left = [test for test in left if test not in (by, by.partition("::")[0])]
+    return Outcome(mutant.key, mutant.line, "uncovered", "", 0, 0.0)
+
+
+def _mutated(tree: Path, mutant: Mutant, tests: list[str]) -> tuple[str, str]:
     path = tree / mutant.file
     source = path.read_bytes()
-    began = time.monotonic()
     try:
         path.write_bytes(mutant.written(source))
         Path(importlib.util.cache_from_source(str(path))).unlink(missing_ok=True)
-        status, by = _tested(tree, [*extra, *tests])
+        return _tested(tree, tests)
     finally:
         path.write_bytes(source)
         Path(importlib.util.cache_from_source(str(path))).unlink(missing_ok=True)
-    return Outcome(mutant.key, mutant.line, status, by, len(tests), round(time.monotonic() - began, 1))
 
 
 def _tested(tree: Path, tests: list[str]) -> tuple[str, str]:
     """Status and the test that failed first, in a process that is forked with everything but symsim loaded."""
     if not tests:
         return "uncovered", ""
-    names, said = tree / ".mutant-tests", tree / ".mutant-output"
+    names, said, temporary = tree / ".mutant-tests", tree / ".mutant-output", tree / ".mutant-temporary"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
     names.write_text("\n".join(tests), encoding="utf-8")
     child = os.fork()
     if child == 0:
@@ -109,9 +124,12 @@ def _in_child(tree: Path, names: Path, said: Path) -> int:
     os.chdir(tree)
     os.environ["PYTHONPATH"] = str(tree)
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    os.environ["TMPDIR"] = str(tree / ".mutant-temporary")
+    tempfile.tempdir = None
     sys.dont_write_bytecode = True
     sys.path[:] = [str(tree), *(p for p in sys.path if Path(p) != HERE)]
-    options = ["-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--no-header", "--tb=no"]
+    options = ["-q", "-x", "-n", "0", "-m", "", "-p", "mutating.profile", "-p", "no:cacheprovider", "--no-header"]
+    options += ["--tb=no"]
     # Libraries that are loaded already cannot be rewritten, which pytest warns of.
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
     try:
