@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import json
 import os
@@ -84,7 +85,7 @@ class Covering:
         """
         of_file = self.lines.get(mutant.file, {})
         line = _line_before(self.sources.get(mutant.file, ""), source, mutant.line)
-        tests = of_file.get(line, ()) if line is not None else ()
+        tests = of_file.get(line, ()) if line is not None and _in_function(source, mutant.line) else ()
         if not tests:
             tests = sorted({t for tests in of_file.values() for t in tests})
         files = {test.partition("::")[0] for test in tests}
@@ -116,6 +117,18 @@ def _moved(before: str, now: str) -> dict[int, int]:
     """Line now → line before, of lines that are the same."""
     matcher = difflib.SequenceMatcher(None, before.split("\n"), now.split("\n"), autojunk=False)
     return {b + k + 1: a + k + 1 for a, b, size in matcher.get_matching_blocks() for k in range(size)}
+
+
+@cache
+def _functions(source: str) -> tuple[range, ...]:
+    """The lines of the bodies of functions."""
+    defined = (n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.FunctionDef | ast.Lambda))
+    bodies = ((n, n.body if isinstance(n.body, list) else [n.body]) for n in defined)
+    return tuple(range(body[0].lineno, (n.end_lineno or n.lineno) + 1) for n, body in bodies)
+
+
+def _in_function(source: str, line: int) -> bool:
+    return any(line in lines for lines in _functions(source))
 
 
 def _line_before(before: str, now: str, line: int) -> int | None:

@@ -33,7 +33,7 @@ BLOCKED_S = 1200
 """Seconds on the clock after which the tests of a mutant wait for something that does not come."""
 
 _NOT_FOUND = re.compile(r"^ERROR: not found: (.+)$", re.MULTILINE)
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
+_FAILED = re.compile(r"^(?:FAILED|ERROR) (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,9 @@ def outcome(tree: Path, mutant: Mutant, tests: list[str], extra: list[str], soun
             sound |= {by}
             return Outcome(mutant.key, mutant.line, status, by, len(left), round(time.monotonic() - began, 1))
         print(f"fails without a mutant: {by}", flush=True)
-        left = [test for test in left if test not in (by, by.partition("::")[0])]
+        if by not in left:
+            left = [test for test in left if test != by.partition("::")[0]]
+        left = [test for test in left if test != by]
     return Outcome(mutant.key, mutant.line, "uncovered", "", 0, 0.0)
 
 
@@ -104,7 +106,7 @@ def _tested(tree: Path, tests: list[str]) -> tuple[str, str]:
     if status == 0:
         return "survived", ""
     text = said.read_text(encoding="utf-8", errors="replace")
-    failed = _FAILED.search(text)
+    failed = _failed(text, tests)
     gone = {str(Path(name).relative_to(tree)) for name in _NOT_FOUND.findall(text)}
     left = [test for test in tests if not {test, test.partition("[")[0]} & gone]
     if failed is None and len(left) < len(tests):
@@ -112,7 +114,16 @@ def _tested(tree: Path, tests: list[str]) -> tuple[str, str]:
         return _tested(tree, left)
     if failed is None:
         raise RuntimeError(f"pytest did not run:\n{text[-2000:]}")
-    return "killed", failed[1]
+    return "killed", failed
+
+
+def _failed(text: str, tests: list[str]) -> str | None:
+    """The test that failed first; a name may have spaces and dashes, like the message that follows it."""
+    found = _FAILED.search(text)
+    if found is None:
+        return None
+    named = [test for test in tests if "::" in test and found[1].startswith(test)]
+    return max(named, key=len, default=found[1].partition(" - ")[0])
 
 
 def _in_child(tree: Path, names: Path, said: Path) -> int:
