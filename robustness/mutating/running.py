@@ -62,9 +62,10 @@ def outcome(tree: Path, mutant: Mutant, tests: list[str], extra: list[str], soun
             sound |= {by}
             return Outcome(mutant.key, mutant.line, status, by, len(left), round(time.monotonic() - began, 1))
         print(f"fails without a mutant: {by}", flush=True)
-        if by not in left:
-            left = [test for test in left if test != by.partition("::")[0]]
-        left = [test for test in left if test != by]
+        without = by if by in left else by.partition("::")[0]
+        if without not in left:
+            raise RuntimeError(f"fails without a mutant, and is not among its tests: {by}")
+        left.remove(without)
     return Outcome(mutant.key, mutant.line, "uncovered", "", 0, 0.0)
 
 
