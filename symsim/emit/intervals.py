@@ -151,10 +151,8 @@ def _times(a: Bounds, b: Bounds) -> Bounds:
 
 
 def _corners(operation: Callable[[Array, Array], Array], a: Bounds, b: Bounds) -> Bounds:
-    values = [operation(x, y) for x in (a.low, a.high) for y in (b.low, b.high)]
-    nowhere = np.isnan(values[0]) | np.isnan(values[1]) | np.isnan(values[2]) | np.isnan(values[3])
-    hull = _hull(*values)
-    return Bounds(np.where(nowhere, -np.inf, hull.low), np.where(nowhere, np.inf, hull.high))
+    """Where one corner is no number, nothing is known: the hull has none either."""
+    return _hull(*(operation(x, y) for x in (a.low, a.high) for y in (b.low, b.high)))
 
 
 def _div(a: Bounds, b: Bounds) -> Bounds:

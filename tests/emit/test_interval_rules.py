@@ -62,6 +62,7 @@ def test_known_numbers_come_to_a_known_number(operation: str, given: tuple[float
     [
         ("add", (box(1, 2), box(10, 20)), (11, 22)),
         ("mul", (box(-1, 2), box(-10, 20)), (-20, 40)),
+        ("mul", (box(-1, 0), box(0, np.inf)), (-np.inf, np.inf)),
         ("div", (box(1, 2), box(4, 8)), (0.125, 0.5)),
         ("div", (box(1, 2), box(-1, 8)), (-np.inf, np.inf)),
         ("div", (box(1, 2), box(0, 8)), (-np.inf, np.inf)),
