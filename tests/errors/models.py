@@ -58,7 +58,7 @@ CASES = [
     hidden("comparison for a size", "E207", "64 == 64", "'hidden' is a size, not a flag", "hidden = 64"),
     dimension("unknown word", "E252", "activation = silu", "'activation' cannot be 'silu'", "did you mean 'swiglu'?"),
     Case("unknown word, set", "E252", ("eval", "gpt_oss_20b", "-s", PLAN, "--set", "norm=batch"),
-         "'norm' cannot be 'batch'", "known here: layer, rms", "<--set>:1:6"),
+         "'norm' cannot be 'batch'", "known here: layer, layer_bare, layer_gain, rms, rms_bare", "<--set>:1:6"),
     check("condition that never holds", "E252",
           "block b(ffn) {\n    if activation == swigul { mlp(ffn) } else { rmsnorm }\n}\n",
           "'activation' cannot be 'swigul'", "did you mean 'swiglu'?", "2:22"),

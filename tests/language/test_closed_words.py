@@ -72,7 +72,9 @@ def test_no_family_takes_an_unknown_word(family: str, name: str, word: str) -> N
     assert "did you mean" in hint or all(known in hint for known in LIBRARY.words[name])
 
 
-GATED = ("swiglu", "geglu")
+GATED = ("swiglu", "geglu", "reglu", "relu2_glu")
+SLOPES = {"xielu": 2}
+"""Numbers that an activation itself learns, for each feed-forward."""
 
 
 @pytest.mark.parametrize(("family", "word"), [(f, w) for f, n, w in WORDS if n == "activation"])
@@ -89,7 +91,8 @@ def test_a_gated_activation_has_one_more_matrix_in_each_feed_forward(family: str
         gates += sparse * of_experts  # its experts have biases
     bias = ("bias=false",) if "bias" in size else ()
     more = parameters(model, f"activation={word}", *bias) - parameters(model, "activation=gelu", *bias)
-    assert more == (gates if word in GATED else 0)
+    forwards = dense + sparse * (1 + (int(size.get("shared_ffn", 0)) > 0))
+    assert more == (gates if word in GATED else 0) + SLOPES.get(word, 0) * forwards
 
 
 @pytest.mark.parametrize(("family", "word"), [(f, w) for f, n, w in WORDS if n == "positions"])
