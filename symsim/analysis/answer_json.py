@@ -205,7 +205,7 @@ def plain(value: Any) -> Any:
 def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
     """What an answer takes for granted."""
     values = asked.plan.values
-    out: list[str] = []
+    out = list(asked.model.notes)
     if asked.model.largest("experts"):
         share = values["moe_imbalance"]
         even = "the routed tokens are spread evenly over the experts"

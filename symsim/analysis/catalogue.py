@@ -17,7 +17,8 @@ Rows = list[list[str]]
 
 def catalogue(kind: str) -> tuple[list[str], Rows]:
     """Headings and rows of one kind of thing."""
-    return {"models": _models, "strategies": _strategies, "systems": _systems, "library": _library}[kind]()
+    rows_of = {"models": _models, "strategies": _strategies, "systems": _systems, "library": _library, "types": _types}
+    return rows_of[kind]()
 
 
 def _models() -> tuple[list[str], Rows]:
@@ -86,6 +87,17 @@ def _library() -> tuple[list[str], Rows]:
             shown = "layer" if getattr(item, "is_layer", False) else kind
             rows.append([shown, name, parameters, item.place.source.name])
     return ["kind", "name", "parameters", "file"], rows
+
+
+def _types() -> tuple[list[str], Rows]:
+    from symsim.interop.huggingface.rules import every_rule, known_types
+
+    rows: Rows = []
+    for name in known_types():
+        rules = list(every_rule(name))
+        families = dict.fromkeys(rule.family for _, rule in rules)
+        rows.append([name, " or ".join(families), rules[0][0].place.source.name])
+    return ["type", "family", "file"], rows
 
 
 def _efficiency(system: System) -> str:

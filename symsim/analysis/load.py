@@ -67,10 +67,24 @@ def source_of(given: str) -> Source:
     """A model's text; a Hugging Face ``config.json``, or a folder that holds one, is translated into the same text."""
     config = configuration(given)
     if config is not None:
-        from symsim.interop.huggingface import translate as huggingface
-
-        return huggingface.load(config)
+        return _translated(config)
     return model_source(given)
+
+
+def _translated(config: Path) -> Source:
+    """The model text of a configuration, which is kept: rules need not be read again."""
+    from symsim.interop import json_text
+
+    read = json_text.read_text(config)
+    key = cache.key_of("translated", str(config), str(config.absolute()), read.text)
+    known = cache.read(key)
+    if isinstance(known, dict) and isinstance(known.get("text"), str):
+        return Source(f"{config} (translated)", known["text"])
+    from symsim.interop.huggingface import translate
+
+    source = translate.load(config, read)
+    cache.write(key, {"text": source.text})
+    return source
 
 
 def configuration(given: str) -> Path | None:
@@ -99,6 +113,7 @@ def load_model(source: Source, overrides: Mapping[str, tree.Expression]) -> Mode
             "dimensions": {n: list(v) if isinstance(v, tuple) else v for n, v in model.dimensions.items()},
             "derived": sorted(model.derived),
             "own": model.own is not None,
+            "notes": list(model.notes),
         },
     )
     return model
@@ -112,10 +127,10 @@ def _model_of(data: Any, source: Source) -> Model | None:
     """A model from a cache entry, if the entry has the right form."""
     try:
         name, title, family, own = data["name"], data["title"], data["family"], data["own"]
-        dimensions, derived = data["dimensions"], data["derived"]
+        dimensions, derived, notes = data["dimensions"], data["derived"], tuple(data["notes"])
     except (TypeError, KeyError):
         return None
-    texts = all(isinstance(t, str) for t in (name, title, family)) and isinstance(own, bool)
+    texts = all(isinstance(t, str) for t in (name, title, family, *notes)) and isinstance(own, bool)
     if not texts or not isinstance(dimensions, dict) or not isinstance(derived, list):
         return None
     if not all(isinstance(n, str) and n in dimensions for n in derived):
@@ -123,4 +138,4 @@ def _model_of(data: Any, source: Source) -> Model | None:
     settled = {n: tuple(v) if isinstance(v, list) else v for n, v in dimensions.items()}
     if not all(map(_is_value, (o for v in settled.values() for o in (v if isinstance(v, tuple) else (v,))))):
         return None
-    return Model(name, title, family, settled, frozenset(derived), source if own else None)
+    return Model(name, title, family, settled, frozenset(derived), source if own else None, notes)

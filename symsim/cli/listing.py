@@ -8,16 +8,18 @@ from symsim.analysis.catalogue import catalogue
 from symsim.cli.options import json_option
 from symsim.report.strict_json import json_text
 
-KINDS = ("models", "strategies", "systems", "library")
+KINDS = ("models", "strategies", "systems", "library", "types")
 UNFOLDED = {"systems": ("title", "link")}
 """Columns of text that stay on one line."""
 
 
-@click.command("list", short_help="List shipped models, strategies, systems, or the library.")
+@click.command("list", short_help="List what is shipped, and what can be read.")
 @click.argument("kind", type=click.Choice(KINDS))
 @json_option
 def command(kind: str, as_json: bool) -> None:
-    """List what is shipped: models, strategies, systems, or the library of families, blocks and operators."""
+    """List what is shipped: models, strategies, systems, or the library of families, blocks and operators.
+
+    types: each model_type of a Hugging Face config.json that is read, and as which family."""
     headings, rows = catalogue(kind)
     if as_json:
         click.echo(json_text([{h: _value(c) for h, c in zip(headings, row, strict=True)} for row in rows]))

@@ -54,6 +54,8 @@ def compiler_hash() -> str:
     for path in (
         *sorted(package.rglob("*.py")),
         *resources.library_files(),
+        *resources.rule_files("huggingface"),
+        resources.class_table("huggingface"),
         *sorted((resources.root() / "grammar").glob("*")),
     ):
         digest.update(path.name.encode())

@@ -18,7 +18,8 @@ class Stretch:
 def stretches(kinds: Sequence[object]) -> list[Stretch]:
     """Cut a sequence of kinds into repeating patterns, with as few written layers as possible.
 
-    Of two cuts with equally many, the one with fewer stretches is taken. Kinds are compared by identity.
+    Of two cuts with equally many, the one with fewer stretches is taken, then the one that begins with the longer.
+    Kinds are compared by identity.
     """
     names = {id(kind): k for k, kind in enumerate(dict.fromkeys(kinds))}
     row = [names[id(kind)] for kind in kinds]
@@ -30,8 +31,8 @@ def stretches(kinds: Sequence[object]) -> list[Stretch]:
         for period in range(1, count - start + 1):
             turns = _turns(row, start, period)
             written, parts = best[start + period * turns]
-            options.append((written + period, parts + 1, period, turns))
-        written, parts, period, turns = min(options)
+            options.append((written + period, parts + 1, -period * turns, period, turns))
+        written, parts, _, period, turns = min(options)
         best[start], chosen[start] = (written, parts), Stretch(start, period, turns)
     out: list[Stretch] = []
     at = 0

@@ -10,7 +10,7 @@ from symsim.language.library import library_of
 from symsim.language.list_text import list_text, value_text
 from symsim.language.models import needed_arguments
 from symsim.language.parser import keywords
-from symsim.language.quoting import one_line
+from symsim.language.quoting import one_line, quoted
 from symsim.records.model import One
 from symsim.records.model import Value as Dimension
 
@@ -26,16 +26,22 @@ def family_of(name: str) -> tree.FamilyItem:
 
 
 def model_text(
-    name: str, title: str, family: str, dimensions: Mapping[str, Dimension], comments: Sequence[str] = ()
+    name: str,
+    title: str,
+    family: str,
+    dimensions: Mapping[str, Dimension],
+    comments: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> str:
-    """``model NAME "title" = family(…)`` under its comments, wrapped at ``WIDTH`` columns."""
+    """``model NAME "title" = family(…)`` under its comments, wrapped at ``WIDTH`` columns; notes follow it."""
     kept = needed_arguments(family_of(family), dimensions, library_of())
     words = [f"{n} = {list_text(v) if isinstance(v, tuple) else value_text(v)}" for n, v in kept.items()]
     shown = f' "{title}"' if title and title != name else ""
     lines = [line for comment in comments for line in _wrapped(f"# {comment}".split(" "), "# ", " ")]
     opening = f"model {name}{shown} = {family}("
     call = _wrapped((opening + ", ".join(words)).split(", "), "    ", ", ")
-    return "\n".join([*lines, *call]) + ")\n"
+    call[-1] += ")"
+    return "\n".join([*lines, *call, *(f"note {quoted(note)}" for note in notes)]) + "\n"
 
 
 def identifier(text: str) -> str:

@@ -130,6 +130,9 @@ class Builder:
         title = _unquote(children[1]) if isinstance(children[1], Token) else None
         return tree.ModelItem(str(children[0]), title, self.build(children[-1]), self._place(children[0]))
 
+    def _note(self, raw: Any, children: list[Any]) -> tree.NoteItem:
+        return tree.NoteItem(_unquote(children[0]), self._place(raw))
+
     def _family(self, raw: Any, children: list[Any]) -> tree.FamilyItem:
         title = next((_unquote(c) for c in children if isinstance(c, Token) and c.type == "STRING"), None)
         *parameters, body = self._all(children)

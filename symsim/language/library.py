@@ -55,7 +55,7 @@ def library_of(items: Iterable[tree.Item] = ()) -> Library:
         InputError: two items of one file share a name, one has a name that is taken, or a condition compares a
             name with a word that it never is. An item of the library raises its own when it is asked for.
     """
-    own = tuple(items)
+    own = tuple(i for i in items if not isinstance(i, tree.NoteItem))
     problems = [*_names_taken((p.shelf, p.name, p.place) for p in shipped_parts())]
     problems += _names_taken((_KINDS[type(i)], i.name, i.place) for i in own)
     shelves: dict[str, dict[str, Any]] = {shelf: {} for shelf in SHELVES.values()}

@@ -76,8 +76,10 @@ def elaborate_model(source: Source, overrides: Mapping[str, tree.Expression] | N
         place = items[0].place if items else None
         raise error("E211", f"{source.name} defines no model", place, "a model is written: model NAME = FAMILY(…)")
     model = models[0]
-    own = source if len(items) > len(models) else None
-    return elaborate_call(model.name, model.title or model.name, model.call, library, overrides or {}, own)
+    notes = tuple(i.text for i in items if isinstance(i, tree.NoteItem))
+    own = source if len(items) > len(models) + len(notes) else None
+    called = elaborate_call(model.name, model.title or model.name, model.call, library, overrides or {}, own)
+    return replace(called, notes=notes)
 
 
 def elaborate_call(

@@ -19,6 +19,7 @@ class Model:
 
     ``derived`` are the dimensions that nobody gave: they follow from the others by the family's
     defaults. ``own`` is the user's file that adds families, blocks or operators to the library.
+    ``notes`` are what the file says an answer has to say.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Model:
     dimensions: Mapping[str, Value]
     derived: frozenset[str] = frozenset()
     own: Source | None = None
+    notes: tuple[str, ...] = ()
 
     def largest(self, dimension: str) -> int:
         """A size, of the layer that has most of it; 0 where the family has no such dimension."""

@@ -3,44 +3,14 @@
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from symsim.diagnostics import InputError
-from symsim.interop.model_text import DEFAULTS, ORDER, WIDTH, identifier, model_text, printable
-from symsim.language.expressions import Plain, evaluate
-from symsim.language.library import library_of
+from symsim.interop.model_text import WIDTH, identifier, model_text, printable
 from tests.models.counting import SHIPPED, model_of, shipped
-
-FAMILIES = library_of().families
-GIVEN = {"hidden": 24, "heads": 4, "bias": False, "expert_ffn": 10}
-
-
-@pytest.mark.parametrize("family", DEFAULTS)
-def test_defaults_are_those_of_the_family(family: str) -> None:
-    parameters = {p.name: p.default for p in FAMILIES[family].parameters}
-    checked = {name: default for name, default in DEFAULTS[family].items() if name in parameters}
-    for name, default in checked.items():
-        node = parameters[name]
-        assert node is not None, f"{family} needs {name}"
-        usual = default(GIVEN) if callable(default) else default
-        value = evaluate(node, Plain({**GIVEN, "ffn": 10}))
-        assert (Fraction(usual) if isinstance(usual, float) else usual) == value, name
-
-
-@pytest.mark.parametrize("family", DEFAULTS)
-def test_every_default_of_the_family_is_known(family: str) -> None:
-    with_default = {p.name for p in FAMILIES[family].parameters if p.default is not None}
-    written = {"expert_ffn"} if family == "moe" else set()
-    assert with_default - set(DEFAULTS[family]) == written
-
-
-def test_every_family_can_be_written() -> None:
-    assert set(DEFAULTS) == set(FAMILIES)
-    assert {p.name for family in FAMILIES.values() for p in family.parameters} <= set(ORDER)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -103,3 +73,16 @@ def test_name_of_a_text(text: str, name: str) -> None:
 def test_model_without_a_title_has_none() -> None:
     text = model_text("m", "m", "llama", {"hidden": 64, "layers": 2, "heads": 4, "ffn": 96, "vocab": 512})
     assert text == "model m = llama(hidden = 64, layers = 2, heads = 4, ffn = 96, vocab = 512)\n"
+
+
+def test_what_differs_between_layers_is_written_as_a_turn() -> None:
+    dimensions = {"hidden": 64, "layers": 7, "heads": 4, "ffn": 96, "vocab": 512, "window": (8, 8, 0, 8, 8, 0, 8)}
+    text = model_text("m", "m", "llama", dimensions)
+    assert "window = [repeat 2 8, 0]" in text
+    assert model_of(text).dimensions["window"] == dimensions["window"]
+
+
+def test_notes_follow_the_model_and_are_read_back() -> None:
+    dimensions = {"hidden": 64, "layers": 2, "heads": 4, "ffn": 96, "vocab": 512}
+    text = model_text("m", "m", "llama", dimensions, notes=['a part is "left out"'])
+    assert model_of(text).notes == ("a part is 'left out'",)

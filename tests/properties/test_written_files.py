@@ -19,7 +19,7 @@ from symsim.analysis.searching.search import Result, search
 from symsim.analysis.searching.space import load_space
 from symsim.cli.command_line import command_line
 from symsim.diagnostics import Source
-from symsim.interop.huggingface import translate
+from symsim.interop.huggingface.translate import translate
 from symsim.interop.json_text import parse
 from symsim.language.calibrated import Fitted, figures_of, rewritten
 from symsim.language.parser import keywords, parse_strategy, parse_system

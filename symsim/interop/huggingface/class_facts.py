@@ -29,6 +29,16 @@ class ClassFacts:
     def knows(self, key: str) -> bool:
         return key in self.defaults or key in self.renamed
 
+    def own_name(self, key: str) -> str:
+        """The name that the class itself has for a key of a file."""
+        return key if key in self.defaults else self.renamed.get(key, key)
+
+    def names(self, key: str) -> tuple[str, ...]:
+        """Every name that a file may have for a key, the class's own first."""
+        own = self.own_name(key)
+        pairs = [name for pair in self.renamed.items() for name in pair]
+        return tuple(dict.fromkeys((own, *(n for n in pairs if self.own_name(n) == own or self.renamed.get(own) == n))))
+
 
 @cache
 def _table() -> Mapping[str, Any]:
@@ -51,6 +61,11 @@ def facts_of(model_type: str) -> ClassFacts:
         frozenset(found.get("inert", ())),
         frozenset(found.get("active", ())),
     )
+
+
+def has_class(model_type: str) -> bool:
+    """Whether the library has a class of this type."""
+    return model_type in _table()["types"]
 
 
 @cache

@@ -7,6 +7,7 @@ letters. A name is a key; a word stands in double quotes.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,7 +16,7 @@ from typing import Any
 from symsim.diagnostics import InputError, Place, error, nearest
 from symsim.interop.huggingface.reading import Reading, spoken
 from symsim.language import tree
-from symsim.language.expressions import MAX_BITS, names_in, normal
+from symsim.language.expressions import MAX_BITS, normal
 
 Value = Any
 """int, Fraction, bool, str, None, tuple (a list) or a mapping (an object)."""
@@ -70,8 +71,22 @@ def evaluate(node: tree.Expression, keys: Keys) -> Value:
 
 
 def asked(node: tree.Expression, keys: Keys) -> list[str]:
-    """The keys that an expression reads."""
-    return sorted(names_in(node) - {"null", "layer"})
+    """The keys that an expression reads, in the order of the text."""
+    names = (n.name for n in tree.descendants(node) if isinstance(n, tree.Name))
+    return [n for n in dict.fromkeys(names) if n not in ("null", "layer", "true", "false")]
+
+
+def filled(text: str, keys: Keys) -> str:
+    """A message with the values of the keys that stand in braces."""
+    return _BRACES.sub(lambda match: spoken(keys.reading.value(match[1])), text)
+
+
+def in_braces(text: str) -> list[str]:
+    """The keys whose values a message shows."""
+    return _BRACES.findall(text)
+
+
+_BRACES = re.compile(r"\{([\w.]+)\}")
 
 
 def _name(name: str, keys: Keys) -> Value:
@@ -95,7 +110,7 @@ def _truth(node: tree.Expression, keys: Keys) -> bool:
 def _number(node: tree.Expression, keys: Keys) -> Value:
     value = evaluate(node, keys)
     if isinstance(value, bool) or not isinstance(value, int | Fraction):
-        raise _wrong(node, value, "a number", "write it without quotes", keys)
+        raise _wrong(node, value, "a whole number", "write it without quotes, a point or an exponent", keys)
     return value
 
 
@@ -127,8 +142,11 @@ def _binary(node: tree.Binary, keys: Keys) -> Value:
         left, right = evaluate(node.left, keys), evaluate(node.right, keys)
         return (_same(left, right)) is (operator == "==")
     if operator == "in":
-        left = evaluate(node.left, keys)
-        return any(_same(left, item) for item in _list(node.right, keys))
+        left, among = evaluate(node.left, keys), _list(node.right, keys)
+        strange = next((v for v in among if type(v) is not type(left)), None) if isinstance(among, tuple) else None
+        if strange is not None:
+            raise _wrong(node.right, strange, "a list of such values as are asked for", "for example [0, 1]", keys)
+        return left in among
     left, right = _number(node.left, keys), _number(node.right, keys)
     if operator in ("<", "<=", ">", ">="):
         return bool({"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[operator])
@@ -172,8 +190,8 @@ def _apply(function: str, arguments: tuple[tree.Expression, ...], place: Place, 
             return _at(listed, index, keys)
         case "letter", (text, index):
             return _letter(text, index, keys)
-        case "period", (listed, item):
-            return _period(_list(listed, keys), evaluate(item, keys))
+        case "period", (listed, item, other):
+            return _period(_list(listed, keys), evaluate(item, keys), evaluate(other, keys))
         case "length", (listed,):
             return len(_list(listed, keys))
         case "count", (listed, item):
@@ -225,10 +243,10 @@ def _picked(values: tuple[Value, ...], listed: tree.Expression, index: tree.Expr
     return values[at]
 
 
-def _period(values: tuple[Value, ...] | str, wanted: Value) -> int:
-    """Every how many layers the value comes, last in each turn; 0 where it comes in no such order."""
+def _period(values: tuple[Value, ...] | str, wanted: Value, other: Value) -> int:
+    """Every how many layers a value comes, last in each turn of others; 0 where they come in no such order."""
     first = next((k for k, v in enumerate(values) if _same(v, wanted)), len(values)) + 1
-    return first * all(_same(v, wanted) is ((k + 1) % first == 0) for k, v in enumerate(values))
+    return first * all(_same(v, other if (k + 1) % first else wanted) for k, v in enumerate(values))
 
 
 def spoken_list(names: list[str]) -> str:

@@ -31,9 +31,6 @@ class Reading:
         self.facts = facts
         self.outer = outer or {}
         self.asked: set[str] = set()
-        self._names: dict[str, list[str]] = {}
-        for old, new in facts.renamed.items():
-            self._names.setdefault(new, []).append(old)
 
     def value(self, name: str) -> Any:
         """The value of a key, or of a key inside an object: ``rope_parameters.rope_type``; null where there is none.
@@ -47,7 +44,7 @@ class Reading:
         value: object = self.config[given] if given is not None else self._default(key)
         for part in path:
             value = value.get(part) if isinstance(value, Mapping) else None
-        return _plain(value, self.place(given or key))
+        return _plain(value, given or key, self.place(given or key))
 
     def given(self, name: str) -> bool:
         """Whether the file has the key."""
@@ -59,8 +56,7 @@ class Reading:
         Raises:
             InputError: it has two, with different values.
         """
-        own = self.facts.renamed.get(key, key)
-        names = [n for n in (own, *self._names.get(own, ())) if n in self.config]
+        names = [n for n in self.facts.names(key) if n in self.config]
         told = [n for n in names if self.config[n] is not None] or names
         for other in told[1:]:
             if self.config[other] != self.config[told[0]]:
@@ -68,7 +64,7 @@ class Reading:
         return told[0] if told else None
 
     def _default(self, key: str) -> object:
-        default: object = self.facts.defaults.get(self.facts.renamed.get(key, key))
+        default: object = self.facts.defaults.get(self.facts.own_name(key))
         return default
 
     def place(self, key: str) -> Place:
@@ -90,15 +86,14 @@ class Reading:
         return error("E512", message, self.place_of(keys), hint or "write the model as a .sym file instead")
 
 
-def _plain(value: object, place: Place) -> Any:
+def _plain(value: object, key: str, place: Place) -> Any:
     """A value of JSON as rules compute with it: lists as tuples, fractions exact."""
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise error("E509", f"{value} is no size", place, "a number is written 8 or 0.5")
-        exact = Fraction(repr(value))
-        return exact.numerator if exact.denominator == 1 else exact
+            raise error("E509", f"'{key}' must be a whole number, not {value}", place, "write it as 8")
+        return Fraction(repr(value))
     if isinstance(value, list | tuple):
-        return tuple(_plain(v, place) for v in value)
+        return tuple(_plain(v, key, place) for v in value)
     return value
 
 

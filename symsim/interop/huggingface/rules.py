@@ -9,6 +9,7 @@ from functools import cache
 
 from symsim import resources
 from symsim.diagnostics import Source, error
+from symsim.interop.huggingface.class_facts import has_class
 from symsim.interop.huggingface.key_expressions import Keys, asked, evaluate, spoken_list
 from symsim.language import tree
 from symsim.language.parser import parse_part
@@ -89,6 +90,18 @@ def rule_of(model_type: str, keys: Keys) -> Rule:
     tried = [key for item in items if item.when is not None for key in asked(item.when, keys)]
     message = f"{spoken_list(sorted(set(tried)))} cannot be expressed for this model_type"
     raise keys.reading.inexpressible(tried, message)
+
+
+@cache
+def class_of(model_type: str) -> str:
+    """The type whose class has the defaults: its own, or that of the rule that its rule begins with."""
+    seen = model_type
+    while not has_class(seen):
+        like = _configs(seen)[-1].like
+        if like is None:
+            return model_type
+        seen = like
+    return seen
 
 
 def every_rule(name: str) -> Iterable[tuple[tree.ConfigItem, Rule]]:

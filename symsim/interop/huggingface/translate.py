@@ -6,7 +6,7 @@ there is one road, and what was understood can be read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,9 +15,9 @@ from typing import Any
 from symsim.diagnostics import Diagnostic, InputError, Place, Source, error
 from symsim.interop.huggingface.class_facts import facts_of, type_of_class, wrapper
 from symsim.interop.huggingface.class_facts import source as class_source
-from symsim.interop.huggingface.key_expressions import Keys, asked, evaluate
+from symsim.interop.huggingface.key_expressions import Keys, asked, evaluate, filled, in_braces
 from symsim.interop.huggingface.reading import Reading, spoken
-from symsim.interop.huggingface.rules import Rule, known_types, maps, rule_of
+from symsim.interop.huggingface.rules import Rule, class_of, known_types, maps, rule_of
 from symsim.interop.json_text import Object, parse, read_text
 from symsim.interop.model_text import Dimension, One, family_of, identifier, model_text, printable
 from symsim.language import tree
@@ -35,14 +35,14 @@ MOST_CONTEXT = 10**9
 """Longest sequence that a strategy may have."""
 
 
-def load(path: Path) -> Source:
-    """The ``.sym`` text of a ``config.json``; the model is named after its folder.
+def load(path: Path, read: Source | None = None) -> Source:
+    """The ``.sym`` text of a ``config.json``, which may be ``read`` already; the model is named after its folder.
 
     Raises:
         InputError: the file cannot be read, is no JSON object, or describes no model that can be
             expressed.
     """
-    source = read_text(path)
+    source = read or read_text(path)
     folder = path.absolute().parent.name if path.stem == "config" else path.stem
     return Source(f"{path} (translated)", translate(parse(source), folder, source))
 
@@ -58,17 +58,18 @@ def translate(config: Mapping[str, object], name: str, source: Source) -> str:
             expressed; all such errors together.
     """
     part = _language_model(config, source)
-    reading = Reading(part.config, source, facts_of(part.model_type), part.outer)
+    reading = Reading(part.config, source, facts_of(class_of(part.model_type)), part.outer)
     keys = Keys(reading, maps())
     rule = rule_of(part.model_type, keys)
     dimensions = _dimensions(rule, keys)
     comments = [f"Source: {_origin(config, source)}, model_type {part.model_type}."]
+    notes: list[str] = []
     if part.outer is not None:
-        comments.append(f"The text model of a {_shown(config.get('model_type'))} model; its other parts are left out.")
-    comments += _defaulted(reading, part)
-    comments += [r.text for r in rule.checks if isinstance(r, tree.Remark) and evaluate(r.condition, keys)]
-    comments += _not_understood(reading, rule)
-    return model_text(identifier(name), _title(config, name), rule.family, dimensions, comments)
+        notes.append(f"the text model of a {_shown(config.get('model_type'))} model: its other parts are left out")
+    notes += _defaulted(reading, part)
+    notes += [filled(r.text, keys) for r in rule.checks if isinstance(r, tree.Remark) and evaluate(r.condition, keys)]
+    notes += _not_understood(reading, rule)
+    return model_text(identifier(name), _title(config, name), rule.family, dimensions, comments, notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,25 +162,28 @@ def _dimensions(rule: Rule, keys: Keys) -> dict[str, Dimension]:
     family = family_of(rule.family)
     found: dict[str, Dimension] = {}
     problems: list[Diagnostic] = []
+    further: list[Diagnostic] = []
     try:
         layers = evaluate(rule.arguments["layers"], keys)
     except InputError:
         layers = None
-    for check in rule.checks:
-        if isinstance(check, tree.Require | tree.Refuse):
-            try:
-                _check(check, keys)
-            except InputError as problem:
-                problems += problem.diagnostics
     for name, node in rule.arguments.items():
         by_layer = next((p.bracketed for p in family.parameters if p.name == name), False)
         try:
             value = _value(name, node, keys, layers if by_layer else None, family)
         except InputError as problem:
-            problems += problem.diagnostics
+            (problems if isinstance(node, tree.Name) else further).extend(problem.diagnostics)
         else:
             if value is not None:
                 found[name] = value
+    for check in rule.checks if not problems else ():
+        if isinstance(check, tree.Require | tree.Refuse):
+            try:
+                _check(check, keys)
+            except InputError as problem:
+                problems += problem.diagnostics
+    # What follows from several keys is no news where one of them is wrong.
+    problems += [d for d in further if not problems or d.code not in ("E510", "E511")]
     if problems:
         raise InputError(dict.fromkeys(problems))
     if any(p.name == "max_positions" for p in family.parameters) and "max_positions" not in rule.arguments:
@@ -192,11 +196,12 @@ def _dimensions(rule: Rule, keys: Keys) -> dict[str, Dimension]:
 def _check(check: tree.Require | tree.Refuse, keys: Keys) -> None:
     """``require`` is what can be expressed; ``refuse`` is what Hugging Face's own class refuses."""
     holds = evaluate(check.condition, keys)
-    names = asked(check.condition, keys)
+    message = check.message or "this cannot be expressed"
+    names = [*in_braces(message), *asked(check.condition, keys)]
     if isinstance(check, tree.Refuse) and holds:
-        raise keys.reading.conflict(names, check.message, "Hugging Face's own class refuses this file")
+        raise keys.reading.conflict(names, filled(message, keys), "Hugging Face's own class refuses this file")
     if isinstance(check, tree.Require) and not holds:
-        raise keys.reading.inexpressible(names, check.message or "this cannot be expressed")
+        raise keys.reading.inexpressible(names, filled(message, keys))
 
 
 def _value(name: str, node: tree.Expression, keys: Keys, layers: object, family: tree.FamilyItem) -> Dimension | None:
@@ -227,20 +232,29 @@ def _one(name: str, node: tree.Expression, value: object, keys: Keys, family: tr
     kind, least = dimension_kind(family, name)
     names = asked(node, keys)
     place, what = keys.reading.place_of(names), f"'{names[0]}'" if len(names) == 1 else f"'{name}'"
-    if kind == "size" and isinstance(value, Fraction):
+    if kind == "size" and isinstance(value, Fraction) and not isinstance(node, tree.Name):
         message = f"{name} must be a whole number, not {spoken(value)}, with these {', '.join(names)}"
         raise keys.reading.conflict(names, message)
-    if (kind == "size") is not (isinstance(value, int) and not isinstance(value, bool)):
-        wanted = {"size": "a whole number", "flag": "true or false", "word": "a word"}[kind]
-        if not (kind == "flag" and isinstance(value, bool)) and not (kind == "word" and isinstance(value, str)):
-            hint = "write it without quotes, a point or an exponent" if kind == "size" else "write it as the class does"
-            raise error("E509", f"{what} must be {wanted}, not {spoken(value)}", place, hint)
+    wanted, fits, hint = _KINDS[kind]
+    if not fits(value):
+        raise error("E509", f"{what} must be {wanted}, not {spoken(value)}", place, hint)
+    assert isinstance(value, bool | int | str)
     if kind == "size" and isinstance(value, int) and not least <= value <= MAX_SIZE:
-        wanted = f"at least {least}" if value < least else f"at most {MAX_SIZE:,}"
-        raise error("E510", f"{what} must be {wanted}, not {value}", place, "a size counts something")
-    if isinstance(value, bool | int | str):
-        return value
-    raise error("E509", f"{what} must be a {kind}, not {spoken(value)}", place, "write it as the class does")
+        bound = f"at least {least}" if value < least else f"at most {MAX_SIZE:,}"
+        raise error("E510", f"{what} must be {bound}, not {value}", place, "a size counts something")
+    return value
+
+
+_KINDS: Mapping[str, tuple[str, Callable[[object], bool], str]] = {
+    "size": (
+        "a whole number",
+        lambda value: isinstance(value, int) and not isinstance(value, bool),
+        "write it without quotes, a point or an exponent",
+    ),
+    "flag": ("true or false", lambda value: isinstance(value, bool), "write true or false, without quotes"),
+    "word": ("a text", lambda value: isinstance(value, str), "write it in double quotes"),
+}
+"""What a value of a kind is called, whether one is of it, and how it is written."""
 
 
 def trained_context(reading: Reading) -> int | None:
@@ -264,7 +278,7 @@ def _defaulted(reading: Reading, part: _Part) -> list[str]:
     if not missing:
         return []
     verb = "is" if len(missing) == 1 else "are"
-    return [f"{', '.join(missing)} {verb} not in the file: what {class_source()} takes for {part.model_type}."]
+    return [f"{', '.join(missing)} {verb} not in the file: {class_source()} gives the values of {part.model_type}"]
 
 
 def _not_understood(reading: Reading, rule: Rule) -> list[str]:
@@ -273,14 +287,15 @@ def _not_understood(reading: Reading, rule: Rule) -> list[str]:
     Raises:
         InputError: E512, one of them changes the model.
     """
-    used = {reading.facts.renamed.get(k, k) for k in reading.asked} | rule.inert | reading.facts.inert | INERT
-    left = [k for k in reading.config if reading.facts.renamed.get(k, k) not in used and not k.startswith("_")]
+    facts = reading.facts
+    used = {name for k in reading.asked for name in facts.names(k)} | rule.inert | facts.inert | INERT
+    left = [k for k in reading.config if not {k, facts.own_name(k)} & used and not k.startswith("_")]
     for key in left:
-        own = reading.facts.renamed.get(key, key)
-        if own in reading.facts.active and reading.config[key] != reading.facts.defaults.get(own):
+        own = facts.own_name(key)
+        if own in facts.active and reading.config[key] != facts.defaults.get(own):
             raise reading.inexpressible([key], f"'{key}' changes the model, and no rule reads it")
-    unknown = [printable(k, 40) for k in left if not reading.facts.knows(k)]
-    return [f"Not understood, and left out: {', '.join(unknown)}."] if unknown else []
+    unknown = [printable(k, 40) for k in left if not facts.knows(k)]
+    return [f"keys of the configuration that are not understood, and left out: {', '.join(unknown)}"] if unknown else []
 
 
 INERT = frozenset(

@@ -19,6 +19,14 @@ class ModelItem:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteItem:
+    """What an answer about the models of a file has to say: what the text leaves out or takes for granted."""
+
+    text: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class FamilyItem:
     name: str
     parameters: tuple[Parameter, ...]
@@ -121,6 +129,7 @@ class EfficiencyItem:
 
 Item = (
     ModelItem
+    | NoteItem
     | FamilyItem
     | BlockItem
     | OperatorItem
