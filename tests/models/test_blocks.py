@@ -61,6 +61,27 @@ m = mlp(n, 96); b = add(a, m); c = residual(b) {{ pre_norm; {LONGCAT} }}; d = re
 add(d, experts)
 """.strip().replace("\n", "; ")
 
+HEAVILY_COMPRESSED = "compressed_attention(8, 16, 24, 2, 32, 8, 1024, rate = 128)"
+COMPRESSED_SPARSE = (
+    "compressed_attention(8, 16, 24, 2, 32, 8, 1024, rate = 4, overlap = true, "
+    "indexer_heads = 2, indexer_dim = 16, indexer_topk = 16)"
+)
+
+
+def hyper(mixer: str, feed: str) -> str:
+    return f"hyper_residual(4) {{ pre_norm; {mixer} }}; hyper_residual(4) {{ pre_norm; {feed} }}"
+
+
+V4_HEAVY, V4_SPARSE = (
+    hyper(mixer, "moe(8, 2, 40, 40, shared_bias = true)") for mixer in (HEAVILY_COMPRESSED, COMPRESSED_SPARSE)
+)
+GEMMA3N = """
+p, active = predict_streams(x, 4); n = pre_norm(active); low = laurel(n, 8)
+a = attention(n, 8, 2, 256, qk_norm = true, value_norm = rms_bare, earlier_keys = {}); normed = post_norm(a)
+s = residual_add(active, normed); m = add(s, low); out = residual(m) {{ pre_norm; mlp(96); post_norm }}
+c, first = correct_streams(p, out); layer_input_of_streams(c, first, 8)
+""".strip().replace("\n", "; ")
+
 CASES = (
     case("OlmoForCausalLM", before("attention(4, 2, 16, bias = true)", "mlp(96)"), 288256, layers=8, tied=False,
          norm="layer_bare"),
@@ -104,6 +125,11 @@ CASES = (
     case("LongcatFlashForCausalLM", SHORTCUT, 3727040, 3501760, tied=False),
     case("Gemma4ForCausalLM", "\n".join(5 * [GEMMA4_LOCAL] + [GEMMA4_GLOBAL, GEMMA4_LOCAL, GEMMA4_GLOBAL]), 1416232,
          layers=8, activation="geglu", before="embedding; layer_embedding(320, 8, 8)"),
+    case("DeepseekV4ForCausalLM", "\n".join(3 * [V4_HEAVY] + [V4_SPARSE] + 2 * [V4_HEAVY, V4_SPARSE]), 6016549, 5647909,
+         layers=8, before="embedding; widen(4)", mid="hyper_head(4)"),
+    case("Gemma3nForCausalLM", "\n".join(20 * [GEMMA3N.format("false")] + 15 * [GEMMA3N.format("true")]), 11398968,
+         layers=35, activation="geglu", before="embedding; layer_embedding(320, 35, 8); altup_embedding(4)",
+         mid="merge_streams(4)"),
 )  # fmt: skip
 
 
