@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -52,9 +53,26 @@ def system_source(given: str) -> tuple[Source, Path]:
             near = near_names(given, known)
             other = f"; '{near.other}' is another machine" if near.other is not None else ""
             hint = f"'symsim list systems' shows what is shipped; a machine of your own is a .sym file{other}"
-            raise error("E420", f"no system is called '{given}'", hint=file_hint(given) or near.hint() or hint)
+            hint = file_hint(given) or near.hint() or _by_title(given, known) or hint
+            raise error("E420", f"no system is called '{given}'", hint=hint)
         path, shown = known[given], f"systems/{given}.sym"
     return read_source(path, shown), path.parent
+
+
+def _by_title(given: str, known: Mapping[str, Path]) -> str | None:
+    """``vera_rubin`` and ``ironwood`` are in the title of one machine, whose name is another."""
+    asked = _LETTERS.sub("", given.lower())
+    if len(asked) < LEAST_OF_A_TITLE:
+        return None
+    titles = {name: _TITLE.search(path.read_text(encoding="utf-8")) for name, path in known.items()}
+    found = [n for n, title in titles.items() if title and asked in _LETTERS.sub("", title[1].lower())]
+    return f"did you mean '{found[0]}'?" if len(found) == 1 else None
+
+
+LEAST_OF_A_TITLE = 4
+"""Letters and digits by which a machine is looked for in titles."""
+_LETTERS = re.compile(r"[^a-z0-9]")
+_TITLE = re.compile(r'^system \w+ "([^"]*)"', re.MULTILINE)
 
 
 def elaborate_system(

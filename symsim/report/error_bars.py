@@ -25,6 +25,8 @@ The runs of one set on one machine, of one kind of model (dense, or with experts
            + ({beyond:.3g} %)² · (doublings beyond all that was measured)² + ({repeated:.3g} %)²
 
 where a series counts by exp(−{falloff:.3g} · d) of its nearest run, and both times *d* counts from the nearest series.
+A machine whose kernels are borrowed from another chip adds what its file says, in squares
+([machines.md](machines.md#how-far-may-a-step-be-off-there)).
 
 ### What bars hold
 

@@ -143,3 +143,19 @@ def test_a_measured_shape_is_looked_up_and_another_is_left_to_the_form() -> None
 def test_a_link_may_be_called_by_its_own_name() -> None:
     fast = question("llama3_8b", "world=4,gbs=4,seq=1024", "h100_sxm", ("nvlink.bandwidth=900 GB/s",)).system
     assert fast is not None and fast.figures["link.bandwidth"].value == 9e11
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"), [("vera_rubin", "vr200_nvl72"), ("Ironwood", "tpu_v7"), ("trillium", "tpu_v6e")]
+)
+def test_a_machine_may_be_said_by_a_word_of_its_title(given: str, meant: str) -> None:
+    with pytest.raises(InputError, match=f"no system is called '{given}'") as caught:
+        load_system(given)
+    assert caught.value.diagnostics[0].hint == f"did you mean '{meant}'?"
+
+
+@pytest.mark.parametrize("given", ["nvidia", "x", "none of these"])
+def test_a_word_of_many_titles_or_of_none_is_no_machine(given: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load_system(given)
+    assert "did you mean" not in (caught.value.diagnostics[0].hint or "")
