@@ -87,7 +87,8 @@ def _run(tried: Input, compare: bool) -> Verdict:
         except InputError as problem:
             return _said(2, "", problem.render())
     status, out, err = commanded(tried.arguments)
-    verdict = _said(status, out, err, "--json" in tried.arguments, tried.arguments[:1] == ("check",))
+    as_json = "--json" in tried.arguments and not {"-h", "--help", "--version"} & set(tried.arguments)
+    verdict = _said(status, out, err, as_json, tried.arguments[:1] == ("check",))
     if verdict.kind == "accepted" and compare and tried.plan is not None and tried.arguments[0] == "eval":
         return Verdict("accepted", compared=compare_ways(*tried.plan))
     return verdict

@@ -76,7 +76,7 @@ def _over_rows(plan: Plan, table: Mapping[str, Any], wanted: Sequence[str] | Non
     fresh = RUN_INPUTS & columns.keys() - plan.question.plan.sizes.keys()
     if fresh:
         # A run's inputs are inputs of the formulas where the plan has them: any value does.
-        plan = plan.changed(set={n: np.ravel(columns[n])[0].item() for n in fresh})
+        plan = plan.changed(set={n: next((v.item() for v in np.ravel(columns[n])), 1) for n in fresh})
     lengths = {n: len(c) for n, c in columns.items() if c.ndim}
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"{n} {k:,}" for n, k in lengths.items())

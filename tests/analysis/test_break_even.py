@@ -81,3 +81,9 @@ def test_a_condition_is_no_quantity() -> None:
     with pytest.raises(InputError) as problem:
         compared(WIDE, DEEP, "gbs", "memory.peak <= 80 GiB")
     assert problem.value.diagnostics[0].code == "E207"
+
+
+def test_quantities_without_bound_are_equal_where_both_are() -> None:
+    """A network without messages of a kind has no fixed cost of them: the quotient is infinite for both."""
+    found = compared(WIDE, AGAIN, "network.bandwidth", "hbm.bandwidth / network.reduce_scatter.fixed")
+    assert found.less in ("equal", None)

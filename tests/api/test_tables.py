@@ -142,3 +142,13 @@ def test_an_arrow_table(plan: symsim.Plan) -> None:
         symsim.evaluate(plan.changed(tp=4, recompute="full")).iteration_s
     )
     assert len(found.column("peak")[0]) == 4
+
+
+def test_a_table_of_no_rows_has_no_rows(plan: symsim.Plan) -> None:
+    found = symsim.evaluate(plan, {"price": [], "tp": []})
+    assert found.iteration_s.tolist() == []
+
+
+def test_membership_of_a_set_of_one_is_the_number_of_a_row(plan: symsim.Plan) -> None:
+    found = symsim.evaluate(plan, {"tokens": [1e9, 2e9], "tp": [8, 4]}, wanted=["network.bandwidth / (1 GB/s) in {50}"])
+    assert [v.tolist() for n, v in found.items() if " in " in n] == [[1, 1]]

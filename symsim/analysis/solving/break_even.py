@@ -203,7 +203,10 @@ def _equal_throughout(lines: Lines, ranges: list[tuple[float, float]]) -> set[tu
         return set()
     places = np.array([np.geomspace(a, b, PLACES) for a, b in ranges])
     one, other = (values.reshape(places.shape) for values in _both(lines, places.reshape(-1)))
-    same = np.all(np.abs(one - other) <= SAME * np.abs(one), axis=1)
+    with np.errstate(invalid="ignore"):
+        near = np.abs(one - other) <= SAME * np.abs(one)
+    # Infinity is infinity, and has no difference from itself.
+    same = np.all((one == other) | near, axis=1)
     return {r for r, yes in zip(ranges, same, strict=True) if yes}
 
 
