@@ -51,7 +51,7 @@ _OF = {
 }
 UNMEASURED = "unmeasured"
 """The figure by which a step may be off because the machine's kernels and messages are borrowed from others."""
-_OF_MACHINE = ("gpus_per_node", "sms", UNMEASURED)
+OF_MACHINE = ("gpus_per_node", "sms", UNMEASURED)
 """Figures of the machine as a whole: their names have no point."""
 UNSTATED = "no source states it; without a fit it has no effect"
 """The source of a fitted figure that a machine's file did not have."""
@@ -150,7 +150,7 @@ def check_name(name: str, place: Place) -> None:
     elif first in _OF and first != "matmul":
         known = not middle and last in _OF[first]
     else:
-        known = name in _OF_MACHINE or (bool(first) and not middle and last in _OF_KERNELS)
+        known = name in OF_MACHINE or (bool(first) and not middle and last in _OF_KERNELS)
         known = known or (first in _OF and not middle and last in _OF[first])
         phase = not middle or (len(middle) == 1 and middle[0] in PHASES)
         known = known or (bool(first) and is_coefficient(last) and phase)

@@ -26,6 +26,7 @@ from symsim.language.expressions import (
     refuse_unit,
 )
 from symsim.language.expressions import Value as Evaluated
+from symsim.language.figures import OF_MACHINE
 from symsim.language.foreign_names import other_name, other_word
 from symsim.language.inline_hints import setting_hint, strategy_hint
 from symsim.language.layout import parse_layout
@@ -365,10 +366,10 @@ def route_overrides(
         assert not isinstance(node, int | Fraction | bool | str | frozenset)
         if name in dimensions:
             model[name] = node
-        elif name in figures or "." in name or name == "gpus_per_node":
+        elif name in figures or "." in name or name in OF_MACHINE:
             system[name] = node
         else:
-            hint = other_name(name) or nearest(name, [*CHOICES, *dimensions, *figures, "gpus_per_node"])
+            hint = other_name(name) or nearest(name, [*CHOICES, *dimensions, *figures, *OF_MACHINE])
             hint = hint or "docs/strategy.md lists the names of strategies; names of figures have a point"
             message = f"'{name}' is not a name of a strategy, of this model or of a machine"
             problems.append(error("E314", message, strategy.places[name], hint))

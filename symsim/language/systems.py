@@ -16,6 +16,7 @@ from symsim.language.figures import (
     LINKS,
     NEEDED,
     PEAKS,
+    UNMEASURED,
     canonical,
     check_measurable,
     check_name,
@@ -205,7 +206,12 @@ def with_figure(system: System, name: str, node: tree.Expression) -> System:
 def settable(system: System, name: str) -> bool:
     """Whether ``--set`` may give a machine this figure."""
     shaping, answering = _coefficients_of(system.figures, name), _tables_of(system.tables, name)
-    return optional(name) or name in system.figures or bool(shaping or answering)
+    return _may_be_new(name) or name in system.figures or bool(shaping or answering)
+
+
+def _may_be_new(name: str) -> bool:
+    """Figures that ``--set`` gives a machine which does not state them: one of messages, a peak, or how sure it is."""
+    return optional(name) or name in PEAKS or name == UNMEASURED
 
 
 def _override(
@@ -213,7 +219,7 @@ def _override(
 ) -> None:
     """Lay a figure over those of a machine, in the place of tables and shapes that would answer for it."""
     shaping, answering = _coefficients_of(figures, name), _tables_of(tables, name)
-    if optional(name):
+    if _may_be_new(name):
         check_name(name, place)
     elif name not in figures and not answering and not shaping:
         hint = nearest(name, [*figures, *tables]) or f"it has {', '.join(figures)}"

@@ -159,3 +159,15 @@ def test_a_word_of_many_titles_or_of_none_is_no_machine(given: str) -> None:
     with pytest.raises(InputError) as caught:
         load_system(given)
     assert "did you mean" not in (caught.value.diagnostics[0].hint or "")
+
+
+def test_a_peak_that_a_machine_lacks_may_be_set() -> None:
+    asked = question("llama3_8b", "world=1,gbs=1,seq=1024,precision=fp8", "a100_sxm", ("matmul.fp8=600 TFLOP/s",))
+    assert machine_of(asked).values["matmul.fp8"] == 6e14
+
+
+def test_how_far_a_machine_may_be_off_may_be_set() -> None:
+    plan = "world=8,gbs=8,seq=4096"
+    bars = [error_bar(question("llama3_8b", plan, "h100_sxm", s)) for s in ((), ("unmeasured=0.3",))]
+    assert bars[0] is not None and bars[1] is not None
+    assert bars[1].pct > 30 > bars[0].pct
