@@ -24,6 +24,9 @@ class Case:
 MIXERS = Path(__file__).parents[1] / "data" / "mixers.sym"
 """A model of state-space, linear-attention, convolution and recurrent layers."""
 
+BLOCKS = Path(__file__).parents[1] / "data"
+"""Models in text of blocks that no shipped model has."""
+
 CASES = (
     Case("llama3_70b", ""),
     Case("llama3_8b", "recompute=full,zero=3,overlap_tp=true", ()),
@@ -42,6 +45,9 @@ CASES = (
     Case("mixtral_8x7b", "precision=fp8,fp8_params=true,offload={moe,optimizer},zero=2,optimizer=muon"),
     Case("qwen3_8b", "precision=fp8,zero=3,zero_shard=2,recompute={layernorm},optimizer=adafactor", ("zero_shard",)),
     Case("llama3_8b", "cp_comm=a2a_ring,cp_a2a=2,offload={weights,core_attn}", ("cp_a2a",)),
+    Case(str(BLOCKS / "compressed.sym"), "recompute={core_attn,layernorm}"),
+    Case(str(BLOCKS / "variants.sym"), "attention=unfused,dropout=true"),
+    Case(str(BLOCKS / "streams.sym"), "recompute={mlp}"),
 )
 _SIZES = "world=8,tp=2,pp=2,mbs=1,gbs=16,seq=4096"
 
