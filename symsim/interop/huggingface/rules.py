@@ -48,7 +48,7 @@ def _parts() -> tuple[_Part, ...]:
         source = read_source(path, f"{path.parent.name}/{path.name}")
         found = list(_HEAD.finditer(source.text))
         ends = [*(match.start() for match in found[1:]), len(source.text)]
-        out += [_Part(m[1] or m[2] or m[3], source, m.start(), end) for m, end in zip(found, ends, strict=True)]
+        out += [_Part(m[1] or m[2] or m[3], source, m.start(), end) for m, end in zip(found, ends, strict=False)]
     return tuple(out)
 
 
