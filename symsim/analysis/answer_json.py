@@ -40,8 +40,8 @@ BREAKDOWN = (
 )
 """Items of a step's time, ``time.NAME`` in formulas; they add up to it."""
 
-RATES = ("model_flops_per_gpu", "recompute_flops_per_gpu", "hardware_flops_per_gpu")
-SHARES = ("mfu", "mfu_causal", "hfu", "hfu_recompute", "hfu_recompute_causal")
+RATES = ("model_flops_per_gpu", "recompute_flops_per_gpu", "megatron_flops_per_gpu", "hardware_flops_per_gpu")
+SHARES = ("mfu", "mfu_causal", "mfu_megatron", "hfu", "hfu_recompute", "hfu_recompute_causal")
 
 
 def document(asked: Question, found: Answer, machine: Machine | None, defaults: bool = True) -> dict[str, Any]:
@@ -75,6 +75,7 @@ def document(asked: Question, found: Answer, machine: Machine | None, defaults: 
             "forward_per_token": plain(values["flops.forward_per_token"]),
             "model_per_iteration": plain(values["flops.model_per_iteration"]),
             "causal_per_iteration": plain(values["flops.causal_per_iteration"]),
+            "megatron_per_iteration": plain(values["flops.megatron_per_iteration"]),
             "recomputed_per_iteration": plain(values["flops.recomputed_per_iteration"]),
             "hardware_per_iteration": plain(values["flops.hardware_per_iteration"]),
         },

@@ -198,6 +198,8 @@ class OperatorCall:
                 phase.kernels.append(Kernel(total, entry.rate, sizes, again, causal, unmasked))
             case tree.Traffic(amount=amount, rate=rate):
                 phase.traffic[rate] = phase.traffic.get(rate, sympy.Integer(0)) + self._amount(amount)
+            case tree.Counted(amount=amount):
+                phase.counted = self._amount(amount)
             case tree.Workspace(amount=amount):
                 phase.workspace = phase.workspace + self._amount(amount)
             case tree.Message(collective=collective, amount=amount, axis=axis, copies=copies, place=place):
@@ -220,6 +222,8 @@ class _Phase:
         self.traffic: dict[str, Any] = {}
         self.messages: list[Message] = []
         self.workspace: Any = sympy.Integer(0)
+        self.counted: Any = None
 
     def work(self) -> Work:
-        return Work(tuple(self.kernels), dict(self.traffic), tuple(self.messages), self.workspace)
+        counted = sum((k.unmasked for k in self.kernels), sympy.Integer(0)) if self.counted is None else self.counted
+        return Work(tuple(self.kernels), dict(self.traffic), tuple(self.messages), self.workspace, counted)

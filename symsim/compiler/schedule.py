@@ -103,6 +103,12 @@ def throughput(precision: str, ledger: Ledger) -> None:
             causal + symbol("flops.recomputed_causal_per_iteration"),
             "model and recomputed FLOP/s of one GPU, causal attention",
         ),
+        (
+            "megatron_flops_per_gpu",
+            "mfu_megatron",
+            symbol("flops.megatron_per_iteration"),
+            "FLOP/s of one GPU as Megatron logs it",
+        ),
         ("hardware_flops_per_gpu", "hfu", symbol("flops.hardware_per_iteration"), "executed FLOP/s of one GPU"),
     ):
         found = ledger.define(f"throughput.{rate}", flops / (time * world), meaning, "FLOP/s", "time")
@@ -114,6 +120,7 @@ UTILISATIONS = {
     "mfu_causal": "model FLOPs utilisation, causal attention",
     "hfu_recompute": "hardware FLOPs utilisation, model and recomputed FLOPs",
     "hfu_recompute_causal": "hardware FLOPs utilisation, model and recomputed FLOPs, causal attention",
+    "mfu_megatron": "model FLOPs utilisation by Megatron's own count",
     "hfu": "hardware FLOPs utilisation, all that is executed",
 }
 """What a share of the peak is called, by what is counted."""

@@ -51,6 +51,7 @@ def model_totals(graph: Graph, vocab: Expr, ledger: Ledger) -> None:
         "elements",
         "params",
     )
+    counted_by_megatron = [n * o.work[phase].counted for n, unit in counted for o in unit.operators for phase in PHASES]
     kernels = [(n, phase, k) for n, unit in counted for phase, k in _kernels(unit)]
     seq = symbol("seq")
     tokens = symbol("gbs") * seq
@@ -69,12 +70,26 @@ def model_totals(graph: Graph, vocab: Expr, ledger: Ledger) -> None:
     ):
         ledger.define(name, tidy(total(published(a, vocab) / seq for a in amounts)), meaning, "FLOP", "flops")
     ledger.define(
+        "flops.megatron_per_token",
+        tidy(total(published(a, symbol("V")) / seq for a in counted_by_megatron)),
+        "FLOPs of one token as Megatron counts them: half of the pairs, no router, padded vocabulary",
+        "FLOP",
+        "flops",
+    )
+    ledger.define(
         "flops.model_per_iteration", tokens * symbol("flops.per_token"), "model FLOPs of one step", "FLOP", "flops"
     )
     ledger.define(
         "flops.causal_per_iteration",
         tokens * symbol("flops.causal_per_token"),
         "model FLOPs of one step under a causal mask",
+        "FLOP",
+        "flops",
+    )
+    ledger.define(
+        "flops.megatron_per_iteration",
+        tokens * symbol("flops.megatron_per_token"),
+        "FLOPs of one step as Megatron counts them",
         "FLOP",
         "flops",
     )

@@ -338,6 +338,9 @@ class Builder:
         rate = str(children[1]) if len(children) > 1 else "hbm"
         return tree.Traffic(self.build(children[0]), rate, self._place(raw))
 
+    def _counted(self, raw: Any, children: list[Any]) -> tree.Counted:
+        return tree.Counted(self.build(children[0]), self._place(raw))
+
     def _workspace(self, raw: Any, children: list[Any]) -> tree.Workspace:
         return tree.Workspace(self.build(children[0]), self._place(raw))
 

@@ -83,13 +83,15 @@ class Message:
 class Work:
     """What an operator does in one phase of one micro-batch on one rank.
 
-    ``workspace`` is what it allocates besides its inputs, its outputs and their gradients.
+    ``workspace`` is what it allocates besides its inputs, its outputs and their gradients. ``counted`` are its
+    FLOPs by Megatron's own count of a model.
     """
 
     kernels: tuple[Kernel, ...]
     traffic: Mapping[str, Expr]
     messages: tuple[Message, ...]
     workspace: Expr
+    counted: Expr
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ from symsim.language.tree.items import (
 from symsim.language.tree.operators import (
     Buffer,
     Compute,
+    Counted,
     Exchange,
     Holds,
     Local,
@@ -93,6 +94,7 @@ __all__ = [
     "Choose",
     "Compute",
     "ConfigItem",
+    "Counted",
     "DefaultsItem",
     "DefineItem",
     "EfficiencyItem",

@@ -109,6 +109,14 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """FLOPs of a phase by Megatron's own count."""
+
+    amount: Expression
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Workspace:
     amount: Expression
     place: Place
@@ -160,6 +168,7 @@ Node = (
     | Phase
     | Compute
     | Traffic
+    | Counted
     | Workspace
     | Message
     | State
