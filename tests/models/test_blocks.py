@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from symsim.analysis.evaluate import answer
+from symsim.analysis.load import question
 from symsim.compiler.pipeline import compile_cost
 from tests.models.counting import parameters, structure
 from tests.models.small_models import small
@@ -132,6 +134,42 @@ CASES = (
          layers=35, activation="geglu", before="embedding; layer_embedding(320, 35, 8); altup_embedding(4)",
          mid="merge_streams(4)"),
 )  # fmt: skip
+
+
+FORWARD = {
+    "OlmoForCausalLM": 794624, "Olmo2ForCausalLM": 745472, "OlmoeForCausalLM": 569344, "CohereForCausalLM": 761856,
+    "BitNetForCausalLM": 794624, "ApertusForCausalLM": 663552, "PersimmonForCausalLM": 401408,
+    "GPTNeoForCausalLM": 401408, "OPTForCausalLM": 761856, "PhiForCausalLM": 401408, "NanoChatForCausalLM": 647168,
+    "HyperCLOVAXForCausalLM": 598016, "MptForCausalLM": 565248, "LagunaForCausalLM": 452608,
+    "MiniCPM3ForCausalLM": 1302528, "DiffLlamaForCausalLM": 1417216, "AriaTextForCausalLM": 913408,
+    "DeepseekV32ForCausalLM": 4166656, "GlmMoeDsaForCausalLM": 966656, "Gemma4ForCausalLM": 5144576,
+    "DeepseekV4ForCausalLM": 11882240, "Gemma3nForCausalLM": 59344352,
+}  # fmt: skip
+"""FLOPs of one token of 128, forward, by torch's counter: eager attention to all pairs, chosen experts alone.
+
+Latent attention was counted with as many key-value heads as heads, without which the class does not run."""
+
+TRAINING = {
+    "Olmo2ForCausalLM": 2236416, "OlmoeForCausalLM": 1708032, "CohereForCausalLM": 2285568,
+    "GPTNeoForCausalLM": 1204224, "OPTForCausalLM": 2285568, "LagunaForCausalLM": 1357824,
+    "MiniCPM3ForCausalLM": 3907584, "DiffLlamaForCausalLM": 4251648, "DeepseekV32ForCausalLM": 11625472,
+    "GlmMoeDsaForCausalLM": 2699264, "Gemma4ForCausalLM": 15433728, "DeepseekV4ForCausalLM": 35574528,
+    "Gemma3nForCausalLM": 178033056,
+}  # fmt: skip
+"""The same with the backward pass, to which an indexer adds nothing."""
+
+
+def flops(case: Case) -> dict[str, float]:
+    plan = question("llama32_1b", "world=1,mbs=1,gbs=1,seq=128,attention=unfused,vocab_multiple=1", None).plan
+    return answer(small(case.layer, **case.family), plan, None).values  # type: ignore[arg-type, return-value]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", [c for c in CASES if c.cls in FORWARD], ids=lambda c: c.cls)
+def test_flops_are_those_of_torchs_counter(case: Case) -> None:
+    values = flops(case)
+    assert values["flops.forward_per_token"] == FORWARD[case.cls]
+    assert values["flops.per_token"] == TRAINING.get(case.cls, values["flops.per_token"])
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.cls)
