@@ -63,7 +63,7 @@ def measured_with(name: str, word: str) -> str:
         case "software":
             return "te_version left out" if word == "no te_version" else "te_version stated"
         case "experts":
-            return "experts" if word == "moe" else "no experts"
+            return {"moe": "experts", "dense": "no experts"}.get(word, "state-space layers, linear or sparse attention")
         case "recompute" if word == "some":
             return "some regions recomputed"
     return f"{name} = {word}"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from symsim.analysis.fitting.error_bar import Known, Learned, Table, bar_of, error_bar, learned, read, shipped
-from symsim.analysis.fitting.plan_traits import DIFFERENCES, FIGURES, SIZES, differences, traits_of
-from symsim.analysis.load import question
+from symsim.analysis.fitting.plan_traits import DIFFERENCES, FIGURES, SIZES, differences, kind_of, traits_of
+from symsim.analysis.load import load_model, question, source_of
 from tests.errors.case import run
 
 PLAN = "tp=8,pp=4,world=128,gbs=128,seq=8192"
@@ -186,3 +186,16 @@ def test_json_says_why() -> None:
     assert time["incomparable"] == "no measured run on h200_sxm"
     assert time["error_pct"] > 5
     assert time["widened_by"]
+
+
+@pytest.mark.parametrize(
+    ("model", "kind"),
+    [
+        ("llama3_8b", "dense"),
+        ("mixtral_8x7b", "moe"),
+        ("mamba2_2_7b", "other mixers"),
+        ("qwen3_next_80b_a3b", "other mixers, moe"),
+    ],
+)
+def test_kind_of_a_model_is_its_experts_and_what_mixes_its_tokens(model: str, kind: str) -> None:
+    assert kind_of(load_model(source_of(model), {})) == kind

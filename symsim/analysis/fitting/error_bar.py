@@ -31,6 +31,7 @@ from symsim.analysis.fitting.plan_traits import (
     CHOICES,
     DIFFERENCES,
     FIGURES,
+    KINDS,
     OF_KIND,
     SIZES,
     WORDS,
@@ -242,7 +243,7 @@ def _incomparable(traits: Traits, table: Table) -> str | None:
         "system": f"no measured run on {system}",
         "framework": f"no measured run under {framework}",
         "precision": f"no measured run in {precision}",
-        "experts": f"no measured run of {KIND[kind]}",
+        "experts": f"no measured run of {KINDS[kind]}",
     }
     for name, text in told.items():
         k = WORDS.index(name)
@@ -250,7 +251,7 @@ def _incomparable(traits: Traits, table: Table) -> str | None:
             return text
     alike = [run.traits for run in table.runs if run.traits.words[:4] == traits.words[:4]]
     if not alike:
-        return f"no measured run of {KIND[kind]} in {precision} under {framework} on {system}"
+        return f"no measured run of {KINDS[kind]} in {precision} under {framework} on {system}"
     near = min(alike, key=lambda other: sum(map(abs, figure_doublings(traits, other))))
     apart = figure_doublings(traits, near)
     if sum(map(abs, apart)) <= COMPARABLE:
@@ -261,8 +262,6 @@ def _incomparable(traits: Traits, table: Table) -> str | None:
     was, now = (_figure_text(FIGURES[most], t.figures[most]) for t in (near, traits))
     return f"no measured run on {system} with {FIGURES[most]} near {now}; the nearest had {was}"
 
-
-KIND = {"moe": "a model with experts", "dense": "a dense model"}
 
 NAMED_DIFFERENCES = 3
 LEAST_NAMED = 0.05

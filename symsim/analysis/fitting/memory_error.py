@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 
 from symsim import resources
+from symsim.analysis.fitting.plan_traits import kind_of
 from symsim.analysis.load import Question
 
 SIZES = ("world", "tp", "pp", "cp", "ep", "mbs", "seq", "hidden", "stage_layers")
@@ -96,7 +97,7 @@ def traits_of(asked: Question) -> Traits:
         "stated" if stated else "no te_version",
         str(values["precision"]),
         str(recompute),
-        "moe" if asked.model.largest("experts") else "dense",
+        kind_of(asked.model),
         str(values["zero"]),
     )
     layers, stages = dimensions.get("layers"), values["pp"]

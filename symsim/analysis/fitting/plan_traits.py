@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from symsim.analysis.load import Question
+from symsim.records.model import Model
 from symsim.records.system import System
 
 WORDS = ("system", "framework", "precision", "experts", "family")
-"""Words of a plan that count one by one. ``experts`` is the kind of model: ``moe`` or ``dense``."""
+"""Words of a plan that count one by one. ``experts`` is the kind of model, of :data:`KINDS`."""
 CHOICES = ("recompute", "sharded", "attention", "dispatch", "cuda_graph", "framework_version")
 """Words that choose other kernels or another order of messages; they count together."""
 SIZES = ("tp", "pp", "cp", "ep", "world", "mbs", "seq", "hidden", "layers")
@@ -68,7 +69,7 @@ def traits_of(asked: Question) -> Traits:
     values, system = asked.plan.values, asked.system
     routed = asked.model.largest("experts") > 0
     precision = "16 bits" if values["precision"] in SIXTEEN_BITS else str(values["precision"])
-    kind = "moe" if routed else "dense"
+    kind = kind_of(asked.model)
     name = system.name if system is not None else ""
     words = (name, str(values["framework"]), precision, kind, asked.model.family)
     recompute = values["recompute"] if isinstance(values["recompute"], str) else "some"
@@ -82,6 +83,29 @@ def traits_of(asked: Question) -> Traits:
     )
     numbers = {n: values[n] if n in values else asked.model.largest(n) for n in SIZES} | ({} if routed else {"ep": 1})
     return Traits(words, choices, tuple(_doublings(numbers[n]) for n in SIZES), _figures(system))
+
+
+KINDS: Mapping[str, str] = {
+    "dense": "a dense model",
+    "moe": "a model with experts",
+    "other mixers": "a model with state-space layers, linear or sparse attention",
+    "other mixers, moe": "a model with state-space layers, linear or sparse attention, and experts",
+}
+"""Kinds of models whose runs are compared, in words."""
+MEASURED_MIXERS = frozenset({"full", "sliding", "chunked", "latent", "none"})
+"""What mixes tokens in models whose runs were measured: attention. Other kernels are rated by borrowed figures."""
+OTHER_MIXERS = ("state", "linear_key_heads", "indexer_topk")
+"""Sizes that are above 0 where a model has mixers of which no run was measured."""
+
+
+def kind_of(model: Model) -> str:
+    """The kind of a model: its experts, and whether anything but attention mixes its tokens."""
+    found = model.dimensions.get("mixer", "full")
+    mixers = found if isinstance(found, tuple) else (found,)
+    other = any(m not in MEASURED_MIXERS for m in mixers) or any(model.largest(n) > 0 for n in OTHER_MIXERS)
+    if other:
+        return "other mixers, moe" if model.largest("experts") else "other mixers"
+    return "moe" if model.largest("experts") else "dense"
 
 
 def _doublings(number: object) -> float:
