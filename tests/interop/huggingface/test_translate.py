@@ -144,9 +144,15 @@ def test_multi_token_module_is_left_out_aloud() -> None:
     assert model_of(text_of(config)).dimensions["mtp_layers"] == 0
 
 
-def test_parallel_residual_is_mentioned() -> None:
-    assert "one after the other" in text_of({**LLAMA, "model_type": "gpt_neox"})
-    assert "one after the other" not in text_of({**LLAMA, "model_type": "gpt_neox", "use_parallel_residual": False})
+def test_parallel_residual_is_a_norm_for_each_of_two_branches() -> None:
+    assert read(model_type="gpt_neox").dimensions["order"] == "parallel_pre"
+    assert read(model_type="gpt_neox", use_parallel_residual=False).dimensions["order"] == "pre"
+
+
+def test_attention_in_both_directions_is_mentioned() -> None:
+    config = {**LLAMA, "model_type": "gemma3_text", "head_dim": 16, "num_key_value_heads": 2}
+    assert "both directions" in text_of({**config, "use_bidirectional_attention": True})
+    assert "both directions" not in text_of(config)
 
 
 # Keys that are absent or null
@@ -297,8 +303,7 @@ def test_layers_have_the_window_or_pattern(keys: dict[str, object], dimension: s
         ({**LATENT, "moe_layer_freq": 2}, "moe_layer_freq"),
         ({**LATENT, "attention_bias": True}, "attention_bias"),
         ({**LATENT, "model_type": "deepseek_v2", "mlp_bias": True}, "mlp_bias"),
-        ({"model_type": "gemma3_text", "use_bidirectional_attention": True}, "use_bidirectional_attention"),
-        ({"model_type": "gpt_neox", "attention_bias": False}, "attention_bias"),
+        ({"model_type": "modernbert-decoder", "classifier_bias": True}, "classifier_bias"),
         ({"hidden_act": "unheard"}, "hidden_act"),
             ],
 )  # fmt: skip
