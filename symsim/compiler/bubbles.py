@@ -8,11 +8,11 @@ docstring says of it.
 
 from __future__ import annotations
 
-import sympy
 from sympy import Expr, Integer
 
 from symsim.compiler.in_flight import SPLIT_BACKWARD, group_size
 from symsim.compiler.ledger import Ledger
+from symsim.compiler.rounding import rounded_down
 from symsim.compiler.stages import virtual_chunks
 from symsim.functions import (
     less,
@@ -139,7 +139,7 @@ def _round_trips(hop: Expr) -> Expr:
     """What overlapped 1F1B waits because it has no micro-batch to spare: after each p of them the first
     stage waits for one to come back, over 2(p − 1) hops."""
     pp, m, t = (symbol(n) for n in ("pp", "m", "t"))
-    trips, rest = sympy.floor((m - 1) / pp) + 1, remainder(m - 1, pp)
+    trips, rest = rounded_down((m - 1) / pp) + 1, remainder(m - 1, pp)
     trip = stage_sum(t) + 2 * (pp - 1) * hop
     last = maximum(rest * symbol("t_max"), 2 * maximum(rest - 1, 0) * hop - rest * stage_max(-t))
     return less(pp, m) * (trips * trip + last - m * symbol("t_max"))

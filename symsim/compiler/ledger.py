@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import sympy
 from sympy import Expr
 
 from symsim.diagnostics import error
-from symsim.functions import REDUCTIONS, SCANS
+from symsim.functions import REDUCTIONS, SCANS, table
 from symsim.records.cost import Definition, Scope, Segment
 from symsim.symbols import symbol
 
@@ -114,18 +115,43 @@ class Ledger:
         return tuple(self._definitions.values())
 
     def _scope(self, formula: Expr) -> Scope:
-        """What a formula uses decides: one pass, because each of thousands of definitions is asked once."""
-        pending = [formula]
-        while pending:
-            part = pending.pop()
-            if isinstance(part, SCANS) or (part.is_Symbol and self._is_of_stage(part)):
-                return "stage"
-            if not isinstance(part, REDUCTIONS):
-                pending.extend(part.args)
-        return "run"
+        """What a formula uses decides."""
+        uses = _uses(formula)
+        staged = uses.scans or any(n == "i" or self._ask("staged", n) for n in uses.of_stage)
+        return "stage" if staged else "run"
 
-    def _is_of_stage(self, name: Expr) -> bool:
-        return name == symbol("i") or bool(self._ask("staged", name.name))
+
+@dataclass(frozen=True, slots=True)
+class _Uses:
+    """What a formula uses: every name, in the order of the alphabet, but for those of tables; the names of which a
+    quantity of a stage makes it one; and whether it ``scans`` the stages."""
+
+    names: tuple[str, ...]
+    of_stage: tuple[str, ...]
+    scans: bool
+
+
+@lru_cache(maxsize=8192)
+def _uses(formula: Expr) -> _Uses:
+    """One pass, because each of thousands of definitions is asked, and kept, because variants of a model share them."""
+    names: set[str] = set()
+    of_stage: dict[str, None] = {}
+    tables: set[str] = set()
+    scans = False
+    pending = [(formula, True)]
+    while pending:
+        part, outside = pending.pop()
+        if part.is_Symbol:
+            names.add(part.name)
+            if outside:
+                of_stage[part.name] = None
+            continue
+        if isinstance(part, table):
+            tables.add(part.args[0].name)
+        scans = scans or (outside and isinstance(part, SCANS))
+        outside = outside and not isinstance(part, REDUCTIONS)
+        pending.extend((p, outside) for p in part.args)
+    return _Uses(tuple(sorted(names - tables)), tuple(of_stage), scans)
 
 
 def free_names(definitions: Iterable[Definition], extra: Iterable[Expr] = ()) -> tuple[str, ...]:
@@ -134,8 +160,7 @@ def free_names(definitions: Iterable[Definition], extra: Iterable[Expr] = ()) ->
     defined = {d.name for d in definitions} | {"i"}
     free: dict[str, None] = {}
     for formula in (*(d.expression for d in definitions), *extra):
-        tables = {t.args[0] for t in formula.atoms(sympy.Function) if type(t).__name__ == "table"}
-        for name in sorted(s.name for s in formula.free_symbols - tables):
+        for name in _uses(formula).names:
             if name not in defined:
                 free[name] = None
     return tuple(free)

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import sympy
 from sympy import Expr, Integer, Symbol
 
 from symsim.compiler.ledger import Ledger
+from symsim.compiler.rounding import rounded_down, rounded_up
 from symsim.functions import at_most, less, maximum, minimum, table, where
 from symsim.records.graph import Message
 from symsim.symbols import symbol
@@ -34,6 +36,7 @@ FAMILY: Mapping[str, str] = {"cp_a2a": "cp", "cp_ring": "cp"}
 """Parts of an axis, and the axis under which they are reported."""
 
 
+@cache
 def axes() -> Mapping[str, Axis]:
     tp, cp, ep, etp, pp = (symbol(n) for n in ("tp", "cp", "ep", "etp", "pp"))
     dp, edp, world = symbol("dp"), symbol("edp"), symbol("world")
@@ -176,12 +179,12 @@ class _Way:
         return self._of_axis("span", self.axis.span, f"GPUs that {self.axis.name} spans")
 
     def _islands(self) -> Expr:
-        fit = maximum(1, sympy.floor(symbol("link.span") / self.axis.stride))
-        return self._of_axis("islands", sympy.ceiling(self.axis.ranks / fit), f"islands of {self.axis.name}")
+        fit = maximum(1, rounded_down(symbol("link.span") / self.axis.stride))
+        return self._of_axis("islands", rounded_up(self.axis.ranks / fit), f"islands of {self.axis.name}")
 
     def _together(self) -> Expr:
         """Where ranks do not divide evenly, the island with the fewest sets the pace."""
-        together = sympy.floor(self.axis.ranks / self._islands())
+        together = rounded_down(self.axis.ranks / self._islands())
         return self._of_axis("together", together, f"ranks of {self.axis.name} that share an island")
 
     def _neighbouring_groups(self) -> Expr:

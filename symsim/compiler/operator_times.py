@@ -7,7 +7,8 @@ its messages on top.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 import sympy
 from sympy import Expr, Integer
@@ -17,12 +18,12 @@ from symsim.compiler.ledger import Ledger
 from symsim.compiler.network import message_time
 from symsim.compiler.overlapped_transfers import host_transfers, overlapped, shards
 from symsim.compiler.profile import Profile
-from symsim.compiler.simplify import tidy, total
+from symsim.compiler.simplify import KEPT_FORMS, tidy, total
 from symsim.compiler.stages import virtual_chunks
 from symsim.compiler.units import Held
 from symsim.elements import QUANTISED_PRECISIONS, element_bytes
 from symsim.functions import maximum
-from symsim.records.graph import PHASES, Kernel, Operator, PhaseName
+from symsim.records.graph import PHASES, Kernel, Message, Operator, PhaseName
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
@@ -38,12 +39,21 @@ TURNS = {"F": ("forward",), "B": ("backward", "recompute")}
 
 @dataclass(frozen=True, slots=True)
 class Pricing:
-    """What the time of an operator depends on besides its work; ``ledger`` is where it is written."""
+    """What the time of an operator depends on besides its work; ``ledger`` is where it is written.
+
+    ``sent`` are the times of messages so far: many are of equal size.
+    """
 
     structure: Structure
     profile: Profile
     efficiencies: Efficiencies
     ledger: Ledger
+    sent: dict[Message, Expr] = field(default_factory=dict)
+
+    def message_time(self, message: Message) -> Expr:
+        if message not in self.sent:
+            self.sent[message] = message_time(message, self.ledger)
+        return self.sent[message]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +200,7 @@ def _of_phase(held: Held, turn: str, operator: Operator, phase: PhaseName, prici
         yield Share(held, turn, "", operator, phase, name, compute)
     by_axis: dict[str, list[Expr]] = {}
     for message in work.messages:
-        by_axis.setdefault(EXPOSED_AXES[message.axis], []).append(message_time(message, ledger))
+        by_axis.setdefault(EXPOSED_AXES[message.axis], []).append(pricing.message_time(message))
     for axis, times in by_axis.items():
         spent = ledger.define(f"{name}.{axis}", sympy.Add(*times), f"messages of {operator.kind}", "s", "time.operator")
         hidden = bool(structure["overlap_moe"] if axis == "ep" else structure["overlap_tp"] if axis == "tp" else False)
@@ -222,11 +232,17 @@ def roofline(arithmetic: Expr, traffic: Mapping[str, Expr]) -> Expr:
 
 
 def _kernel_time(kernel: Kernel, precision: str, efficiency: Expr) -> Expr:
+    return _time_at(kernel.flops, kernel.rate, precision, efficiency)
+
+
+@lru_cache(maxsize=KEPT_FORMS)
+def _time_at(flops: Expr, kind: str, precision: str, efficiency: Expr) -> Expr:
     """``sustained``: the clock that long runs keep, over that of the benchmark that gave the efficiency."""
-    rate = symbol(f"matmul.{precision}") * symbol(f"{kernel.rate}.sustained")
-    return tidy(total([kernel.flops])) / (rate * efficiency)
+    rate = symbol(f"matmul.{precision}") * symbol(f"{kind}.sustained")
+    return tidy(total([flops])) / (rate * efficiency)
 
 
+@lru_cache(maxsize=KEPT_FORMS)
 def _traffic_time(rate: str, amount: Expr, unfused: Expr) -> Expr:
     """``unfused``: traffic over that of fused kernels, for traffic of no class of its own."""
     time = tidy(total([amount])) / (symbol("hbm.bandwidth") * symbol(f"{rate}.efficiency"))

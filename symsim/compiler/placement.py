@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import sympy
 from sympy import Expr, Integer
 
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.legality_rules import divides, make_rule, size
 from symsim.compiler.profile import Profile
+from symsim.compiler.rounding import rounded_down, rounded_up
 from symsim.diagnostics import error
 from symsim.functions import at_most, equal, less, maximum, minimum, remainder, where
 from symsim.language.layout import Layout, parse_layout
@@ -100,14 +100,14 @@ def in_front(layers: Expr, stages: Expr, turns: Expr, head_work: Expr) -> Placem
     """Embedding and head count as a layer each; what is left over goes to the first stages, one each."""
     items = layers + 2
     return _spread(
-        layers, turns, lambda k: k * sympy.floor(items / stages) + minimum(k, remainder(items, stages)), Integer(1)
+        layers, turns, lambda k: k * rounded_down(items / stages) + minimum(k, remainder(items, stages)), Integer(1)
     )
 
 
 def at_the_back(layers: Expr, stages: Expr, turns: Expr, head_work: Expr) -> Placement:
     """Layers that are left over go to the last stages, one each."""
     plain = stages - remainder(layers, stages)
-    return _spread(layers, turns, lambda k: k * sympy.floor(layers / stages) + maximum(k - plain, 0), Integer(0))
+    return _spread(layers, turns, lambda k: k * rounded_down(layers / stages) + maximum(k - plain, 0), Integer(0))
 
 
 def filled(layers: Expr, stages: Expr, turns: Expr, head_work: Expr) -> Placement:
@@ -117,7 +117,7 @@ def filled(layers: Expr, stages: Expr, turns: Expr, head_work: Expr) -> Placemen
     asks for it (partition_method type:transformer|embedding).
     """
     embedding = 1 - equal(remainder(layers, stages), 0)
-    return _spread(layers, turns, lambda k: k * sympy.ceiling((layers + 2 * embedding) / stages), embedding)
+    return _spread(layers, turns, lambda k: k * rounded_up((layers + 2 * embedding) / stages), embedding)
 
 
 def by_work(layers: Expr, stages: Expr, turns: Expr, head_work: Expr) -> Placement:
@@ -126,7 +126,7 @@ def by_work(layers: Expr, stages: Expr, turns: Expr, head_work: Expr) -> Placeme
     The embedding does none; the head does ``head_work`` of a layer's. A layer that ends exactly on a share
     ends the stage: peaks measured with nanotron say so where its source would take one layer more.
     """
-    return _spread(layers, turns, lambda k: sympy.ceiling(k * (layers + head_work) / stages), Integer(0))
+    return _spread(layers, turns, lambda k: rounded_up(k * (layers + head_work) / stages), Integer(0))
 
 
 _BY_SPLIT: Mapping[str, Callable[[Expr, Expr, Expr, Expr], Placement]] = {

@@ -9,6 +9,7 @@ from typing import Any
 import sympy
 
 from symsim import functions
+from symsim.compiler.rounding import rounded_down, rounded_up
 from symsim.diagnostics import Place, error
 from symsim.elements import element_bytes
 from symsim.language.expressions import Plain, Value
@@ -18,8 +19,8 @@ from symsim.records.graph import Tensor
 SYMBOLIC: Mapping[str, Any] = {
     "min": functions.minimum,
     "max": functions.maximum,
-    "ceil": sympy.ceiling,
-    "floor": sympy.floor,
+    "ceil": rounded_up,
+    "floor": rounded_down,
     "remainder": functions.remainder,
     "several": lambda n: functions.less(1, n),
 }

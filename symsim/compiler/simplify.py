@@ -17,12 +17,24 @@ from symsim.functions import at_most, equal, less, remainder
 from symsim.records.cost import Rule
 
 Key = TypeVar("Key", bound=Hashable)
+_ZERO = Integer(0)
+"""Sympy has one zero of whole numbers and fractions."""
+
 Terms = dict[Expr, Rational]
 """Monomial → coefficient."""
 
 
 def terms(expression: Expr) -> Terms:
     """The monomials of an expanded sum."""
+    return dict(_terms(expression))
+
+
+KEPT_FORMS = 4096
+"""Formulas whose expanded and whose tidy form is kept: those of a model are asked for a hundred times each."""
+
+
+@lru_cache(maxsize=KEPT_FORMS)
+def _terms(expression: Expr) -> Terms:
     expanded = sympy.expand(expression) if expression.has(sympy.Add) else expression
     return {m: c for m, c in expanded.as_coefficients_dict().items() if c != 0}
 
@@ -31,8 +43,9 @@ def add(*parts: Mapping[Expr, Rational]) -> Terms:
     out: Terms = {}
     for part in parts:
         for monomial, coefficient in part.items():
-            out[monomial] = out.get(monomial, Integer(0)) + coefficient
-    return {m: c for m, c in out.items() if c != 0}
+            known = out.get(monomial)
+            out[monomial] = coefficient if known is None else known + coefficient
+    return {m: c for m, c in out.items() if c is not _ZERO}
 
 
 def scale(part: Mapping[Expr, Rational], factor: Rational | int) -> Terms:
@@ -48,9 +61,13 @@ def tidy(part: Mapping[Expr, Rational] | Expr) -> Expr:
 
     What is left is grouped by denominators: ``(2·heads·head_dim + 3·ffn)/tp + 2``.
     """
-    monomials = part if isinstance(part, Mapping) else terms(part)
-    if not monomials:
-        return Integer(0)
+    monomials = part if isinstance(part, Mapping) else _terms(part)
+    return _tidy(tuple(monomials.items())) if monomials else Integer(0)
+
+
+@lru_cache(maxsize=KEPT_FORMS)
+def _tidy(given: tuple[tuple[Expr, Rational], ...]) -> Expr:
+    monomials = dict(given)
     powers = {m: m.as_powers_dict() for m in monomials}
     shared: dict[Expr, Expr] = {}
     first = next(iter(powers.values()))

@@ -9,6 +9,7 @@ difference of two prefix counts, exact for uneven splits, dense-first models and
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import sympy
 from sympy import Expr, Integer
@@ -16,6 +17,7 @@ from sympy import Expr, Integer
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.placement import Placement, Position, forward, mirrored, placement
 from symsim.compiler.profile import Profile
+from symsim.compiler.rounding import rounded_down
 from symsim.compiler.simplify import tidy, total
 from symsim.diagnostics import error
 from symsim.functions import less, maximum, minimum, remainder
@@ -97,7 +99,7 @@ class _Chunk:
     def has_previous(self, count: Expr) -> Expr:
         """Where its first ``count`` layers end."""
         end = self.a + count
-        return end if end.has(sympy.Function) else sympy.factor(end)
+        return _factored(end)
 
 
 def stages(graph: Graph, structure: Structure, profile: Profile, ledger: Ledger) -> Stages:
@@ -312,6 +314,12 @@ def _between(run: _Run, a: Expr, b: Expr, layers: Expr) -> Expr:
     return _before(run, b, layers) - _before(run, a, layers)
 
 
+@lru_cache(maxsize=1024)
+def _factored(end: Expr) -> Expr:
+    """A quotient of sizes as a product; each kind of layer asks for the same."""
+    return end if end.has(sympy.Function) else sympy.factor(end)
+
+
 def _before(run: _Run, x: Expr, layers: Expr) -> Expr:
     """Layers of the run at positions below x, which lies among the layers of the model."""
     length = run.repeats * run.period
@@ -323,8 +331,8 @@ def _before(run: _Run, x: Expr, layers: Expr) -> Expr:
     if run.width == run.period:
         return reached
     if run.width == 1:
-        return sympy.floor((reached + run.period - 1 - run.residue) / run.period)
-    turns = sympy.floor(reached / run.period)
+        return rounded_down((reached + run.period - 1 - run.residue) / run.period)
+    turns = rounded_down(reached / run.period)
     return run.width * turns + maximum(minimum(remainder(reached, run.period) - run.residue, run.width), 0)
 
 

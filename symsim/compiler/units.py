@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import sympy
-from sympy import Expr, Integer, ceiling
+from sympy import Expr, Integer
 
 from symsim.compiler.phases import NOT_REGIONS, Phased, phase
+from symsim.compiler.rounding import rounded_up
 from symsim.compiler.stages import Part, Stages
 from symsim.functions import less, maximum, minimum
 from symsim.records.graph import PHASES, Work
@@ -44,7 +45,7 @@ class Held:
         """The same for each virtual chunk of the rank; what is recomputed does not reach over its end."""
         if self.chunk == 1:
             return self.in_chunks
-        return tuple(self.alike * ceiling(c / (self.alike * self.chunk)) for c in self.in_chunks)
+        return tuple(self.alike * rounded_up(c / (self.alike * self.chunk)) for c in self.in_chunks)
 
     @property
     def passed(self) -> Expr:

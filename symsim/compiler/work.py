@@ -34,8 +34,10 @@ def model_totals(graph: Graph, vocab: Expr, ledger: Ledger) -> None:
     FLOPs count matrix multiplications and attention (full, and what masks and windows leave), without
     what kernels recompute.
     """
-    counted: list[tuple[Expr, Unit]] = [(Integer(1), graph.prologue), (Integer(1), graph.epilogue)]
-    counted += [(slot.repeats, slot.unit) for slot in graph.slots]
+    counts: dict[Unit, Expr] = {graph.prologue: Integer(1), graph.epilogue: Integer(1)}
+    for slot in graph.slots:
+        counts[slot.unit] = counts.get(slot.unit, Integer(0)) + slot.repeats
+    counted = [(n, unit) for unit, n in counts.items()]
     weights = [(n, w) for n, unit in counted for o in unit.operators for w in o.weights if not w.tied]
     ledger.define(
         "parameters",

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
+from functools import lru_cache
+from operator import add, mul, sub, truediv
 from typing import Any, Protocol
 
 from symsim.diagnostics import InputError, Place, error, nearest
@@ -276,6 +278,8 @@ def _binary(node: tree.Binary, scope: Scope) -> Value:
 
 
 def _arithmetic(operator: str, left: Value, right: Value, place: Place, scope: Scope) -> Value:
+    if operator in _OF_SIZES and (hasattr(left, "free_symbols") or hasattr(right, "free_symbols")):
+        return _of_sizes(operator, left, right)
     match operator:
         case "+":
             return left + right
@@ -289,6 +293,15 @@ def _arithmetic(operator: str, left: Value, right: Value, place: Place, scope: S
             plain = isinstance(left, int | Fraction) and isinstance(right, int | Fraction)
             return left % right if plain else scope.apply("remainder", (left, right), place)
     return _power(left, right, place)
+
+
+_OF_SIZES: Mapping[str, Any] = {"+": add, "-": sub, "*": mul, "/": truediv}
+
+
+@lru_cache(maxsize=16384, typed=True)
+def _of_sizes(operator: str, left: Value, right: Value) -> Value:
+    """Kept: the phases of an operator, kinds of layers and variants of a model compute the same again."""
+    return _OF_SIZES[operator](left, right)
 
 
 def _power(left: Value, right: Value, place: Place) -> Value:

@@ -17,10 +17,10 @@ from symsim.diagnostics import InputError, Place, Source, error
 from symsim.language import tree
 from symsim.language.brackets import check_depth
 from symsim.language.expressions import out_of_bounds
+from symsim.language.grammar_tables import parser_of
 from symsim.language.syntax_errors import explain
 from symsim.language.unit_hints import unit_hint
 from symsim.records.graph import PHASES
-from symsim.resources import grammar_text
 
 if TYPE_CHECKING:
     from lark import Lark, Token
@@ -122,18 +122,7 @@ class _TooManyTokensError(Exception):
 
 @cache
 def _grammar(kind: str) -> Lark:
-    from lark import Lark
-
-    starts = {"model": ["start", "call"], "strategy": ["start", "expression"], "system": ["start"], "config": ["start"]}
-    return Lark(
-        grammar_text("common") + grammar_text(kind),
-        start=starts[kind],
-        parser="lalr",
-        lexer="contextual",
-        postlex=_Separators(),
-        propagate_positions=True,
-        maybe_placeholders=False,
-    )
+    return parser_of(kind, Separators)
 
 
 @cache
@@ -143,7 +132,7 @@ def keywords(kind: str) -> frozenset[str]:
     return frozenset(w for w in words if w.isidentifier()) | (frozenset(PHASES) if kind == "model" else frozenset())
 
 
-class _Separators:
+class Separators:
     """Newlines end a statement, except inside parentheses and where the line cannot end."""
 
     always_accept = ("_SEP",)

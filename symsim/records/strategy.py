@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
@@ -121,9 +121,15 @@ class Structure:
     words: tuple[tuple[str, Value | None], ...]
     symbols: frozenset[str]
     fixed: tuple[tuple[str, Value], ...]
+    _words: dict[str, Value | None] = field(init=False, repr=False, compare=False)
+    _all: dict[str, Value | None] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_words", dict(self.words))
+        object.__setattr__(self, "_all", {**dict(self.fixed), **dict(self.words)})
 
     def __getitem__(self, name: str) -> Value | None:
-        return dict(self.words)[name]
+        return self._words[name]
 
     def get(self, name: str) -> Value | None:
-        return dict(self.words).get(name, dict(self.fixed).get(name))
+        return self._all.get(name)
