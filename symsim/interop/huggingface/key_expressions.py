@@ -143,6 +143,8 @@ def _binary(node: tree.Binary, keys: Keys) -> Value:
         return (_same(left, right)) is (operator == "==")
     if operator == "in":
         left, among = evaluate(node.left, keys), _list(node.right, keys)
+        if isinstance(among, str) and not isinstance(left, str):
+            raise _wrong(node.right, among, "a list", "for example [0, 1]", keys)
         strange = next((v for v in among if type(v) is not type(left)), None) if isinstance(among, tuple) else None
         if strange is not None:
             raise _wrong(node.right, strange, "a list of such values as are asked for", "for example [0, 1]", keys)

@@ -60,7 +60,8 @@ class Reading:
         told = [n for n in names if self.config[n] is not None] or names
         for other in told[1:]:
             if self.config[other] != self.config[told[0]]:
-                raise self.conflict([other], f"'{told[0]}' and '{other}' are one key, with two values here")
+                message = f"'{told[0]}' and '{other}' are one key, with two values here"
+                raise error("E511", message, self.place(other), "one of the two keys is wrong")
         return told[0] if told else None
 
     def _default(self, key: str) -> object:

@@ -88,21 +88,27 @@ def _language_model(config: Mapping[str, object], source: Source) -> _Part:
     held = wrapper(given) if given is not None else None
     path = list(held["text"]) if held is not None else ["text_config"]
     nested: object = config
+    holder = config
     for key in path:
-        nested = nested.get(key) if isinstance(nested, Mapping) else None
+        holder = nested if isinstance(nested, Mapping) else {}
+        nested = holder.get(key)
     if held is not None and held.get("flat") and nested is None:
         nested = {k: v for k, v in config.items() if k != "model_type"}
     if nested is None and held is not None:
-        nested = {}
+        nested = held["absent"]
     if nested is None:
         raise _unknown_type(config, given, source)
     if not isinstance(nested, Mapping):
         message = f"'{path[-1]}' must be an object, not {spoken(nested)}"
         raise error("E509", message, _place(config, path[0], source), "expected { … }")
-    inner = _type_of(nested, source) or (held["default"] if held is not None else None)
+    inner = held["default"] if held is not None and held["fixed"] else _type_of(nested, source)
+    if inner is None and held is not None:
+        inner = held["default"]
     if inner is None or inner not in known_types():
         raise _unknown_type(nested, inner, source)
-    return _Part(_with_ties(nested, config, held), inner, config)
+    if held is not None and "inside" in held:
+        held = wrapper(held["inside"])
+    return _Part(_with_ties(nested, holder, held), inner, config)
 
 
 def _type_of(config: Mapping[str, object], source: Source) -> str | None:
@@ -113,9 +119,13 @@ def _type_of(config: Mapping[str, object], source: Source) -> str | None:
         raise error("E509", message, _place(config, "model_type", source), "write it in double quotes")
     if given:
         return given
+    return next((t for t in map(type_of_class, _classes(config)) if t is not None), None)
+
+
+def _classes(config: Mapping[str, object]) -> list[str]:
+    """The classes of models that a file names."""
     classes = config.get("architectures")
-    first = classes[0] if isinstance(classes, list) and classes else None
-    return type_of_class(first) if isinstance(first, str) else None
+    return [name for name in classes if isinstance(name, str)] if isinstance(classes, list) else []
 
 
 def _unknown_type(config: Mapping[str, object], given: str | None, source: Source) -> InputError:
@@ -140,8 +150,11 @@ def _with_ties(
     nested: Mapping[str, object], outer: Mapping[str, object], held: Mapping[str, Any] | None
 ) -> Mapping[str, object]:
     """The text model with the tie of head and embedding that the whole model has: a rule of each wrapper."""
-    table = held.get("ties", {}) if held is not None else {}
-    tied = table.get(f"{_tie(outer)},{_tie(nested)}")
+    table: Mapping[str, bool] = held.get("ties", {}) if held is not None else {}
+    if held is not None and "ties_causal" in held and held["class"] not in _classes(outer):
+        # The language model alone is what is trained, unless the file names the class of the whole.
+        table = held["ties_causal"]
+    tied: object = table.get(f"{_tie(outer)},{_tie(nested)}")
     if tied is None:
         tied = outer[TIES] if TIES not in nested and isinstance(outer.get(TIES), bool) else nested.get(TIES)
     if tied is None:
@@ -282,13 +295,14 @@ def _defaulted(reading: Reading, part: _Part) -> list[str]:
 
 
 def _not_understood(reading: Reading, rule: Rule) -> list[str]:
-    """Keys that no rule used and no list calls inert, in words.
+    """Keys that the rule does not name and no list calls inert, in words.
 
     Raises:
         InputError: E512, one of them changes the model.
     """
     facts = reading.facts
-    used = {name for k in reading.asked for name in facts.names(k)} | rule.inert | facts.inert | INERT
+    read = {k.partition(".")[0] for node in rule.arguments.values() for k in asked(node, Keys(reading, {}))}
+    used = {name for k in reading.asked | read for name in facts.names(k)} | rule.inert | facts.inert | INERT
     left = [k for k in reading.config if not {k, facts.own_name(k)} & used and not k.startswith("_")]
     for key in left:
         own = facts.own_name(key)
