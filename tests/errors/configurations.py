@@ -69,6 +69,8 @@ CASES = [
     config("key given twice", "E504", '{"a": 1, "a": 2}', 'the key "a" is given twice', "config.json:1:2", "1:10"),
     config("list for a configuration", "E505", "[]", "holds a list, not an object", "expected { … }", "1:1"),
     config("no model type", "E506", "{}", "no 'model_type'", "Hugging Face writes one", "1:1"),
+    config("no sizes, and no class to give them", "E508", '{"model_type": "internlm2"}',
+           "the configuration has no 'num_attention_heads'", "no class gives it", "1:1"),
     key("unknown model type", "E507", "model_type", "lama", "model_type 'lama' is not known", "did you mean 'llama'?"),
     key("model type that ends the text", "E507", "model_type", 'llama"\nblock evil { }', "is not known",
         "symsim list types"),

@@ -264,6 +264,7 @@ CODES = {
     "E505": ("not a JSON object", "A configuration is an object: `{ … }`."),
     "E506": ("no model type", "Add the `model_type`; symsim has to know which architecture the sizes belong to."),
     "E507": ("unknown model type", "Write the model as a `.sym` file, or use a `model_type` of the hint."),
+    "E508": ("missing key", "Add the key."),
     "E509": ("wrong kind of value", "Write a number, a flag, a text or a list, as the message says."),
     "E510": ("size out of range", "Sizes are at least 1 and at most 10^12."),
     "E511": ("keys that contradict each other", "Change one of the two."),

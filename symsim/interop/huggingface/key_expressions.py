@@ -129,6 +129,9 @@ def _list(node: tree.Expression, keys: Keys) -> tuple[Value, ...] | str:
 
 def _wrong(node: tree.Expression, value: Value, wanted: str, hint: str, keys: Keys) -> InputError:
     names = asked(node, keys)
+    if value is None and names and not any(map(keys.reading.given, names)):
+        missing = f"the configuration has no '{names[0]}'"
+        return error("E508", missing, Place(keys.reading.source, 1, 1), "it is needed, and no class gives it")
     what = f"'{names[0]}'" if len(names) == 1 else "this"
     return error("E509", f"{what} must be {wanted}, not {spoken(value)}", keys.reading.place_of(names), hint)
 
@@ -194,6 +197,8 @@ def _apply(function: str, arguments: tuple[tree.Expression, ...], place: Place, 
             return _letter(text, index, keys)
         case "period", (listed, item, other):
             return _period(_list(listed, keys), evaluate(item, keys), evaluate(other, keys))
+        case "part", (whole, tree.Text(value=path)):
+            return keys.reading.part(evaluate(whole, keys), path)
         case "length", (listed,):
             return len(_list(listed, keys))
         case "count", (listed, item):
@@ -214,7 +219,7 @@ def _apply(function: str, arguments: tuple[tree.Expression, ...], place: Place, 
 _NUMERIC: Mapping[str, Callable[..., Any]] = {"min": min, "max": max, "ceil": math.ceil, "floor": math.floor}
 _FUNCTIONS = (
     *_NUMERIC,
-    *("first", "given", "at", "letter", "length", "count", "before", "period", "uniform", "is_list"),
+    *("first", "given", "at", "part", "letter", "length", "count", "before", "period", "uniform", "is_list"),
 )
 
 

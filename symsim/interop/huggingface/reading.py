@@ -42,9 +42,11 @@ class Reading:
         self.asked.add(key)
         given = self.written(key)
         value: object = self.config[given] if given is not None else self._default(key)
-        for part in path:
-            value = value.get(part) if isinstance(value, Mapping) else None
-        return _plain(value, given or key, self.place(given or key))
+        return _plain(_inside(value, path), given or key, self.place(given or key))
+
+    def part(self, whole: object, path: str) -> Any:
+        """What is inside an object that a list holds: ``attention.n_heads_in_group``; null where there is none."""
+        return _plain(_inside(whole, path.split(".")), path, Place(self.source, 1, 1))
 
     def given(self, name: str) -> bool:
         """Whether the file has the key."""
@@ -85,6 +87,12 @@ class Reading:
 
     def inexpressible(self, keys: Iterable[str], message: str, hint: str | None = None) -> InputError:
         return error("E512", message, self.place_of(keys), hint or "write the model as a .sym file instead")
+
+
+def _inside(value: object, path: Iterable[str]) -> object:
+    for part in path:
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
 
 
 def _plain(value: object, key: str, place: Place) -> Any:

@@ -195,6 +195,7 @@ def _dimensions(rule: Rule, keys: Keys) -> dict[str, Dimension]:
                 _check(check, keys)
             except InputError as problem:
                 problems += problem.diagnostics
+    problems += _missing(family, rule, found, keys) if not problems and not further else ()
     # What follows from several keys is no news where one of them is wrong.
     problems += [d for d in further if not problems or d.code not in ("E510", "E511")]
     if problems:
@@ -204,6 +205,20 @@ def _dimensions(rule: Rule, keys: Keys) -> dict[str, Dimension]:
         if context is not None:
             found["max_positions"] = context
     return found
+
+
+def _missing(family: tree.FamilyItem, rule: Rule, found: Mapping[str, Dimension], keys: Keys) -> list[Diagnostic]:
+    """Dimensions that the family needs, whose keys neither the file nor a class gives."""
+    out: list[Diagnostic] = []
+    for name in (p.name for p in family.parameters if p.default is None and p.name not in found):
+        names = asked(rule.arguments[name], keys) if name in rule.arguments else [name]
+        hint = (
+            "its class has no usual value for it" if bool(keys.reading.facts.defaults) else "no class says what it is"
+        )
+        out += error(
+            "E508", f"the configuration has no '{names[0]}'", Place(keys.reading.source, 1, 1), hint
+        ).diagnostics
+    return out
 
 
 def _check(check: tree.Require | tree.Refuse, keys: Keys) -> None:
