@@ -54,8 +54,13 @@ def gather(store: Path, again: bool) -> None:
 @click.option("--part", default="1/1", metavar="K/N", help="Only the K-th of N parts of the sample.")
 @click.option("--only", default="symsim", show_default=True, metavar="FOLDER", help="Only mutants of files below this.")
 @click.option("--survivors", is_flag=True, help="Only those that survived before.")
+@click.option(
+    "--budget", type=float, default=covering.BUDGET_S, show_default=True, help="Seconds of tests, as recorded."
+)
 @click.option("--also", multiple=True, metavar="TEST.py", help="Tests to run whole before those that cover the line.")
-def run(store: Path, sample: int, seed: int, part: str, only: str, survivors: bool, also: tuple[str, ...]) -> None:
+def run(
+    store: Path, sample: int, seed: int, part: str, only: str, survivors: bool, budget: float, also: tuple[str, ...]
+) -> None:
     """Run a random sample of mutants; results are kept, so that a run that was stopped goes on."""
     k, n = map(int, part.split("/"))
     tree = _copy(store, f"mutated-{os.getpid()}")
@@ -73,7 +78,7 @@ def run(store: Path, sample: int, seed: int, part: str, only: str, survivors: bo
             if not survivors
             else (earlier is not None and earlier.status in ("survived", "uncovered"))
         ):
-            tests = known.tests_of(mutant, (tree / mutant.file).read_text(encoding="utf-8"))
+            tests = known.tests_of(mutant, (tree / mutant.file).read_text(encoding="utf-8"), budget)
             tests = [t for t in tests if (tree / t.partition("::")[0]).exists()]
             found = outcome(tree, mutant, tests, [*known.unrecorded(mutant, tree), *also], sound)
             with results.open("a", encoding="utf-8") as file:

@@ -20,7 +20,7 @@ from mutating.mutants import FOLDERS, Mutant
 FILE_S = 1800
 """Seconds on the clock that one file of tests may take while it is recorded."""
 BUDGET_S = 60.0
-"""Seconds of processor time, as recorded, of the tests that one mutant is run against."""
+"""Seconds of processor time, as recorded, of the tests that one mutant is run against, unless told."""
 MOST_TESTS = 200
 OF_ONE_FUNCTION = 3
 """Parameters of one test function that come before those of other functions."""
@@ -77,7 +77,7 @@ class Covering:
     sources: Mapping[str, str]
     recorded: frozenset[str]
 
-    def tests_of(self, mutant: Mutant, source: str) -> list[str]:
+    def tests_of(self, mutant: Mutant, source: str, budget_s: float = BUDGET_S) -> list[str]:
         """The tests that a mutant is run against, the most promising first.
 
         Of a line that runs while a module is imported: tests that run any line of the file. What is compiled once
@@ -90,7 +90,7 @@ class Covering:
             tests = sorted({t for tests in of_file.values() for t in tests})
         files = {test.partition("::")[0] for test in tests}
         beside = {test for test in self.seconds if test.partition("::")[0] in files} - set(tests)
-        return _promising([list(tests), list(beside)], mutant, self.seconds)
+        return _promising([list(tests), list(beside)], mutant, self.seconds, budget_s)
 
     def unrecorded(self, mutant: Mutant, tree: Path) -> list[str]:
         """Files of tests called like the mutant's file that are newer than the record: they are run whole."""
@@ -135,7 +135,7 @@ def _line_before(before: str, now: str, line: int) -> int | None:
     return line if before == now else _moved(before, now).get(line)
 
 
-def _promising(groups: list[list[str]], mutant: Mutant, seconds: Mapping[str, float]) -> list[str]:
+def _promising(groups: list[list[str]], mutant: Mutant, seconds: Mapping[str, float], budget_s: float) -> list[str]:
     """Tests of the first group first, those beside the mutant's file first, the fastest first, a few of each function
     before more of one."""
     stem = Path(mutant.file).stem
@@ -153,7 +153,7 @@ def _promising(groups: list[list[str]], mutant: Mutant, seconds: Mapping[str, fl
     chosen: list[str] = []
     spent = 0.0
     for *_, took, test in sorted(ranked):
-        if len(chosen) < MOST_TESTS and (spent + took <= BUDGET_S or not chosen):
+        if len(chosen) < MOST_TESTS and (spent + took <= budget_s or not chosen):
             chosen.append(test)
             spent += took
     return chosen

@@ -45,12 +45,14 @@ def test_whole_numbers_change_their_order_between_neighbours(name: str, of: str,
 
 
 def test_a_real_number_is_where_both_are_equal() -> None:
-    """Both times are the same there, whichever message starts up more often."""
-    found = compared(WIDE, DEEP, "network.latency", low=1e-7, high=1e-2)
-    found = found if found.crossings else compared(WIDE, DEEP, "link.latency", low=1e-8, high=1e-3)
-    for crossing in found.crossings:
-        row = next(r for r in found.values if r[0] == crossing.below)
-        assert row[1] == pytest.approx(row[2], rel=1e-10)
+    """Few stages reduce more gradients over the network, many stages wait longer; the times are rational in between."""
+    flat, deep = (f"world=64,tp=8,pp={pp},mbs=1,gbs=64,seq=4096" for pp in (1, 4))
+    found = compared(flat, deep, "network.bandwidth", low=1e10, high=1e12)
+    (crossing,) = found.crossings
+    assert (crossing.less_below, crossing.less_above, crossing.method) == ("second", "first", "closed form")
+    assert crossing.below == crossing.above
+    row = next(r for r in found.values if r[0] == crossing.below)
+    assert row[1] == pytest.approx(row[2], rel=1e-12)
 
 
 def test_a_plan_that_computes_more_never_catches_up() -> None:

@@ -15,6 +15,7 @@ from symsim.analysis.points import WIDEST, _factorised
         [5.0],
         [1.5, 1.25, 1.5, 1.0],
         [0.1, 0.1],
+        [2.75, 0.25, 1.5],
         [1.0, 2.0 + WIDEST, 1.0],
         [3.0, WIDEST + 2.0, 3.0],
         [-2.0, 2.0],
