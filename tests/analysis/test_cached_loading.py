@@ -24,6 +24,14 @@ def test_a_machine_is_the_same_the_second_time(name: str) -> None:
     assert [cached_loading.system(name, {}, {}) for _ in range(2)] == [load_system(name)] * 2
 
 
+@pytest.mark.parametrize("name", ["a100_sxm", "b200"])
+def test_a_machine_that_was_read_is_not_parsed_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = cached_loading.system(name, {}, {})
+    assert read.tables
+    monkeypatch.delattr(cached_loading, "load_system")
+    assert cached_loading.system(name, {}, {}) == read
+
+
 @pytest.mark.parametrize("name", sorted(resources.shipped("strategies")))
 def test_a_strategy_is_the_same_the_second_time(name: str) -> None:
     assert [cached_loading.strategy(name, ()) for _ in range(2)] == [load_strategy(name)] * 2

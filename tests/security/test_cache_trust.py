@@ -211,10 +211,16 @@ SYSTEMS: dict[str, Callable[[Any], Any]] = {
     "table of another shape": lambda data: data["tables"].update(
         {"matmul.efficiency": [["m"], [[1, 2, 0.5]], 1.0, ""]}
     ),
+    "table with one efficiency beyond all": lambda data: data["tables"].update(
+        {"matmul.efficiency": [["m", "k", "n"], [[1, 1, 1, 0.5], [9, 9, 9, 9.0]], 0.5, ""]}
+    ),
 }
 
 MODELS: dict[str, Callable[[Any], Any]] = {
     "dimension of 4,000 digits": lambda data: data["dimensions"].update(hidden=10**4000),
+    "title that is a number": lambda data: data.update(title=5),
+    "family that is a number": lambda data: data.update(family=5),
+    "derived dimension that there is not": lambda data: data.update(derived=["hiden"]),
 }
 
 
