@@ -93,9 +93,10 @@ class Covering:
         return _promising([list(tests), list(beside)], mutant, self.seconds, budget_s)
 
     def unrecorded(self, mutant: Mutant, tree: Path) -> list[str]:
-        """Files of tests called like the mutant's file that are newer than the record: they are run whole."""
+        """Files of fast tests called like the mutant's file that are newer than the record: they are run whole."""
         files = sorted((tree / "tests").rglob(f"test_*{Path(mutant.file).stem}*.py"))
-        return [name for f in files if (name := f.relative_to(tree).as_posix()) not in self.recorded]
+        fast = (f for f in files if "mark.slow" not in f.read_text(encoding="utf-8"))
+        return [name for f in fast if (name := f.relative_to(tree).as_posix()) not in self.recorded]
 
 
 def load(store: Path) -> Covering:
