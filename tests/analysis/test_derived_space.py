@@ -57,6 +57,14 @@ def test_experts_are_spread_over_divisors_of_them() -> None:
     assert values(space(*JOB), "ep") == (None,)
 
 
+@pytest.mark.parametrize(("layers", "chunks"), [(6, (1, 2, 3)), (9, (1, 3)), (10, (1, 2, 5)), (14, (1, 2, 7))])
+def test_a_rank_has_as_many_chunks_as_its_layers_and_those_of_the_last_are_cut_into(
+    layers: int, chunks: tuple[int, ...]
+) -> None:
+    """9 layers on two ranks in two chunks: 6 + 3, and 3 layers are no two chunks."""
+    assert values(space(*JOB, model=SMALL.replace("layers=8", f"layers={layers}")), "vp") == chunks
+
+
 def test_dispatchers_are_searched_with_experts_alone() -> None:
     assert values(space(*JOB, model=EXPERTS), "moe_dispatch") == ("all_to_all", "deepep", "hybridep")
     assert values(space(*JOB), "moe_dispatch") == (None,)

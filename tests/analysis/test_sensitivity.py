@@ -230,6 +230,11 @@ def test_what_is_bought_is_the_machine_with_a_tenth_more() -> None:
     assert "memory.capacity" not in bought and "matmul.sustained" not in bought
 
 
+def test_of_what_gains_nothing_only_rates_are_said() -> None:
+    assert {g.unit for g in found(of="memory.peak").buying} == {"B/s", "FLOP/s"}
+    assert all(g.change == 0 for g in found(of="memory.peak").buying)
+
+
 def test_explain_and_sensitivity_agree_on_what_is_gained() -> None:
     asked = question("llama3_70b", PLAN, "h100_sxm")
     machine = machine_of(asked, moments=True)

@@ -11,7 +11,7 @@ from symsim.analysis.changed_plan import with_values
 from symsim.analysis.evaluate import Answer, answer, machine_of
 from symsim.analysis.explaining.constraints import broken
 from symsim.analysis.explaining.repair import Repair
-from symsim.analysis.explaining.speedup import COMPUTE, OVERLAPS, SIZES, Speedups, speedups
+from symsim.analysis.explaining.speedup import COMPUTE, OVERLAPS, SIZES, Speedups, _singles, speedups
 from symsim.analysis.load import Question, question
 
 
@@ -58,6 +58,14 @@ def test_a_pair_is_faster_than_either_of_its_changes(dense: tuple[Question, Answ
     for pair in faster.pairs:
         parts = [n.slower for n in faster.single if n.change.items() < pair.change.items()]
         assert all(pair.slower < part for part in parts)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "flag", ["sequence_parallel", "fused_cross_entropy", "moe_probs_in_activation", "cuda_graph", *OVERLAPS]
+)
+def test_a_flag_that_is_off_is_tried_switched_on(flag: str) -> None:
+    off = question("mixtral_8x7b", "world=16,tp=2,pp=2,ep=2,gbs=64,seq=4096", "h100_sxm", (f"{flag}=false",))
+    assert {flag: True} in _singles(off, thorough=True)
 
 
 def test_the_best_come_first(dense: tuple[Question, Answer, Speedups]) -> None:
