@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,7 +12,7 @@ from symsim.analysis.changed_plan import with_values
 from symsim.analysis.evaluate import Answer, answer, machine_of
 from symsim.analysis.explaining.constraints import broken
 from symsim.analysis.explaining.repair import Repair
-from symsim.analysis.explaining.speedup import COMPUTE, OVERLAPS, SIZES, Speedups, _singles, speedups
+from symsim.analysis.explaining.speedup import COMPUTE, OVERLAPS, SIZES, Speedups, _shortened, _singles, speedups
 from symsim.analysis.load import Question, question
 
 
@@ -66,6 +67,15 @@ def test_a_pair_is_faster_than_either_of_its_changes(dense: tuple[Question, Answ
 def test_a_flag_that_is_off_is_tried_switched_on(flag: str) -> None:
     off = question("mixtral_8x7b", "world=16,tp=2,pp=2,ep=2,gbs=64,seq=4096", "h100_sxm", (f"{flag}=false",))
     assert {flag: True} in _singles(off, thorough=True)
+
+
+def test_a_change_shortens_most_what_it_removes_altogether() -> None:
+    """Without offloading a step has no item for it."""
+    before = Answer({"time.offload": 0.5, "time.bubble": 0.4, "time.forward": 9.0}, 1)
+    after = SimpleNamespace(found=Answer({"time.bubble": 0.2, "time.forward": 1.0}, 1))
+    assert _shortened(before, after) == "offload"  # type: ignore[arg-type]
+    longer = SimpleNamespace(found=Answer({"time.offload": 0.6, "time.bubble": 0.4, "time.forward": 1.0}, 1))
+    assert _shortened(before, longer) is None  # type: ignore[arg-type]
 
 
 def test_the_best_come_first(dense: tuple[Question, Answer, Speedups]) -> None:
