@@ -1,4 +1,4 @@
-"""Types whose classes come with the model's files: parameters equal those of the published weights (safetensors metadata)."""
+"""Types whose classes come with the model's files: parameters equal those of the published weights (their metadata)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ GROWING = [0.5, 0.73, 0.97, 1.2, 1.43, 1.67, 1.9, 2.13, 2.37, 2.6, 2.83, 3.07, 3
     ids=lambda value: value["model_type"] if isinstance(value, dict) else "",
 )  # fmt: skip
 def test_parameters_are_those_of_the_published_weights(config: dict[str, Any], published: int) -> None:
-    assert parameters(model_of(translate(config, "m", Source("config.json", ""))))["total"] == published
+    assert parameters(model_of(translate(config, "m", Source("config.json", "")))) == published
 
 
 def test_layers_of_a_search_may_lack_attention_and_have_heads_and_widths_of_their_own() -> None:
