@@ -191,6 +191,8 @@ def _apply(function: str, arguments: tuple[tree.Expression, ...], place: Place, 
             return next((v for a in arguments if (v := evaluate(a, keys)) is not None), None)
         case "given", (tree.Name(name=name),):
             return keys.reading.given(name)
+        case "in_layer", (tree.Name(name=name), index):
+            return keys.reading.in_layer(name, int(_number(index, keys)))
         case "at", (listed, index):
             return _at(listed, index, keys)
         case "letter", (text, index):
@@ -219,7 +221,8 @@ def _apply(function: str, arguments: tuple[tree.Expression, ...], place: Place, 
 _NUMERIC: Mapping[str, Callable[..., Any]] = {"min": min, "max": max, "ceil": math.ceil, "floor": math.floor}
 _FUNCTIONS = (
     *_NUMERIC,
-    *("first", "given", "at", "part", "letter", "length", "count", "before", "period", "uniform", "is_list"),
+    *("first", "given", "at", "in_layer", "part", "letter", "length", "count", "before", "period", "uniform"),
+    "is_list",
 )
 
 

@@ -48,6 +48,17 @@ class Reading:
         """What is inside an object that a list holds: ``attention.n_heads_in_group``; null where there is none."""
         return _plain(_inside(whole, path.split(".")), path, Place(self.source, 1, 1))
 
+    def in_layer(self, name: str, layer: int) -> Any:
+        """The value that ``per_layer_config`` gives a key in one layer, else that of the key.
+
+        Layers are numbers in words there, with zeros before them or not.
+        """
+        by_layer = self.value("per_layer_config")
+        for number, keys in by_layer.items() if isinstance(by_layer, Mapping) else ():
+            if number.isdecimal() and int(number) == layer and isinstance(keys, Mapping) and name in keys:
+                return _plain(keys[name], name, self.place("per_layer_config"))
+        return self.value(name)
+
     def given(self, name: str) -> bool:
         """Whether the file has the key."""
         return self.written(name) is not None
