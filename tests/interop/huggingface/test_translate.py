@@ -301,8 +301,6 @@ def test_layers_have_the_window_or_pattern(keys: dict[str, object], dimension: s
     [
         ({"model_type": "gemma3_text", "layer_types": [LOCAL, FULL, "other", FULL]}, "layer_types"),
         ({**LATENT, "moe_layer_freq": 2}, "moe_layer_freq"),
-        ({**LATENT, "attention_bias": True}, "attention_bias"),
-        ({**LATENT, "model_type": "deepseek_v2", "mlp_bias": True}, "mlp_bias"),
         ({"model_type": "modernbert-decoder", "classifier_bias": True}, "classifier_bias"),
         ({"hidden_act": "unheard"}, "hidden_act"),
             ],
