@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -19,6 +20,7 @@ from symsim.analysis.fitting.memory_error import (
     error_near,
     peak_error,
     shipped,
+    traits_of,
     widening,
 )
 from symsim.analysis.load import question
@@ -110,3 +112,10 @@ def test_a_plan_within_the_error_of_the_limit_is_marked(share: float, near: bool
     result = document(asked, answer(asked.model, asked.plan, machine), machine)
     assert (result["memory"]["near_limit"], result["memory"]["fits"]) == (near, fits)
     assert ("near the limit" in result["verdict"]) is near
+
+
+@pytest.mark.parametrize(("stages", "layers"), [(1, 32), (4, 8), (3, 11)])
+def test_a_plan_is_near_by_the_layers_of_a_stage_rounded_up(stages: int, layers: int) -> None:
+    traits = traits_of(question("llama3_8b", f"world={8 * stages},pp={stages},gbs=96,seq=4096", "h100_sxm"))
+    sizes = dict(zip(SIZES, traits.sizes, strict=True))
+    assert (sizes["pp"], sizes["stage_layers"]) == (math.log2(stages), math.log2(layers))
