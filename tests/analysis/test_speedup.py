@@ -69,6 +69,14 @@ def test_a_flag_that_is_off_is_tried_switched_on(flag: str) -> None:
     assert {flag: True} in _singles(off, thorough=True)
 
 
+def test_a_glance_tries_half_and_twice_of_each_size() -> None:
+    plan = question("llama3_70b", "world=48,tp=4,pp=6,mbs=2,gbs=96,seq=4096", "h100_sxm")
+    changes = list(_singles(plan, thorough=False))
+    for name, here in (("tp", 4), ("pp", 6), ("mbs", 2)):
+        assert {name: here // 2} in changes and {name: 2 * here} in changes
+    assert {"cp": 2} in changes and not any(change.get("cp") == 0 for change in changes)
+
+
 def test_a_change_shortens_most_what_it_removes_altogether() -> None:
     """Without offloading a step has no item for it."""
     before = Answer({"time.offload": 0.5, "time.bubble": 0.4, "time.forward": 9.0}, 1)
