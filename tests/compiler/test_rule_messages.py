@@ -5,12 +5,15 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
+import sympy
 
 from symsim.analysis.evaluate import answer, evaluator
 from symsim.analysis.load import question
+from symsim.compiler.legality_rules import in_sizes, make_rule
 from symsim.diagnostics import InputError
 from symsim.records.rule_message import with_values, without_values
 from symsim.resources import shipped
+from symsim.symbols import symbol
 
 
 @pytest.mark.parametrize(
@@ -70,3 +73,14 @@ def test_no_rule_states_what_should_hold(model: str) -> None:
     for rule in evaluator(asked.model, asked.plan.structure).program.rules:
         said = without_values(rule.message)
         assert not any(words in said for words in STATEMENTS), said
+
+
+@pytest.mark.parametrize("relation", ["==", ">=", "<="])
+def test_a_rule_in_sizes_is_the_same_rule(relation: str) -> None:
+    """Broken by the same plans, by the same amount, in names that a strategy gives."""
+    m, gbs, dp = (symbol(n) for n in ("m", "gbs", "dp"))
+    rule = make_rule(m, relation, 2 * dp, "too few")
+    found = in_sizes(rule, {m: gbs / dp})
+    assert (found.kind, found.message, found.names) == (rule.kind, "too few", ("dp", "gbs"))
+    assert sympy.simplify(found.amount - rule.amount.subs(m, gbs / dp)) == 0
+    assert in_sizes(rule, {symbol("tp"): dp}) is rule
