@@ -21,6 +21,8 @@ from symsim.language.expressions import MAX_BITS, normal
 Value = Any
 """int, Fraction, bool, str, None, tuple (a list) or a mapping (an object)."""
 
+MAX_DIGITS = 12
+"""Longest number in a text."""
 MAX_ROUNDS = 4096
 """Longest list that a rule goes through."""
 
@@ -211,6 +213,8 @@ def _apply(function: str, arguments: tuple[tree.Expression, ...], place: Place, 
             return sum(_same(v, wanted) for v in _list(listed, keys)[: int(_number(index, keys))])
         case "uniform", (listed,):
             return len(set(map(repr, _list(listed, keys)))) <= 1
+        case "numbers", (text,):
+            return _numbers(text, keys)
         case "is_list", (value,):
             return isinstance(evaluate(value, keys), tuple)
     if function in _NUMERIC:
@@ -234,6 +238,17 @@ def _at(listed: tree.Expression, index: tree.Expression, keys: Keys) -> Value:
     if not isinstance(value, tuple):
         raise _wrong(listed, value, "a list", "a list is written [ … ]", keys)
     return _picked(value, listed, index, keys)
+
+
+def _numbers(text: tree.Expression, keys: Keys) -> tuple[Value, ...]:
+    """Whole numbers of a list, or of a text that has commas between them."""
+    value = evaluate(text, keys)
+    if not isinstance(value, str):
+        return _list(text, keys)
+    parts = value.split(",", MAX_ROUNDS)
+    if len(parts) > MAX_ROUNDS or not all(p.strip().isdecimal() and len(p) <= MAX_DIGITS for p in parts):
+        raise _wrong(text, value, "numbers with commas between them", 'for example "3,4,5"', keys)
+    return tuple(int(p) for p in parts)
 
 
 def _letter(text: tree.Expression, index: tree.Expression, keys: Keys) -> str:

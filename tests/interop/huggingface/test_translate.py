@@ -421,3 +421,16 @@ def test_a_shipped_name_wins_over_a_folder(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "llama3_8b" / "config.json").write_text(json.dumps(LLAMA), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     assert source_of("llama3_8b").name == "models/llama3_8b.sym"
+
+
+@pytest.mark.parametrize(("listed", "where"), [("1,3", (1, 3)), ([1, 3], (1, 3)), (" 0 , 2", (0, 2))])
+def test_layers_with_experts_may_be_listed_in_a_text(listed: object, where: tuple[int, ...]) -> None:
+    keys = {"model_type": "step3p5", "n_routed_experts": 8, "num_experts_per_tok": 2, "moe_layers_enum": listed}
+    feed = read(**keys, num_key_value_heads=2, head_dim=16).dimensions["feed"]
+    assert feed == tuple("moe" if layer in where else "mlp" for layer in range(4))
+
+
+def test_a_text_that_lists_no_numbers_is_an_error_at_its_key() -> None:
+    found = refused(model_type="step3p5", num_key_value_heads=2, head_dim=16, moe_layers_enum="1,two")
+    assert found.code == "E509"
+    assert line_of(found).startswith('"moe_layers_enum"')
