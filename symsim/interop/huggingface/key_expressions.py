@@ -244,7 +244,7 @@ def _numbers(text: tree.Expression, keys: Keys) -> tuple[Value, ...]:
     """Whole numbers of a list, or of a text that has commas between them."""
     value = evaluate(text, keys)
     if not isinstance(value, str):
-        return _list(text, keys)
+        return tuple(_list(text, keys))
     parts = value.split(",", MAX_ROUNDS)
     if len(parts) > MAX_ROUNDS or not all(p.strip().isdecimal() and len(p) <= MAX_DIGITS for p in parts):
         raise _wrong(text, value, "numbers with commas between them", 'for example "3,4,5"', keys)
