@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from typing import Any
 
 import sympy
 from sympy import Expr, Integer, Symbol
@@ -78,6 +79,41 @@ def sent_bytes(message: Message) -> Expr:
 
 
 def message_time(message: Message, ledger: Ledger) -> Expr:
+    """α–β time of one message, zero on a single rank; what it names is defined in the ledger."""
+    spent, named = _priced(message)
+    for definition in named:
+        ledger.define(*definition)
+    return spent
+
+
+Named = tuple[str, Expr, str, str, str]
+"""A definition: what :meth:`Ledger.define` takes."""
+
+
+class _Names:
+    """The definitions of one message, in the order in which they are made."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, Named] = {}
+
+    def define(self, name: str, expression: Any, meaning: str, unit: str, part: str) -> Expr:
+        """As a ledger does it."""
+        formula = sympy.sympify(expression)
+        if formula.is_Number:
+            return formula
+        self.made.setdefault(name, (name, formula, meaning, unit, part))
+        return symbol(name)
+
+
+@lru_cache(maxsize=1024)
+def _priced(message: Message) -> tuple[Expr, tuple[Named, ...]]:
+    """Kept: the structure of a plan has no say in it, so variants of a model share it."""
+    names = _Names()
+    spent = _time_of(message, names)
+    return spent, tuple(names.made.values())
+
+
+def _time_of(message: Message, ledger: _Names) -> Expr:
     """α–β time of one message, zero on a single rank.
 
     An all-reduce takes the faster of its own way (a tree between islands; whatever was measured
@@ -107,7 +143,7 @@ class _Way:
 
     axis: Axis
     collective: str
-    ledger: Ledger
+    ledger: _Names
 
     def rate(self) -> Expr:
         inside = self._inside()
