@@ -84,3 +84,8 @@ def literals(annotation: object) -> tuple[object, ...]:
     if typing.get_origin(annotation) is typing.Literal:
         return typing.get_args(annotation)
     return tuple(word for part in typing.get_args(annotation) for word in literals(part))
+
+
+def may_be_null(hint: object) -> bool:
+    """Whether the type of a field has ``None`` among its kinds."""
+    return hint is None or type(None) in typing.get_args(hint)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from building import Fingerprint, build, configuration, fingerprint, flops
 from cost_keys import COST_KEYS
 from transformers.integrations.heterogeneity.configuration_utils import AmbiguousGlobalPerLayerAttributeError
-from values import is_activation, others
+from values import is_activation, may_be_null, others
 
 
 class Varied:
@@ -107,7 +107,8 @@ class Varied:
     def refusals(self, key: str) -> Iterator[str]:
         """What the class refuses under a key, where it takes the usual value."""
         value = self.value(key)
-        if value is not None and self.parameters({key: None}) is None:
+        # Where its type allows null, the class refuses it because of another key.
+        if value is not None and not may_be_null(self.hints.get(key)) and self.parameters({key: None}) is None:
             yield "null"
         if isinstance(value, int) and not isinstance(value, bool) and value and self.parameters({key: 0}) is None:
             yield "zero"

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -18,13 +18,16 @@ from symsim import resources
 class ClassFacts:
     """A configuration class. ``renamed``: names that a file may have for a key of the class.
 
-    ``inert`` keys change nothing that is counted; ``active`` ones change the parameters.
+    ``inert`` keys change nothing that is counted; ``active`` ones change the parameters. ``refused``: what the class
+    does not take for a key; ``refused_in_layers`` are keys that no single layer may have for itself.
     """
 
     defaults: Mapping[str, Any]
     renamed: Mapping[str, str]
     inert: frozenset[str] = frozenset()
     active: frozenset[str] = frozenset()
+    refused: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    refused_in_layers: frozenset[str] = frozenset()
 
     def knows(self, key: str) -> bool:
         return key in self.defaults or key in self.renamed
@@ -60,6 +63,8 @@ def facts_of(model_type: str) -> ClassFacts:
         found.get("renamed", {}),
         frozenset(found.get("inert", ())),
         frozenset(found.get("active", ())),
+        found.get("refused", {}),
+        frozenset(found.get("per_layer", {}).get("refused", ())),
     )
 
 

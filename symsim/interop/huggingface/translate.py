@@ -15,6 +15,7 @@ from typing import Any
 from symsim.diagnostics import Diagnostic, InputError, Place, Source, error
 from symsim.interop.huggingface.class_facts import facts_of, type_of_class, wrapper
 from symsim.interop.huggingface.class_facts import source as class_source
+from symsim.interop.huggingface.class_refusals import class_refusals
 from symsim.interop.huggingface.key_expressions import Keys, asked, evaluate, filled, in_braces
 from symsim.interop.huggingface.reading import Reading, spoken
 from symsim.interop.huggingface.rules import Rule, class_of, known_types, maps, rule_of
@@ -174,7 +175,7 @@ def _dimensions(rule: Rule, keys: Keys) -> dict[str, Dimension]:
     """The value of each dimension that a rule gives, and all that is wrong with the file."""
     family = family_of(rule.family)
     found: dict[str, Dimension] = {}
-    problems: list[Diagnostic] = []
+    problems: list[Diagnostic] = list(class_refusals(keys.reading))
     further: list[Diagnostic] = []
     try:
         layers = evaluate(rule.arguments["layers"], keys)
