@@ -28,12 +28,11 @@ def class_refusals(reading: Reading) -> Iterator[Diagnostic]:
         if "beyond vocab_size" in reasons and _is_beyond(value, reading.value("vocab_size")):
             message = f"'{name}' = {value} is no token of a vocabulary of {reading.value('vocab_size')}"
             yield from _refused(reading, key, message)
-    yield from _of_layers(reading)
 
 
-def _of_layers(reading: Reading) -> Iterator[Diagnostic]:
-    """Keys that no single layer may have for itself."""
-    layers = reading.config.get(PER_LAYER)
+def refusals_in_layers(reading: Reading) -> Iterator[Diagnostic]:
+    """An error for each key that no single layer may have for itself, where no rule has read them."""
+    layers = reading.config.get(PER_LAYER) if PER_LAYER not in reading.asked else None
     for number, own in layers.items() if isinstance(layers, Mapping) else ():
         for key in own if isinstance(own, Mapping) else ():
             if reading.facts.own_name(key) in reading.facts.refused_in_layers:

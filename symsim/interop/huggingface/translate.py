@@ -15,7 +15,7 @@ from typing import Any
 from symsim.diagnostics import Diagnostic, InputError, Place, Source, error
 from symsim.interop.huggingface.class_facts import facts_of, type_of_class, wrapper
 from symsim.interop.huggingface.class_facts import source as class_source
-from symsim.interop.huggingface.class_refusals import class_refusals
+from symsim.interop.huggingface.class_refusals import class_refusals, refusals_in_layers
 from symsim.interop.huggingface.key_expressions import Keys, asked, evaluate, filled, in_braces
 from symsim.interop.huggingface.reading import Reading, spoken
 from symsim.interop.huggingface.rules import Rule, class_of, known_types, maps, rule_of
@@ -175,7 +175,9 @@ def _dimensions(rule: Rule, keys: Keys) -> dict[str, Dimension]:
     """The value of each dimension that a rule gives, and all that is wrong with the file."""
     family = family_of(rule.family)
     found: dict[str, Dimension] = {}
-    problems: list[Diagnostic] = list(class_refusals(keys.reading))
+    if refused := list(class_refusals(keys.reading)):
+        raise InputError(refused)
+    problems: list[Diagnostic] = []
     further: list[Diagnostic] = []
     try:
         layers = evaluate(rule.arguments["layers"], keys)
@@ -190,6 +192,7 @@ def _dimensions(rule: Rule, keys: Keys) -> dict[str, Dimension]:
         else:
             if value is not None:
                 found[name] = value
+    problems += refusals_in_layers(keys.reading)
     for check in rule.checks if not problems else ():
         if isinstance(check, tree.Require | tree.Refuse):
             try:
