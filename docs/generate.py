@@ -3,6 +3,7 @@
 ``python docs/generate.py``                  everything
 ``python docs/generate.py accuracy``         ``accuracy.md``, its picture and the table of errors
 ``python docs/generate.py memory``           the tables of measured peaks
+``python docs/generate.py models``           the parameters of the shipped models, which ``list models`` shows
 ``python docs/generate.py outputs [PAGE …]`` the outputs of commands and Python sessions (``page_outputs``)
 ``python docs/generate.py slow [PAGE …]``    those, and the outputs that take long
 
@@ -24,6 +25,7 @@ from typing import Any
 
 from page_outputs import run_commands, with_sessions
 
+from symsim import resources
 from symsim.analysis.collectives import collective_time
 from symsim.analysis.fitting.accuracy import Accuracy, accuracy, known
 from symsim.analysis.fitting.bar_coverage import error_bars
@@ -33,7 +35,8 @@ from symsim.analysis.fitting.memory_cases import measured_peaks
 from symsim.analysis.fitting.memory_error import shipped as shipped_peaks
 from symsim.analysis.fitting.memory_error import widening
 from symsim.analysis.formulas import formulas
-from symsim.analysis.load import question
+from symsim.analysis.load import question, source_of
+from symsim.analysis.parameter_counts import entry
 from symsim.diagnostics import Source
 from symsim.emit import markdown
 from symsim.emit.text import definitions as printed_definitions
@@ -260,6 +263,12 @@ def memory_files() -> dict[Path, str]:
     }
 
 
+def model_files() -> dict[Path, str]:
+    """The parameters of the shipped models."""
+    entries = (f"{json.dumps(name)}: {json.dumps(entry(source_of(name)))}" for name in resources.shipped("models"))
+    return {resources.kept_parameters(): "{\n " + ",\n ".join(entries) + "\n}\n"}
+
+
 def main() -> None:
     os.environ["SYMSIM_CACHE"] = "off"
     match sys.argv[1:]:
@@ -267,9 +276,12 @@ def main() -> None:
             _write(accuracy_files(accuracy(load_cases(ACCURACY / "cases.json"))))
         case ["memory"]:
             _write(memory_files())
+        case ["models"]:
+            _write(model_files())
         case ["outputs" | "slow" as which, *names]:
             _write_outputs([Path(name).resolve() for name in names] or PAGES, which == "slow")
         case []:
+            _write(model_files())
             # Pages show error bars, which come from the tables of errors.
             _write(memory_files())
             for table in (shipped_peaks, widening):

@@ -27,6 +27,11 @@ def shipped(kind: str) -> dict[str, Path]:
     return {path.stem: path for path in sorted((root() / kind).glob("*.sym"))}
 
 
+def kept_parameters() -> Path:
+    """How many parameters the shipped models have, as JSON."""
+    return root() / "models" / "parameters.json"
+
+
 def library_files() -> tuple[Path, ...]:
     """Operators, blocks and families: what every model may use."""
     folder = root() / "models"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from symsim import resources
 from symsim.analysis.load import load_model, source_of
+from symsim.analysis.parameter_counts import kept_counts, parameter_count
 from symsim.language.library import library_of
 from symsim.language.strategies import load_strategy
 from symsim.language.systems import load_system
@@ -12,7 +15,9 @@ from symsim.records.strategy import SIZE_SYMBOLS
 from symsim.records.system import System
 from symsim.units import bytes_text, decimal_text
 
-Rows = list[list[str]]
+Cell = str | int
+"""A text, or an amount: a count that a table shows with a decimal prefix."""
+Rows = list[list[Cell]]
 
 
 def catalogue(kind: str) -> tuple[list[str], Rows]:
@@ -22,21 +27,27 @@ def catalogue(kind: str) -> tuple[list[str], Rows]:
 
 
 def _models() -> tuple[list[str], Rows]:
+    """The shipped models; numbers in their names in the order of their values, so that 7b comes before 13b."""
     rows: Rows = []
-    for name in resources.shipped("models"):
-        model = load_model(source_of(name), {})
+    kept = kept_counts()
+    for name in sorted(resources.shipped("models"), key=_with_numbers):
+        source = source_of(name)
+        model, count = load_model(source, {}), parameter_count(name, source, kept)
         size = model.dimensions
         rows.append(
             [
-                name,
-                model.title,
-                model.family,
-                *(str(size[n] or "") for n in ("hidden", "layers")),
+                *(name, model.title, model.family, count.total, count.active),
+                *(str(size[n] or "") for n in ("layers", "hidden")),
                 *(" or ".join(str(s) for s in sorted(model.sizes(n)) if s) for n in ("heads", "experts")),
                 str(size["vocab"]),
             ]
         )
-    return ["name", "title", "family", "hidden", "layers", "heads", "experts", "vocab"], rows
+    headings = ["name", "title", "family", "parameters", "active", "layers", "hidden", "heads", "experts", "vocab"]
+    return headings, rows
+
+
+def _with_numbers(name: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]
 
 
 def _strategies() -> tuple[list[str], Rows]:

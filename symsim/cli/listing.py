@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
-from symsim.analysis.catalogue import catalogue
+from symsim.analysis.catalogue import Cell, catalogue
 from symsim.cli.options import json_option
 from symsim.report.strict_json import json_text
+from symsim.units import decimal_text
 
 KINDS = ("models", "strategies", "systems", "library", "types")
 UNFOLDED = {"systems": ("title", "link")}
@@ -26,9 +27,12 @@ def command(kind: str, as_json: bool) -> None:
         return
     from symsim.report.tables import print_table
 
-    print_table(headings, rows, unfolded=UNFOLDED.get(kind, ()))
+    texts = [[decimal_text(cell) if isinstance(cell, int) else cell for cell in row] for row in rows]
+    print_table(headings, texts, unfolded=UNFOLDED.get(kind, ()))
 
 
-def _value(cell: str) -> int | str | None:
+def _value(cell: Cell) -> int | str | None:
     """A cell as JSON has it: a count is a number, an empty cell null."""
+    if isinstance(cell, int):
+        return cell
     return int(cell) if cell.isdigit() else cell or None

@@ -28,31 +28,33 @@ def published(expression: Expr, vocab: Expr) -> Expr:
     return expression.xreplace({symbol("V"): vocab, symbol("T"): symbol("seq")}).xreplace(whole)
 
 
+def _units_of(graph: Graph) -> list[tuple[Expr, Unit]]:
+    """Every kind of unit of the model, and how many of it there are."""
+    counts: dict[Unit, Expr] = {graph.prologue: Integer(1), graph.epilogue: Integer(1)}
+    for slot in graph.slots:
+        counts[slot.unit] = counts.get(slot.unit, Integer(0)) + slot.repeats
+    return [(n, unit) for unit, n in counts.items()]
+
+
+def parameter_totals(graph: Graph, vocab: Expr) -> tuple[Expr, Expr]:
+    """Parameters of the architecture as published, and those that one token uses; a tied weight counts once."""
+    weights = [(n, w) for n, unit in _units_of(graph) for o in unit.operators for w in o.weights if not w.tied]
+    return (
+        tidy(total(published(n * w.elements, vocab) for n, w in weights)),
+        tidy(total(published(n * w.elements * w.active, vocab) for n, w in weights)),
+    )
+
+
 def model_totals(graph: Graph, vocab: Expr, ledger: Ledger) -> None:
     """Parameters and model FLOPs of the architecture, whatever the strategy.
 
     FLOPs count matrix multiplications and attention (full, and what masks and windows leave), without
     what kernels recompute.
     """
-    counts: dict[Unit, Expr] = {graph.prologue: Integer(1), graph.epilogue: Integer(1)}
-    for slot in graph.slots:
-        counts[slot.unit] = counts.get(slot.unit, Integer(0)) + slot.repeats
-    counted = [(n, unit) for unit, n in counts.items()]
-    weights = [(n, w) for n, unit in counted for o in unit.operators for w in o.weights if not w.tied]
-    ledger.define(
-        "parameters",
-        tidy(total(published(n * w.elements, vocab) for n, w in weights)),
-        "parameters of the model",
-        "elements",
-        "params",
-    )
-    ledger.define(
-        "active_parameters",
-        tidy(total(published(n * w.elements * w.active, vocab) for n, w in weights)),
-        "parameters that one token uses",
-        "elements",
-        "params",
-    )
+    counted = _units_of(graph)
+    held, active = parameter_totals(graph, vocab)
+    ledger.define("parameters", held, "parameters of the model", "elements", "params")
+    ledger.define("active_parameters", active, "parameters that one token uses", "elements", "params")
     counted_by_megatron = [n * o.work[phase].counted for n, unit in counted for o in unit.operators for phase in PHASES]
     kernels = [(n, phase, k) for n, unit in counted for phase, k in _kernels(unit)]
     seq = symbol("seq")
