@@ -14,7 +14,6 @@ from tests.models.counting import rows
 ONE_NODE = "world=8,gbs=64"
 TENSOR = "world=16,tp=2,gbs=64"
 EXPERTS = "world=64,ep=8,gbs=128,recompute=full"
-MANY_EXPERTS = "world=1024,tp=2,pp=8,ep=32,gbs=2048,recompute=full"
 
 PLANS = {
     "qwen3_0_6b": ONE_NODE,
@@ -38,9 +37,9 @@ PLANS = {
     "llama4_maverick": "world=512,tp=4,pp=4,ep=32,gbs=1024,recompute=full",
     "glm45_355b": "world=512,tp=2,pp=16,ep=16,gbs=1024,recompute=full,first_stage_layers=4,last_stage_layers=4",
     "glm47_flash": EXPERTS,
-    "glm5": MANY_EXPERTS,
-    "deepseek_v32": MANY_EXPERTS,
-    "deepseek_v4_flash": "world=512,pp=4,ep=32,gbs=1024,recompute=full",
+    "glm5": "world=1536,tp=2,pp=6,ep=32,gbs=3072,recompute=full",
+    "deepseek_v32": "world=1024,tp=2,pp=8,ep=32,gbs=2048,recompute=full,first_stage_layers=7,last_stage_layers=6",
+    "deepseek_v4_flash": "world=512,pp=4,ep=32,gbs=1024,recompute=full,first_stage_layers=11,last_stage_layers=10",
     "minimax_m2": "world=256,pp=2,ep=32,gbs=512,recompute=full",
     "kimi_linear_48b_a3b": EXPERTS,
     "nemotron3_nano_30b_a3b": EXPERTS,
@@ -72,7 +71,7 @@ def test_flops_of_a_token_are_at_least_two_for_each_weight_that_it_meets(name: s
     factors = row["active_parameters"] - table
     found = evaluated(name)["flops"]["model_per_iteration"]
     tokens = int(PLANS[name].split("gbs=")[1].split(",")[0]) * SEQ
-    assert 0.99 < found / tokens / (6 * factors) < 1.9
+    assert 0.99 < found / tokens / (6 * factors) < 2.2
 
 
 @pytest.mark.slow
@@ -91,7 +90,9 @@ def test_memory_of_each_model_is_a_formula(name: str) -> None:
     assert {d.name for d in shown} >= {"peak"}
 
 
-@pytest.mark.parametrize("name", ["qwen35_9b", "kimi_linear_48b_a3b", "nemotron3_nano_30b_a3b", "granite4_h_small"])
+@pytest.mark.parametrize(
+    "name", ["qwen35_9b", "kimi_linear_48b_a3b", "nemotron3_nano_30b_a3b", "granite4_h_small", "deepseek_v32"]
+)
 def test_it_is_said_that_no_run_of_such_a_model_was_measured(name: str) -> None:
     found = evaluated(name)
     assert found["time"]["comparable"] is False
