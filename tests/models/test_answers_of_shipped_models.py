@@ -1,4 +1,4 @@
-"""Every shipped model of 2026 is answered for in full: a plan that fits, its FLOPs, what recomputing saves, its formulas."""
+"""Every shipped model of 2026 has a plan that fits, its FLOPs, less memory where it recomputes, and formulas."""
 
 from __future__ import annotations
 
