@@ -1,6 +1,6 @@
 """How many parameters a model has, and how many of them one token uses, without compiling the rest of it.
 
-Counting takes some hundredths of a second for each model. What was counted of the shipped models is kept beside them
+Counting takes some hundredths of a second for each model. What was counted of the shipped models is kept next to them
 in ``models/parameters.json`` (written by ``docs/generate.py models``), so that a list of all of them is there at once;
 a model whose text has changed since is counted again. The counts are those of the compiled formula ``parameters``.
 """
