@@ -100,3 +100,10 @@ def test_an_error_reads_as_on_the_command_line() -> None:
         symsim.load("llama3_70b", "tp8_pp4", "h100_sxm", tp=0)
     assert str(caught.value) == caught.value.render()
     assert "\n  | tp=0\n" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["hbm.bandwidth", "islands.cp", "gpus_per_node"])
+def test_a_condition_on_a_machine_needs_one(name: str) -> None:
+    plan = symsim.load("llama3_8b", "world=8,tp=2,pp=2,gbs=16,seq=128")
+    with pytest.raises(symsim.InputError, match="belongs to a machine, and none is given"):
+        symsim.solve(plan, "world", subject_to=[f"world <= {name}"])

@@ -56,6 +56,8 @@ def conditions(asked: Question, given: Sequence[tree.Expression]) -> tuple[Condi
         hint = hint if asked.system is None else "leave fit = none out, or add --subject-to 'time.iteration <= 10 s'"
         raise error("E351", f"nothing says what must hold: there is {lacking} and no --subject-to", None, hint)
     required = [r.condition for r in asked.requires if _decidable(r, asked)]
+    for node in given:
+        _refuse_machine(node, asked)
     wanted = [*given, *([parsed(fits, "--subject-to")] if fits is not None else []), *required]
     parts = [part for node in wanted for part in _parts(node)]
     return tuple(Condition(_text(node), node, f"condition {k}") for k, node in enumerate(parts))
@@ -64,13 +66,34 @@ def conditions(asked: Question, given: Sequence[tree.Expression]) -> tuple[Condi
 def _decidable(require: tree.Require, asked: Question) -> bool:
     if asked.system is not None:
         return True
+    missing = _without_machine(require.condition, asked)
+    return not missing or not all(map(_is_of_machine, missing))
+
+
+def _without_machine(node: tree.Expression, asked: Question) -> set[str]:
+    """Names of an expression that have no value where no machine is given."""
     known = {
         *evaluator(asked.model, asked.plan.structure).names(unanswered((), None)),
         *asked.model.dimensions,
         *asked.plan.values,
     }
-    missing = names_in(require.condition) - known - {"microbatches"}
-    return not missing or not all("." in n or n == "gpus_per_node" for n in missing)
+    return names_in(node) - known - {"microbatches"}
+
+
+def _is_of_machine(name: str) -> bool:
+    return "." in name or name == "gpus_per_node"
+
+
+def _refuse_machine(node: tree.Expression, asked: Question) -> None:
+    """Refuse a condition on a machine where none is given.
+
+    Raises:
+        InputError: E315.
+    """
+    missing = sorted(_without_machine(node, asked)) if asked.system is None else []
+    if missing and all(map(_is_of_machine, missing)):
+        message = f"'{missing[0]}' belongs to a machine, and none is given"
+        raise error("E315", message, node.place, "name a machine with -y, or leave this out")
 
 
 def _parts(node: tree.Expression) -> list[tree.Expression]:
