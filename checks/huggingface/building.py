@@ -13,7 +13,7 @@ from typing import Any
 import torch
 import transformers
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import AutoModelForCausalLM, masking_utils
+from transformers import AutoModelForCausalLM, PreTrainedModel, masking_utils
 from transformers.models.auto import modeling_auto
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
@@ -33,6 +33,7 @@ def prepare() -> None:
     A tensor on the meta device has no values, so that nobody can look whether a row holds several sequences.
     """
     masking_utils.find_packed_sequence_indices = lambda position_ids: None
+    PreTrainedModel.warn_if_padding_and_no_attention_mask = lambda self, ids, mask: None
     warnings.filterwarnings("ignore")
     logging.disable(logging.CRITICAL)
     transformers.logging.set_verbosity_error()
@@ -40,7 +41,14 @@ def prepare() -> None:
 
 def configuration(model_type: str, keys: Mapping[str, object]) -> Any:
     """The configuration object of a ``config.json`` with these keys, as ``from_pretrained`` makes it."""
-    return CONFIG_MAPPING[model_type].from_dict(dict(keys))
+    return CONFIG_MAPPING[model_type].from_dict({name: _number(value) for name, value in keys.items()})
+
+
+def _number(value: Any) -> Any:
+    """A number that JSON does not have is ``{"__float__": "Infinity"}`` in a file."""
+    if isinstance(value, list):
+        return [_number(entry) for entry in value]
+    return float(value["__float__"]) if isinstance(value, dict) and "__float__" in value else value
 
 
 def build(model_type: str, config: Any) -> torch.nn.Module:

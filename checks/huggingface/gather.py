@@ -1,6 +1,7 @@
-"""Write what transformers' configuration classes say, as data: ``gather.py OUT [TYPE …]``.
+"""Write what transformers' configuration classes say, as data: ``gather.py OUT [--alone] [TYPE …]``.
 
-With types given, only these are gathered anew; the others stay as they are in OUT.
+With types given, only these are gathered anew; the others stay as they are in OUT. With ``--alone`` no key is varied
+together with another one: some minutes in place of hours.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ VERSION = "5.24.0"
 """The version that the committed data were gathered with."""
 
 
-def main(out: Path, only: list[str]) -> None:
+def main(out: Path, only: list[str], alone: bool) -> None:
     """Gather, write, and say on stderr what could not be built."""
     if transformers.__version__ != VERSION:
         sys.exit(f"transformers is {transformers.__version__}, not {VERSION}: change VERSION to gather anew")
@@ -34,7 +35,7 @@ def main(out: Path, only: list[str]) -> None:
             del entries[model_type]
     for model_type in sorted(decoders):
         if not only or model_type in only:
-            gathered(model_type, types, lambda: class_facts.facts(model_type))  # noqa: B023
+            gathered(model_type, types, lambda: class_facts.facts(model_type, alone))  # noqa: B023
             write(out, types, wrapped)
     for model_type, path, text, absent in found:
         if not only or model_type in only or "wrappers" in only:
@@ -75,5 +76,6 @@ def line(value: object) -> str:
 
 if __name__ == "__main__":
     if len(sys.argv) < 2:
-        sys.exit("usage: gather.py OUT [TYPE …]")
-    main(Path(sys.argv[1]), sys.argv[2:])
+        sys.exit("usage: gather.py OUT [--alone] [TYPE …]")
+    words = [word for word in sys.argv[2:] if word != "--alone"]
+    main(Path(sys.argv[1]), words, "--alone" in sys.argv)

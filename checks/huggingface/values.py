@@ -36,7 +36,7 @@ def others(name: str, value: object, raw: object, annotation: object, layers: in
             yield from (1, 2, 8, 64)
         if float in shapes:
             yield from (0.5, 30.0)
-        if list in shapes:
+        if list in shapes or not shapes:
             yield from lists(name, [], layers)
         if str in shapes:
             yield from literals(annotation) or ACTIVATIONS
@@ -68,7 +68,9 @@ def is_activation(name: str) -> bool:
 
 
 def kinds(annotation: object) -> set[type]:
-    """The plain types that an annotation allows."""
+    """The plain types that an annotation allows; none where nothing is known."""
+    if annotation in (object, typing.Any):
+        return set()
     if isinstance(annotation, type) and not typing.get_args(annotation):
         return {annotation}
     origin = typing.get_origin(annotation)

@@ -58,16 +58,25 @@ class Varied:
         value, raw = self.value(key), self.raw.get(key)
         return list(others(key, value, raw, self.hints.get(key, object), self.layers))
 
-    def sorted(self, keys: list[str], read: set[str]) -> dict[str, list[str]]:
+    def sorted(self, keys: list[str], read: set[str], alone: bool = False) -> dict[str, list[str]]:
         """The keys that change parameters (active), that change the work alone (cost), and nothing (inert).
 
-        ``read`` are the keys that the model's files read at all.
+        ``read`` are the keys that the model's files read; it grows while other configurations are built.
+        With ``alone`` each key is varied by itself: one that may count and is seen to change nothing is not called
+        inert, for it may change something together with another.
         """
         active = {key for key in keys if any(self.changes({}, key, value) for value in self.tried(key))}
         rest = [key for key in keys if key not in active]
-        active |= {key for key in rest if key in read and self.counts(key) and self.changes_with_another(key, keys)}
+        undecided = {key for key in rest if key in read and self.counts(key)}
+        if not alone:
+            active |= {key for key in undecided if self.changes_with_another(key, keys)}
+            undecided = set()
         rest = [key for key in rest if key not in active]
-        cost = {key for key in rest if key in COST_KEYS or self.changes_work(key)}
+        cost = {
+            key
+            for key in rest
+            if key in COST_KEYS or self.changes_work(key) or (key in read and not self.is_varied(key))
+        }
         inert = [key for key in rest if key not in cost]
         return {"active": sorted(active), "cost": sorted(cost), "inert": sorted(inert)}
 
@@ -97,6 +106,12 @@ class Varied:
         """Whether a key may say how many or how large: no factor, no token's number, no name of a function."""
         value = self.value(key)
         return not (isinstance(value, (float, str, dict)) or "token_i" in key or is_activation(key))
+
+    def is_varied(self, key: str) -> bool:
+        """Whether any other value of a key was built; of factors, numbers of tokens and functions none is needed."""
+        value = self.value(key)
+        harmless = isinstance(value, float) or "token_i" in key or is_activation(key) or "init" in key
+        return harmless or any(self.parameters({key: other}) is not None for other in self.tried(key))
 
     def changes_work(self, key: str) -> bool:
         if self.work is None or not self.counts(key):
