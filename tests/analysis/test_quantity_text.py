@@ -1,10 +1,10 @@
-"""Amounts as ``compare`` writes them."""
+"""Amounts, and what is said of both plans, as ``compare`` writes them."""
 
 from __future__ import annotations
 
 import pytest
 
-from symsim.analysis.comparing.compare_json import quantity_text
+from symsim.analysis.comparing.compare_json import _of_both, quantity_text
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,9 @@ from symsim.analysis.comparing.compare_json import quantity_text
 )
 def test_an_amount_is_written_in_its_unit(value: float, unit: str, text: str) -> None:
     assert quantity_text(value, unit) == text
+
+
+def test_what_is_said_of_both_plans_is_said_once() -> None:
+    assert _of_both([["x", "both", "y"], ["both", "z"]]) == ["both", "A: x", "A: y", "B: z"]
+    assert _of_both([[], ["z"]]) == ["B: z"]
+    assert _of_both([["both"], ["both"]]) == ["both"]

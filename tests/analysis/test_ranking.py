@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from symsim.analysis.searching.ranking import Front, Ranking, rounded, undominated
+from symsim.analysis.searching.search import front_value
 
 LITTLE = 3e-13
 """Less than the digits that are compared can tell: scalars and arrays differ by so much."""
@@ -107,3 +108,10 @@ def test_portions_in_any_order_give_the_same_best() -> None:
     portions = [[(3.0, 5), (1.0, 4)], [(1.0, 2), (2.0, 6)], [(2.0, 1), (0.5, 9)]]
     found = {tuple(offered(Ranking.empty(3, 1), *order).points.tolist()) for order in itertools.permutations(portions)}
     assert found == {(9, 2, 1)}
+
+
+@pytest.mark.parametrize(
+    ("value", "sign"), [("throughput.mfu", -1), ("throughput.tokens_per_s", -1), ("memory.peak", 1), ("2 * tp", 1)]
+)
+def test_of_a_throughput_more_is_better_and_of_anything_else_less(value: str, sign: int) -> None:
+    assert front_value(value)[1] == sign
