@@ -43,6 +43,12 @@ def test_the_slack_is_the_share_of_the_bound_that_is_left(tmp_path: Path, condit
     assert found.holds is (slack is None or slack >= 0)
 
 
+def test_what_has_no_distance_comes_last_and_what_is_broken_first(tmp_path: Path) -> None:
+    found = of_strategy(tmp_path, "require pp > 0\nrequire tp <= 2\nrequire tp <= 4")
+    assert list(found)[:2] == ["tp <= 2", "tp <= 4"] and list(found)[-1] == "pp > 0"
+    assert len(found) == 5
+
+
 def test_both_sides_of_and_are_bounds(tmp_path: Path) -> None:
     found = of_strategy(tmp_path, "require tp <= 8 and memory.peak <= 64 GiB")
     assert found["memory.peak <= 64 GiB"].unit == "bytes" and found["tp <= 8"].slack == 0.5

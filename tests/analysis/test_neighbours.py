@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from symsim.analysis.evaluate import answer, machine_of
-from symsim.analysis.explaining.neighbours import Neighbour, lower
+from symsim.analysis.explaining.neighbours import Neighbour, lower, lowering
 from symsim.analysis.load import Question, question
 
 PLAN = "world=64,tp=4,pp=2,vp=2,mbs=2,gbs=64,seq=4096,attention=unfused,zero=0"
@@ -29,6 +29,12 @@ def test_each_is_what_a_question_of_its_own_answers() -> None:
         assert values["memory.peak"] == neighbour.found.values["memory.peak"], settings
         assert values["time.iteration"] == neighbour.found.values["time.iteration"], settings
         assert again.plan.values["gbs"] == asked.plan.values["gbs"]
+
+
+@pytest.mark.parametrize("chunks", [1, 2])
+def test_without_virtual_chunks_is_a_change_where_there_are_some(chunks: int) -> None:
+    asked = question("llama3_8b", PLAN.replace("vp=2", f"vp={chunks}"), None)
+    assert ({"vp": 1, "schedule": "1f1b"} in lowering(asked)) is (chunks > 1)
 
 
 def _written(value: object) -> str:

@@ -14,8 +14,10 @@ from symsim.analysis.load import Question, question
 from symsim.analysis.quantities import parsed
 from symsim.analysis.sensitivities.sensitivity import Partial, Sensitivity, sensitivity
 from symsim.analysis.sensitivities.sensitivity_json import document
+from symsim.analysis.sensitivities.sensitivity_names import unstated
 from symsim.analysis.sensitivities.switches import Switch
 from symsim.diagnostics import InputError
+from symsim.language.systems import load_system
 from tests.properties.test_sensitivity import with_figure
 
 PLAN = "world=128,tp=8,pp=4,gbs=128,seq=8192"
@@ -212,6 +214,14 @@ def test_kinks_of_an_expression(of: str, left: float, right: float, switch: Swit
 def test_a_step_of_the_answer_is_flat() -> None:
     partial = one("tp", of="tp if tp <= 8 else 3 * tp")
     assert (partial.left, partial.right) == (1, 1)
+
+
+def test_a_table_of_links_that_a_machine_does_not_state_has_the_figure_that_is_taken_for_it() -> None:
+    machine = load_system("h100_sxm")
+    assert unstated(machine, ["network.all_reduce.contention", "link.all_reduce.latency", "hbm.bandwidth"]) == {
+        "network.all_reduce.contention": 0.0
+    }
+    assert unstated(None, ["network.all_reduce.contention"]) == {}
 
 
 # buying

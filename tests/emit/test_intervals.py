@@ -77,3 +77,8 @@ def test_nothing_is_known_of_a_range_of_stages() -> None:
     stretch = line_of(0, "pp", "memory.peak").ranges[0]
     register = stretch.program.outputs[QUANTITY].register
     assert stretch.bounds_of([register], np.array([1.0]), np.array([4.0])) == [None]
+
+
+def test_at_no_values_there_are_no_answers() -> None:
+    (found,) = line_of(0, "mbs", "memory.peak").ranges[0].evaluate([QUANTITY], np.zeros(0))
+    assert found.shape == (0,)

@@ -17,7 +17,7 @@ from symsim.diagnostics import InputError, error, nearest
 from symsim.emit.partial_evaluation import FigureOfInput
 from symsim.emit.program import Program
 from symsim.language.figures import TIERS, canonical, is_whole, optional, unit_of
-from symsim.machine.bind import FALLBACKS, figure_of_input, figure_of_table, measured
+from symsim.machine.bind import FALLBACKS, LINK_FALLBACKS, figure_of_input, figure_of_table, measured
 from symsim.records.strategy import CHOICES
 from symsim.records.system import System
 
@@ -75,7 +75,8 @@ def unstated(system: System | None, names: Iterable[str]) -> dict[str, float]:
 
 
 def _is_unstated(system: System, name: str) -> bool:
-    known = name.partition(".")[0] in TIERS and name.count(".") == 2 and name not in system.tables
+    tier, *collective, last = name.split(".")
+    known = tier in TIERS and len(collective) == 1 and last in LINK_FALLBACKS and name not in system.tables
     return known and figure_of_table(system, name) is None and not measured(system, name)[0]
 
 
