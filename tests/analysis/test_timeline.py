@@ -6,9 +6,11 @@ from itertools import pairwise
 
 import pytest
 
+import symsim.analysis.timeline
 from symsim.analysis.evaluate import answer, machine_of
 from symsim.analysis.load import question
 from symsim.analysis.timeline import Timeline, shortened, timeline
+from symsim.diagnostics import InputError
 
 PLAN = "tp=8,pp=4,world=128,mbs=1,gbs=128,seq=8192"
 
@@ -98,3 +100,20 @@ def test_only_backward_passes_compute_something_again() -> None:
     assert len(again) == len(backward)
     assert starts == {(s.rank, s.chunk, s.micro_batch, s.start_s) for s in backward}
     assert not any(span.kind == "recompute" for span in of("llama3_70b", "recompute=none").spans)
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [(), ("vp=4",), ("schedule=gpipe",), ("schedule=zb_h1",), ("schedule=zb_v",), ("schedule=dualpipe",)],
+    ids="+".join,
+)
+def test_a_trace_that_is_refused_would_have_had_the_passes_that_are_named(
+    choices: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = of("llama3_70b", *choices, micro_batches=8)
+    passes = sum(span.kind not in ("send", "recompute") for span in whole.spans)
+    monkeypatch.setattr(symsim.analysis.timeline, "MOST_PASSES", passes - 1)
+    with pytest.raises(InputError) as problem:
+        of("llama3_70b", *choices, micro_batches=8)
+    said = problem.value.diagnostics[0].message
+    assert said == f"a trace of this step has {passes} passes, more than {passes - 1}"
