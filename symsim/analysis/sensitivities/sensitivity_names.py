@@ -75,8 +75,8 @@ def unstated(system: System | None, names: Iterable[str]) -> dict[str, float]:
 
 
 def _is_unstated(system: System, name: str) -> bool:
-    tier, *collective, last = name.split(".")
-    known = tier in TIERS and len(collective) == 1 and last in LINK_FALLBACKS and name not in system.tables
+    tier, last = name.partition(".")[0], name.rpartition(".")[2]
+    known = tier in TIERS and name.count(".") == 2 and last in LINK_FALLBACKS and name not in system.tables
     return known and figure_of_table(system, name) is None and not measured(system, name)[0]
 
 
