@@ -70,7 +70,7 @@ def test_eval_json_has_every_field_of_the_contract(capsys: pytest.CaptureFixture
     assert answer["model"] == {"name": "deepseek_v3", "parameters": 671026404352, "active_parameters": 37552282624}
     assert {"dp", "edp", "microbatches", "tp", "recompute", "schedule"} <= set(answer["strategy"])
     assert set(answer["parameters"]["stages"][0]) == {"dense", "expert"}
-    flops = {f"{n}_per_iteration" for n in ("model", "causal", "recomputed", "hardware")}
+    flops = {f"{n}_per_iteration" for n in ("model", "causal", "megatron", "recomputed", "hardware")}
     assert set(answer["flops"]) == {"forward_per_token", *flops}
     memory = {"weights", "gradients", "optimizer", "activations", "workspace", "overhead", "peak", "device"}
     assert all(set(stage) == memory for stage in answer["memory"]["stages"])
@@ -80,9 +80,13 @@ def test_eval_json_has_every_field_of_the_contract(capsys: pytest.CaptureFixture
     assert sum(answer["time"]["breakdown"].values()) == pytest.approx(answer["time"]["iteration_s"], rel=1e-12)
     assert set(answer["time"]["stages"][0]) == {"forward_s", "backward_s"}
     rates = {f"{n}_tflops_per_gpu{c}" for n in ("model", "recompute") for c in ("", "_causal")}
-    shares = {"mfu", "mfu_causal", "hfu_recompute", "hfu_recompute_causal", "hfu"}
+    shares = {"mfu", "mfu_causal", "mfu_megatron", "hfu_recompute", "hfu_recompute_causal", "hfu"}
     tokens = {"tokens_per_s", "tokens_per_s_per_gpu"}
-    assert set(answer["throughput"]) == rates | shares | tokens | {"hardware_tflops_per_gpu", "peak"}
+    assert set(answer["throughput"]) == rates | shares | tokens | {
+        "megatron_tflops_per_gpu",
+        "hardware_tflops_per_gpu",
+        "peak",
+    }
     assert answer["throughput"]["peak"] == {"precision": "bf16", "tflops": 2250.0}
 
 
