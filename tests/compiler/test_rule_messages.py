@@ -14,6 +14,7 @@ from symsim.diagnostics import InputError
 from symsim.records.rule_message import with_values, without_values
 from symsim.resources import shipped
 from symsim.symbols import symbol
+from tests.models.counting import others_slow
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ STATEMENTS = ("is a multiple of", "spreads", "spread the", "is at most", "are sp
 """Words of rules that state what should hold."""
 
 
-@pytest.mark.parametrize("model", shipped("models"))
+@pytest.mark.parametrize("model", others_slow(shipped("models")))
 def test_no_rule_states_what_should_hold(model: str) -> None:
     asked = question(model, "world=64,gbs=64,seq=4096,mbs=1", None, needs_sizes=False)
     for rule in evaluator(asked.model, asked.plan.structure).program.rules:

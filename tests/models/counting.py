@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from symsim import resources
 from symsim.analysis.evaluate import Evaluator
@@ -27,6 +30,29 @@ SHIPPED = tuple(resources.shipped("models"))
 def rows(file: str) -> list[dict[str, Any]]:
     loaded: list[dict[str, Any]] = json.loads((DATA / file).read_text(encoding="utf-8"))
     return loaded
+
+
+ONE_OF_A_KIND = (
+    "apertus_8b",
+    "deepseek_v4_flash",
+    "gemma4_26b_a4b",
+    "glm5",
+    "granite4_h_small",
+    "kimi_linear_48b_a3b",
+    "llama4_maverick",
+    "minimax_m2",
+    "nemotron3_nano_30b_a3b",
+    "olmo3_7b",
+    "qwen35_35b_a3b",
+    "smollm3_3b",
+)
+"""Shipped models of 2026, one with each kind of layer."""
+
+
+def others_slow(names: Iterable[str]) -> list[Any]:
+    """Names for ``parametrize``: of the models of 2026 one of each kind runs always, the others with the slow tests."""
+    seldom = {row["name"] for row in rows("params_shipped.json")} - {*ONE_OF_A_KIND}
+    return [pytest.param(n, marks=pytest.mark.slow) if n in seldom else n for n in names]
 
 
 def model_of(text: str) -> Model:

@@ -9,7 +9,7 @@ import pytest
 import symsim
 from symsim.analysis.formulas import formulas
 from symsim.analysis.load import question
-from tests.models.counting import rows
+from tests.models.counting import others_slow, rows
 
 ONE_NODE = "world=8,gbs=64"
 TENSOR = "world=16,tp=2,gbs=64"
@@ -46,7 +46,7 @@ PLANS = {
     "granite4_h_small": "world=64,pp=2,ep=8,gbs=128,recompute=full",
 }
 SEQ = 4096
-MODELS = [row["name"] for row in rows("params_shipped.json")]
+MODELS = others_slow(row["name"] for row in rows("params_shipped.json"))
 
 
 def evaluated(name: str, **more: object) -> dict[str, Any]:

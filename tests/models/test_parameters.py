@@ -16,6 +16,7 @@ from tests.models.counting import (
     SHIPPED,
     graph_of,
     model_of,
+    others_slow,
     parameters,
     rows,
     shipped,
@@ -205,7 +206,7 @@ def test_shipped_file_names_its_source(name: str) -> None:
 
 
 @pytest.mark.parametrize("choices", VARIANTS)
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", others_slow(SHIPPED))
 def test_shipped_model_expands(name: str, choices: str) -> None:
     graph = graph_of(shipped(name), choices)
     assert graph.layers == shipped(name).dimensions["layers"]

@@ -9,6 +9,7 @@ import pytest
 from symsim import resources
 from symsim.analysis.evaluate import Answer, evaluator
 from symsim.analysis.load import question
+from tests.models.counting import others_slow
 
 MODELS = tuple(resources.shipped("models"))
 
@@ -25,7 +26,7 @@ def held(model: str) -> dict[tuple[int, int, int, int], Answer]:
     return found
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", others_slow(MODELS))
 def test_weights_of_all_ranks_are_those_of_the_model(model: str) -> None:
     """The vocabulary is padded to a multiple of 128·tp; a tied table is held by the first and the last stage.
 
