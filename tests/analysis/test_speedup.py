@@ -64,9 +64,11 @@ def test_a_pair_is_faster_than_either_of_its_changes(dense: tuple[Question, Answ
 @pytest.mark.parametrize(
     "flag", ["sequence_parallel", "fused_cross_entropy", "moe_probs_in_activation", "cuda_graph", *OVERLAPS]
 )
-def test_a_flag_that_is_off_is_tried_switched_on(flag: str) -> None:
-    off = question("mixtral_8x7b", "world=16,tp=2,pp=2,ep=2,gbs=64,seq=4096", "h100_sxm", (f"{flag}=false",))
+def test_a_flag_that_is_off_is_tried_switched_on_and_never_the_reverse(flag: str) -> None:
+    plan = "world=16,tp=2,pp=2,ep=2,gbs=64,seq=4096"
+    off, on = (question("mixtral_8x7b", plan, "h100_sxm", (f"{flag}={value}",)) for value in ("false", "true"))
     assert {flag: True} in _singles(off, thorough=True)
+    assert {flag: False} not in _singles(on, thorough=True)
 
 
 def test_a_glance_tries_half_and_twice_of_each_size() -> None:
