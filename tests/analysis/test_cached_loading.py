@@ -57,6 +57,14 @@ def test_an_entry_of_another_form_counts_as_absent(entry: Any, monkeypatch: pyte
     assert cached_loading.system("h100_sxm", {}, {}) == load_system("h100_sxm")
 
 
+@pytest.mark.parametrize(("values", "mean"), [((0.5, 9.0), 0.5), ((-0.5, 0.5), 0.5), ((0.5, 0.5), 9.0)])
+def test_every_efficiency_of_a_table_is_a_possible_one(values: tuple[float, float], mean: float) -> None:
+    entries = [[k, k, k, value] for k, value in enumerate(values, 1)]
+    with pytest.raises(ValueError):
+        cached_loading._table("matmul.efficiency", ["m", "k", "n"], entries, mean, "")
+    assert cached_loading._table("matmul.efficiency", ["m", "k", "n"], [[1, 1, 1, 0.5]], 0.5, "").mean == 0.5
+
+
 def test_a_file_called_inline_is_a_file(tmp_path: Path) -> None:
     path = tmp_path / "inline.sym"
     path.write_text("tp = 8\nworld = 8\n")

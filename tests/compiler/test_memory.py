@@ -11,6 +11,7 @@ from sympy import Integer
 from symsim.analysis.evaluate import answer
 from symsim.analysis.load import question
 from symsim.compiler.memory import handed, sent_gradient
+from symsim.compiler.pipeline import compile_cost
 from symsim.symbols import symbol
 from tests.compiler.asking import SMALL
 
@@ -85,3 +86,16 @@ def test_a_stage_without_layers_holds_the_gradient_that_it_sent_back_alone() -> 
     found = parts('microbatches=8,layout="E|tt||ttL"')
     assert found["workspace"][2] == found["peak"][2] == 512 * 2048 * 2
     assert (found["rise"][2], found["rise_head"][2], found["rise_embedding"][2]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("choices", "rises"),
+    [
+        ("tp=2,pp=2", {"rise", "rise_head"}),
+        ("tp=2,pp=2,recompute=full", {"rise_embedding", "rise", "rise_head"}),
+    ],
+)
+def test_a_moment_before_all_layers_is_left_out_where_they_save_more_for_certain(choices: str, rises: set[str]) -> None:
+    asked = question("llama3_8b", f"world=8,gbs=64,seq=4096,{choices}", None)
+    names = {d.name for d in compile_cost(asked.model, asked.plan.structure).definitions}
+    assert {n for n in names if n.startswith("rise")} == rises

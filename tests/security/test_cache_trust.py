@@ -211,9 +211,6 @@ SYSTEMS: dict[str, Callable[[Any], Any]] = {
     "table of another shape": lambda data: data["tables"].update(
         {"matmul.efficiency": [["m"], [[1, 2, 0.5]], 1.0, ""]}
     ),
-    "table with one efficiency beyond all": lambda data: data["tables"].update(
-        {"matmul.efficiency": [["m", "k", "n"], [[1, 1, 1, 0.5], [9, 9, 9, 9.0]], 0.5, ""]}
-    ),
 }
 
 MODELS: dict[str, Callable[[Any], Any]] = {
