@@ -8,6 +8,8 @@ from symsim.diagnostics import Diagnostic, InputError
 from symsim.interop.huggingface.reading import Reading
 
 PER_LAYER = "per_layer_config"
+LISTED_LAYERS = ("layer_types", "mlp_layer_types")
+"""Lists of which every class wants one entry for each layer."""
 HINT = "Hugging Face's own class refuses this file"
 
 
@@ -28,6 +30,17 @@ def class_refusals(reading: Reading) -> Iterator[Diagnostic]:
         if "beyond vocab_size" in reasons and _is_beyond(value, reading.value("vocab_size")):
             message = f"'{name}' = {value} is no token of a vocabulary of {reading.value('vocab_size')}"
             yield from _refused(reading, key, message)
+    yield from _other_lengths(reading)
+
+
+def _other_lengths(reading: Reading) -> Iterator[Diagnostic]:
+    layers = reading.value("num_hidden_layers")
+    for key in LISTED_LAYERS:
+        listed = reading.config.get(key)
+        if not isinstance(listed, list) or not isinstance(layers, int):
+            return
+        if len(listed) != layers:
+            yield from _refused(reading, key, f"'{key}' has {len(listed)} entries for {layers} layers")
 
 
 def refusals_in_layers(reading: Reading) -> Iterator[Diagnostic]:
@@ -35,8 +48,13 @@ def refusals_in_layers(reading: Reading) -> Iterator[Diagnostic]:
     layers = reading.config.get(PER_LAYER) if PER_LAYER not in reading.asked else None
     for number, own in layers.items() if isinstance(layers, Mapping) else ():
         for key in own if isinstance(own, Mapping) else ():
-            if reading.facts.own_name(key) in reading.facts.refused_in_layers:
+            if reading.facts.own_name(key) in reading.facts.refused_in_layers or _is_missing(reading, key):
                 yield from _refused(reading, PER_LAYER, f"'{key}' cannot be of layer {number} alone")
+
+
+def _is_missing(reading: Reading, key: str) -> bool:
+    """Whether neither the class nor the file has the key for the other layers; ``skip`` is no key of a model."""
+    return key != "skip" and not reading.facts.knows(key) and not reading.given(key)
 
 
 def _refused(reading: Reading, key: str, message: str) -> tuple[Diagnostic, ...]:

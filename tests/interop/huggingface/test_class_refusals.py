@@ -21,6 +21,8 @@ LLAMA = {"model_type": "llama", "hidden_size": 64, "intermediate_size": 96, "num
         ("mlp_bias", None, "'mlp_bias' must not be null"),
         ("num_key_value_heads", 0, "'num_key_value_heads' must not be 0"),
         ("pad_token_id", 512, "'pad_token_id' = 512 is no token of a vocabulary of 512"),
+        ("layer_types", ["full_attention"] * 3, "'layer_types' has 3 entries for 4 layers"),
+        ("per_layer_config", {"1": {"unheard": 48}}, "'unheard' cannot be of layer 1 alone"),
         ("per_layer_config", {"1": {"intermediate_size": 48}}, "'intermediate_size' cannot be of layer 1 alone"),
     ],
 )
