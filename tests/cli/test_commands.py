@@ -305,6 +305,21 @@ def test_lists_are_also_json(capsys: pytest.CaptureFixture[str], kind: str) -> N
     assert all(row for row in json.loads(out))
 
 
+def test_a_list_of_models_has_total_and_active_parameters(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "list", "models")
+    row = next(line for line in out.splitlines() if line.startswith("deepseek_v3 "))
+    assert row.split()[-4:] == ["G", "37.55", "G", "61"]
+    _, out, _ = run(capsys, "list", "models", "--json")
+    found = {model["name"]: model for model in json.loads(out)}["deepseek_v3"]
+    assert (found["parameters"], found["active"]) == (671_026_404_352, 37_552_282_624)
+
+
+def test_models_are_listed_with_their_numbers_in_order(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "list", "models", "--json")
+    names = [model["name"] for model in json.loads(out) if model["name"].startswith("llama3_")]
+    assert names == ["llama3_8b", "llama3_70b", "llama3_405b"]
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts(capsys: pytest.CaptureFixture[str], shell: str) -> None:
     status, out, _ = run(capsys, "completion", shell)
