@@ -58,10 +58,12 @@ def test_without_a_machine_the_larger_number_is_taken_and_said(capsys: pytest.Ca
     assert "no machine: a weight has 2 fp8 copies, as on Hopper" in said
 
 
-def test_every_machine_with_fp8_says_how_many_copies() -> None:
+def test_every_machine_of_nvidia_with_fp8_says_how_many_copies() -> None:
+    """The fact is TransformerEngine's, which no other maker's machine runs as it is."""
     for name in resources.shipped("systems"):
-        figures = load_system(name).figures
-        assert ("matmul.fp8" in figures) is ("matmul.fp8_copies" in figures)
+        system = load_system(name)
+        if system.title.startswith("NVIDIA"):
+            assert ("matmul.fp8" in system.figures) is ("matmul.fp8_copies" in system.figures), name
 
 
 def test_a_search_counts_the_copies_of_its_machine(capsys: pytest.CaptureFixture[str]) -> None:
