@@ -12,7 +12,8 @@ from symsim.analysis.plan import Plan, plan
 from symsim.compiler import cache
 from symsim.diagnostics import Source, error
 from symsim.language import tree
-from symsim.language.models import MAX_DIMENSION, elaborate_model, model_source
+from symsim.language.dimensions import MAX_DIMENSION
+from symsim.language.models import elaborate_model, model_source
 from symsim.language.strategies import Strategy, route_overrides
 from symsim.records.model import Model
 from symsim.records.system import System

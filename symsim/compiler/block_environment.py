@@ -11,9 +11,9 @@ from symsim.compiler.profile import profile_of
 from symsim.compiler.scope import BlockScope, Surroundings
 from symsim.elements import OPERAND_BLOCK, QUANTISED_PRECISIONS, element_bytes
 from symsim.language import tree
+from symsim.language.dimensions import LAYER
 from symsim.language.expressions import Value, evaluate, names_in, number
 from symsim.language.library import Library
-from symsim.language.models import LAYER
 from symsim.records.model import Model
 from symsim.records.strategy import CHOICES, Structure
 from symsim.symbols import symbol

@@ -15,9 +15,9 @@ from symsim.compiler.scope import BlockScope, Surroundings
 from symsim.diagnostics import Diagnostic, InputError, Place, Source, error, nearest
 from symsim.functions import remainder
 from symsim.language import tree
+from symsim.language.dimensions import MAX_LISTED
 from symsim.language.expressions import Value, describe, evaluate, number, truth
 from symsim.language.library import Library
-from symsim.language.models import MAX_LISTED
 from symsim.records.cost import Rule
 from symsim.records.graph import Graph, Operator, Region, Slot, Tensor, Unit
 from symsim.records.model import Model

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from symsim.language import tree
+from symsim.language.dimensions import needed_arguments
 from symsim.language.library import library_of
 from symsim.language.list_text import list_text, value_text
-from symsim.language.models import needed_arguments
 from symsim.language.parser import keywords
 from symsim.language.quoting import one_line, quoted
 from symsim.records.model import One

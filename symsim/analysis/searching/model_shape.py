@@ -8,7 +8,7 @@ from typing import Any
 from symsim.analysis.evaluate import stable
 from symsim.analysis.plan import plan
 from symsim.compiler import cache
-from symsim.language.models import MAX_DIMENSION
+from symsim.language.dimensions import MAX_DIMENSION
 from symsim.language.strategies import Strategy
 from symsim.records.model import Model
 

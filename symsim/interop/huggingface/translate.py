@@ -22,8 +22,8 @@ from symsim.interop.huggingface.rules import Rule, class_of, known_types, maps, 
 from symsim.interop.json_text import Object, parse, read_text
 from symsim.interop.model_text import Dimension, One, family_of, identifier, model_text, printable
 from symsim.language import tree
+from symsim.language.dimensions import LAYER, MAX_LISTED, dimension_kind
 from symsim.language.expressions import names_in
-from symsim.language.models import LAYER, MAX_LISTED, dimension_kind
 from symsim.language.near_names import near_names
 
 MAX_SIZE = 10**12
