@@ -18,7 +18,8 @@ from symsim import resources
 class ClassFacts:
     """A configuration class. ``renamed``: names that a file may have for a key of the class.
 
-    ``inert`` keys change nothing that is counted; ``active`` ones change the parameters. ``refused``: what the class
+    ``inert`` keys change nothing that is counted; ``active`` ones change the parameters, and ``cost``
+    ones what a layer computes or keeps. ``refused``: what the class
     does not take for a key; ``refused_in_layers`` are keys that no single layer may have for itself.
     """
 
@@ -26,6 +27,7 @@ class ClassFacts:
     renamed: Mapping[str, str]
     inert: frozenset[str] = frozenset()
     active: frozenset[str] = frozenset()
+    cost: frozenset[str] = frozenset()
     refused: Mapping[str, Sequence[str]] = field(default_factory=dict)
     refused_in_layers: frozenset[str] = frozenset()
 
@@ -63,6 +65,7 @@ def facts_of(model_type: str) -> ClassFacts:
         found.get("renamed", {}),
         frozenset(found.get("inert", ())),
         frozenset(found.get("active", ())),
+        frozenset(found.get("cost", ())),
         found.get("refused", {}),
         frozenset(found.get("per_layer", {}).get("refused", ())),
     )

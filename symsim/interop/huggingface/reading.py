@@ -77,6 +77,10 @@ class Reading:
                 raise error("E511", message, self.place(other), "one of the two keys is wrong")
         return told[0] if told else None
 
+    def is_default(self, key: str) -> bool:
+        """Whether the file has what the class gives anyway."""
+        return bool(self.config[key] == self.facts.defaults.get(self.facts.own_name(key)))
+
     def _default(self, key: str) -> object:
         default: object = self.facts.defaults.get(self.facts.own_name(key))
         return default

@@ -92,6 +92,12 @@ def rule_of(model_type: str, keys: Keys) -> Rule:
     raise keys.reading.inexpressible(tried, message)
 
 
+def checks_of_whole(model_type: str) -> tuple[tree.Require | tree.Refuse, ...]:
+    """What has to hold of a model with further parts, by the rule ``_whole_TYPE`` if there is one."""
+    items = [i for i in _items(f"_whole_{model_type}") if isinstance(i, tree.ConfigItem)]
+    return tuple(r for i in items for r in i.rules if isinstance(r, tree.Require | tree.Refuse))
+
+
 @cache
 def class_of(model_type: str) -> str:
     """The type whose class has the defaults: its own, or that of the rule that its rule begins with."""

@@ -18,7 +18,7 @@ from symsim.interop.huggingface.class_facts import source as class_source
 from symsim.interop.huggingface.class_refusals import class_refusals, refusals_in_layers
 from symsim.interop.huggingface.key_expressions import Keys, asked, evaluate, filled, in_braces
 from symsim.interop.huggingface.reading import Reading, spoken
-from symsim.interop.huggingface.rules import Rule, class_of, known_types, maps, rule_of
+from symsim.interop.huggingface.rules import Rule, checks_of_whole, class_of, known_types, maps, rule_of
 from symsim.interop.json_text import Object, parse, read_text
 from symsim.interop.model_text import Dimension, One, family_of, identifier, model_text, printable
 from symsim.language import tree
@@ -87,6 +87,10 @@ def _language_model(config: Mapping[str, object], source: Source) -> _Part:
     if given is not None and given in known_types() and wrapper(given) is None:
         return _Part(config, given)
     held = wrapper(given) if given is not None else None
+    if given is not None and held is not None:
+        whole = Keys(Reading(config, source, facts_of(given)), maps())
+        for check in checks_of_whole(given):
+            _check(check, whole)
     path = list(held["text"]) if held is not None else ["text_config"]
     nested: object = config
     holder = config
@@ -328,7 +332,9 @@ def _not_understood(reading: Reading, rule: Rule) -> list[str]:
         if own in facts.active and reading.config[key] != facts.defaults.get(own):
             raise reading.inexpressible([key], f"'{key}' changes the model, and no rule reads it")
     unknown = [printable(k, 40) for k in left if not facts.knows(k)]
-    return [f"keys of the configuration that are not understood, and left out: {', '.join(unknown)}"] if unknown else []
+    passed = [k for k in left if facts.own_name(k) in facts.cost and not reading.is_default(k)]
+    said = {"keys that are not understood": unknown, "keys that may change what a step costs": passed}
+    return [f"{what}, and left out: {', '.join(keys)}" for what, keys in said.items() if keys]
 
 
 INERT = frozenset(
@@ -337,10 +343,11 @@ INERT = frozenset(
         "bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "decoder_start_token_id", "initializer_range",
         "attn_implementation", "is_encoder_decoder", "is_decoder", "id2label", "label2id", "pretraining_tp",
         "output_attentions", "output_hidden_states", "return_dict", "torchscript", "tokenizer_class", "text_config",
-        "task_specific_params", "problem_type", "unsloth_version", "unsloth_fixed", *CONTEXTS,
+        "task_specific_params", "problem_type", "rope_parameters", "rope_scaling", "rope_theta",
+        "qk_head_dim", "unsloth_version", "unsloth_fixed", *CONTEXTS,
     }
 )  # fmt: skip
-"""Keys of every class that change nothing that is counted."""
+"""Keys of every class that change nothing that is counted, or that a class works out and saves."""
 
 
 def _origin(config: Mapping[str, object], source: Source) -> str:

@@ -431,3 +431,20 @@ def test_a_text_that_lists_no_numbers_is_an_error_at_its_key() -> None:
     found = refused(model_type="step3p5", num_key_value_heads=2, head_dim=16, moe_layers_enum="1,two")
     assert found.code == "E509"
     assert line_of(found).startswith('"moe_layers_enum"')
+
+
+def test_a_model_whose_text_part_is_not_all_of_its_text_model_is_refused() -> None:
+    text = json.dumps({"model_type": "fuyu", "text_config": {"model_type": "persimmon"}})
+    (found,) = problems(text)
+    assert (found.code, "image patches" in found.message) == ("E512", True)
+
+
+def test_keys_that_no_rule_reads_are_named() -> None:
+    (note,) = model_of(text_of({**LLAMA, "my_key": 1, "rms_norm_eps": 1e-5})).notes
+    assert note == "keys that are not understood, and left out: my_key"
+
+
+def test_a_key_that_may_change_the_cost_is_named_where_it_differs_from_the_class() -> None:
+    config = {"model_type": "falcon_h1", "num_hidden_layers": 2}
+    assert any("mlp_multipliers" in n for n in model_of(text_of({**config, "mlp_multipliers": [0.5, 2.0]})).notes)
+    assert not any("mlp_multipliers" in n for n in model_of(text_of(config)).notes)
