@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from symsim.analysis.load import question
+from symsim.analysis.plan import nearest_legal
 from symsim.diagnostics import InputError
 
 
@@ -42,3 +43,23 @@ def test_other_numbers_of_chunks_are_refused(choices: str, said: str) -> None:
     with pytest.raises(InputError) as problem:
         settled(choices)
     assert problem.value.diagnostics[0].message == said
+
+
+@pytest.mark.parametrize(
+    ("legal", "found"),
+    [
+        ({4, 6, 7}, [4, 6]),
+        ({5}, []),
+        ({1, 3}, [3]),
+        ({8}, [8]),
+    ],
+)
+def test_the_nearest_legal_values_are_below_and_above(legal: set[int], found: list[int]) -> None:
+    assert nearest_legal(5, legal.__contains__) == found
+
+
+@pytest.mark.parametrize(
+    ("below", "above"), [(1, 10**6 * 16), (2**19, 10**6 * 2), (2**10, 10**6 + 1), (10**6 - 1, 10**6 * 4)]
+)
+def test_far_off_powers_of_two_and_doublings_are_tried(below: int, above: int) -> None:
+    assert nearest_legal(10**6, {below, above}.__contains__) == [below, above]

@@ -7,6 +7,7 @@ import copy
 from functools import cache
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -139,3 +140,24 @@ def _check(node: ast.AST) -> None:
             assert value is None or value is ... or isinstance(value, int | float)
         case ast.Import() | ast.ImportFrom() | ast.Global() | ast.Lambda() | ast.JoinedStr() | ast.Await():
             raise AssertionError(ast.dump(node))
+
+
+@pytest.mark.parametrize(
+    ("instruction", "of_run"), [(["add", 0, 1], False), (["add", 0, 0], True), (["stage_sum", 1], True)]
+)
+def test_what_any_part_of_differs_between_stages_is_no_number_of_the_run(instruction: list[Any], of_run: bool) -> None:
+    """Register 0 is pp, 1 the stage."""
+    outputs = {"x": [2, "run", "", ""]}
+    data = {
+        "title": "",
+        "inputs": ["pp"],
+        "instructions": [instruction],
+        "outputs": outputs,
+        "rules": [],
+        "figures": {},
+    }
+    if of_run:
+        assert from_json(data).outputs["x"].scope == "run"
+    else:
+        with pytest.raises(ValueError):
+            from_json(data)
