@@ -63,3 +63,7 @@ def test_the_nearest_legal_values_are_below_and_above(legal: set[int], found: li
 )
 def test_far_off_powers_of_two_and_doublings_are_tried(below: int, above: int) -> None:
     assert nearest_legal(10**6, {below, above}.__contains__) == [below, above]
+
+
+def test_no_size_below_one_is_tried() -> None:
+    assert nearest_legal(4, lambda v: v < 1) == []
