@@ -45,7 +45,8 @@ def test_agrees_with_finite_differences(position: int) -> None:
     """On either side. Machines are bound anew and sizes put in as they are, by the formulas that ``eval`` evaluates.
 
     Sizes are moved by less than what rounding up forgives, so that steps stay flat as they are in the derivative. A
-    group that just fits into an island jumps where it would be larger: on that side nothing is compared.
+    group that just fits into an island jumps where it would be larger: on that side nothing is compared. Where the
+    group sends nothing yet, as a ring of one, the jump is one of the slope alone.
     """
     smooth = 0
     asked, compiled, _ = load(CASES[position], SYSTEMS[position % 2])
@@ -76,6 +77,8 @@ def test_agrees_with_finite_differences(position: int) -> None:
         finite = {side: (time(1 + side * step) - here_s) / (side * step * here_s) for side in (-1, 1)}
         exact = {-1: slope.left * name.value / here_s, 1: slope.right * name.value / here_s}
         jumps = [side for side in finite if abs(finite[side]) > JUMP]
+        if name.name == "cp" and sizes["tp"] * sizes["cp"] == machine.values["link.span"]:
+            jumps.append(1)
         for side in finite:
             if side not in jumps:
                 assert math.isclose(exact[side], finite[side], rel_tol=1e-4, abs_tol=loose), (name, side, sizes)
