@@ -26,6 +26,10 @@ from symsim.emit.program import Output, Program, with_inputs
 
 NUDGE = "nudge"
 
+COMPARISONS = ("less", "at_most")
+JOINED = ("min", "max")
+"""What joins conditions: all must hold, or one."""
+
 EQUAL = 1e-9
 """Branches that differ by less than this part are equal: crossing from one to the other is a kink, no step."""
 
@@ -77,17 +81,22 @@ def _rules(nudge: int) -> Mapping[str, Rule]:
                 chosen = t.emit("where", t.emit("equal", key, best), mine, chosen)
         return chosen
 
+    def on_this_side(t: Tangents, condition: int, by: Mapping[int, int]) -> int:
+        """A comparison, or several joined by ``and`` and ``or``, as it is a nudge away."""
+        operation, sides = t.operation(condition), t.operands(condition)
+        if operation in COMPARISONS:
+            return t.emit(operation, *(moved(t, s, by) for s in sides))
+        return t.emit(operation, *(on_this_side(t, s, by) for s in sides)) if operation in JOINED else condition
+
     def where(t: Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int | None:
         condition, a, b = arguments
-        comparison = t.operation(condition)
-        if comparison in ("less", "at_most") and (a in by or b in by):
+        if t.operation(condition) in (*COMPARISONS, *JOINED) and (a in by or b in by):
             # At the crossing itself the comparison is false for one side and true for the other.
-            sides = [moved(t, s, by) for s in t.operands(condition)]
             apart = t.emit("add", a, t.negative(b))
             size = t.emit("max", a, t.negative(a), b, t.negative(b))
             close = t.emit("max", apart, t.negative(apart))
             joined = t.emit("at_most", close, t.product(t.emit("const", EQUAL), size))
-            condition = t.emit("where", joined, t.emit(comparison, *sides), condition)
+            condition = t.emit("where", joined, on_this_side(t, condition, by), condition)
         return RULES["where"](t, register, (condition, a, b), by)
 
     def product(t: Tangents, register: int, arguments: Sequence[int], by: Mapping[int, int]) -> int | None:
@@ -95,13 +104,11 @@ def _rules(nudge: int) -> Mapping[str, Rule]:
         decided = list(arguments)
         for k, condition in enumerate(arguments):
             comparison, others = t.operation(condition), [*arguments[:k], *arguments[k + 1 :]]
-            if comparison not in ("less", "at_most") or not any(a in by for a in others):
+            if comparison not in COMPARISONS or not any(a in by for a in others):
                 continue
-            sides = t.operands(condition)
-            if any(s in by for s in sides):
-                on_this_side = t.emit(comparison, *(moved(t, s, by) for s in sides))
+            if any(s in by for s in t.operands(condition)):
                 joined = t.emit("equal", t.product(*others), t.emit("const", 0))
-                decided[k] = t.emit("where", joined, on_this_side, condition)
+                decided[k] = t.emit("where", joined, on_this_side(t, condition, by), condition)
         return RULES["mul"](t, register, decided, by)
 
     def largest(picks: str) -> Rule:

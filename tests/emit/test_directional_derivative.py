@@ -14,6 +14,7 @@ from symsim.emit.derivative import derivative, partial
 from symsim.emit.directional_derivative import NUDGE, along, directional
 from symsim.emit.program import OPERATIONS, Program
 from symsim.functions import (
+    at_most,
     less,
     max_from,
     max_to,
@@ -56,6 +57,8 @@ def sides(expression: sympy.Expr, name: str, **point: Any) -> tuple[float, float
         (minimum(2 * A, maximum(A, 2 * B) + 4), 2, 1),
         (where(less(A, 2 * B), A, 4 * B - A), 1, -1),
         (where(less(A, 2 * B), A, 3 * A), 3, 3),
+        (where(minimum(at_most(A, 4), at_most(B, 4)), A, 8 - A), 1, -1),
+        (where(maximum(less(A, 4), less(B, 1)), A, 8 - A), 1, -1),
         (less(4, A) * (A - 4), 0, 1),
         (less(A, 4) * (A - 4) * B, 2, 0),
         (less(4, A) * A, 0, 0),
