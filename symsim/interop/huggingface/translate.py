@@ -69,6 +69,7 @@ def translate(config: Mapping[str, object], name: str, source: Source) -> str:
         notes.append(f"the text model of a {_shown(config.get('model_type'))} model: its other parts are left out")
     notes += _defaulted(reading, part)
     notes += [filled(r.text, keys) for r in rule.checks if isinstance(r, tree.Remark) and evaluate(r.condition, keys)]
+    notes += _quantised(part)
     notes += _not_understood(reading, rule)
     return model_text(identifier(name), _title(config, name), rule.family, dimensions, comments, notes)
 
@@ -317,6 +318,20 @@ def _defaulted(reading: Reading, part: _Part) -> list[str]:
     return [f"{', '.join(missing)} {verb} not in the file: {class_source()} gives the values of {part.model_type}"]
 
 
+def _quantised(part: _Part) -> list[str]:
+    """What a checkpoint of few bits says of training, in words."""
+    for config in (part.config, part.outer or {}):
+        found = config.get("quantization_config")
+        if isinstance(found, Mapping):
+            method = printable(str(found.get("quant_method", "few bits")), 20)
+            return [f"the checkpoint is quantised ({method}): a step is counted in the strategy's precision"]
+    return []
+
+
+OF_TOKENS = ("_token_id", "_token_index")
+"""Ends of keys that hold a token's number."""
+
+
 def _not_understood(reading: Reading, rule: Rule) -> list[str]:
     """Keys that the rule does not name and no list calls inert, in words.
 
@@ -327,6 +342,7 @@ def _not_understood(reading: Reading, rule: Rule) -> list[str]:
     read = {k.partition(".")[0] for node in rule.arguments.values() for k in asked(node, Keys(reading, {}))}
     used = {name for k in reading.asked | read for name in facts.names(k)} | rule.inert | facts.inert | INERT
     left = [k for k in reading.config if not {k, facts.own_name(k)} & used and not k.startswith("_")]
+    left = [k for k in left if not k.endswith(OF_TOKENS) and not (reading.outer and k.endswith("_config"))]
     for key in left:
         own = facts.own_name(key)
         if own in facts.active and reading.config[key] != facts.defaults.get(own):
@@ -343,7 +359,7 @@ INERT = frozenset(
         "bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "decoder_start_token_id", "initializer_range",
         "attn_implementation", "is_encoder_decoder", "is_decoder", "id2label", "label2id", "pretraining_tp",
         "output_attentions", "output_hidden_states", "return_dict", "torchscript", "tokenizer_class", "text_config",
-        "task_specific_params", "problem_type", "rope_parameters", "rope_scaling", "rope_theta",
+        "task_specific_params", "problem_type", "rope_parameters", "rope_scaling", "rope_theta", "quantization_config",
         "qk_head_dim", "unsloth_version", "unsloth_fixed", *CONTEXTS,
     }
 )  # fmt: skip

@@ -448,3 +448,9 @@ def test_a_key_that_may_change_the_cost_is_named_where_it_differs_from_the_class
     config = {"model_type": "falcon_h1", "num_hidden_layers": 2}
     assert any("mlp_multipliers" in n for n in model_of(text_of({**config, "mlp_multipliers": [0.5, 2.0]})).notes)
     assert not any("mlp_multipliers" in n for n in model_of(text_of(config)).notes)
+
+
+def test_a_quantised_checkpoint_is_said_and_counted_in_the_precision_of_the_plan() -> None:
+    config = {**LLAMA, "quantization_config": {"quant_method": "fp8"}}
+    (note,) = model_of(text_of(config)).notes
+    assert note == "the checkpoint is quantised (fp8): a step is counted in the strategy's precision"
