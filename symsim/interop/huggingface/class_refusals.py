@@ -37,9 +37,7 @@ def _other_lengths(reading: Reading) -> Iterator[Diagnostic]:
     layers = reading.value("num_hidden_layers")
     for key in LISTED_LAYERS:
         listed = reading.config.get(key)
-        if not isinstance(listed, list) or not isinstance(layers, int):
-            return
-        if len(listed) != layers:
+        if isinstance(listed, list) and isinstance(layers, int) and len(listed) != layers:
             yield from _refused(reading, key, f"'{key}' has {len(listed)} entries for {layers} layers")
 
 

@@ -72,7 +72,7 @@ def evaluate(node: tree.Expression, keys: Keys) -> Value:
     raise AssertionError(node)
 
 
-def asked(node: tree.Expression, keys: Keys) -> list[str]:
+def asked(node: tree.Expression) -> list[str]:
     """The keys that an expression reads, in the order of the text."""
     names = (n.name for n in tree.descendants(node) if isinstance(n, tree.Name))
     return [n for n in dict.fromkeys(names) if n not in ("null", "layer", "true", "false")]
@@ -125,12 +125,12 @@ def _list(node: tree.Expression, keys: Keys) -> tuple[Value, ...] | str:
         raise _wrong(node, value, "a list", "a list is written [ … ]", keys)
     if len(value) > MAX_ROUNDS:
         message = f"a list of {len(value):,} values"
-        raise error("E510", message, keys.reading.place_of(asked(node, keys)), f"at most {MAX_ROUNDS:,} are read")
+        raise error("E510", message, keys.reading.place_of(asked(node)), f"at most {MAX_ROUNDS:,} are read")
     return value
 
 
 def _wrong(node: tree.Expression, value: Value, wanted: str, hint: str, keys: Keys) -> InputError:
-    names = asked(node, keys)
+    names = asked(node)
     if value is None and names and not any(map(keys.reading.given, names)):
         missing = f"the configuration has no '{names[0]}'"
         return error("E508", missing, Place(keys.reading.source, 1, 1), "it is needed, and no class gives it")
@@ -158,7 +158,7 @@ def _binary(node: tree.Binary, keys: Keys) -> Value:
     if operator in ("<", "<=", ">", ">="):
         return bool({"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[operator])
     if operator in ("/", "%") and right == 0:
-        names = asked(node.right, keys)
+        names = asked(node.right)
         raise error("E510", f"'{names[0] if names else right}' must not be 0", keys.reading.place_of(names))
     return normal(_arithmetic(operator, left, right, node.place), node.place)
 
@@ -211,8 +211,6 @@ def _apply(function: str, arguments: tuple[tree.Expression, ...], place: Place, 
         case ("before", (listed, item, index)):
             wanted = evaluate(item, keys)
             return sum(_same(v, wanted) for v in _list(listed, keys)[: int(_number(index, keys))])
-        case "uniform", (listed,):
-            return len(set(map(repr, _list(listed, keys)))) <= 1
         case "numbers", (text,):
             return _numbers(text, keys)
         case "is_list", (value,):
@@ -225,8 +223,8 @@ def _apply(function: str, arguments: tuple[tree.Expression, ...], place: Place, 
 _NUMERIC: Mapping[str, Callable[..., Any]] = {"min": min, "max": max, "ceil": math.ceil, "floor": math.floor}
 _FUNCTIONS = (
     *_NUMERIC,
-    *("first", "given", "at", "in_layer", "part", "letter", "length", "count", "before", "period", "uniform"),
-    "is_list",
+    *("first", "given", "at", "in_layer", "part", "letter", "length", "count", "before", "period"),
+    *("is_list", "numbers"),
 )
 
 
@@ -263,8 +261,8 @@ def _picked(values: tuple[Value, ...], listed: tree.Expression, index: tree.Expr
     by_layer = isinstance(index, tree.Name) and index.name == "layer"
     if not 0 <= at < len(values) or (by_layer and len(values) != keys.layers):
         wanted = f"there are {keys.layers} layers" if by_layer else f"one is needed for layer {at}"
-        message = f"{spoken_list(asked(listed, keys))} has {len(values)} values, and {wanted}"
-        raise keys.reading.conflict(asked(listed, keys), message)
+        message = f"{spoken_list(asked(listed))} has {len(values)} values, and {wanted}"
+        raise keys.reading.conflict(asked(listed), message)
     return values[at]
 
 
@@ -280,10 +278,21 @@ def spoken_list(names: list[str]) -> str:
 
 def _mapped(table: str, node: tree.Expression, keys: Keys) -> str:
     word, known = evaluate(node, keys), keys.maps[table]
-    names = asked(node, keys)
+    names = asked(node)
     if not isinstance(word, str):
         raise _wrong(node, word, "a text", "write it in double quotes", keys)
     if word not in known:
         message = f"{spoken_list(names)}: {spoken(word)} cannot be expressed"
         raise keys.reading.inexpressible(names, message, f"known here: {', '.join(sorted(known))}")
     return known[word]
+
+
+def hold(check: tree.Require | tree.Refuse, keys: Keys) -> None:
+    """``require`` is what can be expressed; ``refuse`` is what Hugging Face's own class refuses."""
+    holds = evaluate(check.condition, keys)
+    message = check.message or "this cannot be expressed"
+    names = [*in_braces(message), *asked(check.condition)]
+    if isinstance(check, tree.Refuse) and holds:
+        raise keys.reading.conflict(names, filled(message, keys), "Hugging Face's own class refuses this file")
+    if isinstance(check, tree.Require) and not holds:
+        raise keys.reading.inexpressible(names, filled(message, keys))

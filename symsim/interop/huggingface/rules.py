@@ -87,7 +87,7 @@ def rule_of(model_type: str, keys: Keys) -> Rule:
     for item in items:
         if item.when is None or evaluate(item.when, keys) is True:
             return _inherited(item)
-    tried = [key for item in items if item.when is not None for key in asked(item.when, keys)]
+    tried = [key for item in items if item.when is not None for key in asked(item.when)]
     message = f"{spoken_list(sorted(set(tried)))} cannot be expressed for this model_type"
     raise keys.reading.inexpressible(tried, message)
 

@@ -7,24 +7,22 @@ there is one road, and what was understood can be read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from symsim.diagnostics import Diagnostic, InputError, Place, Source, error
-from symsim.interop.huggingface.class_facts import facts_of, type_of_class, wrapper
+from symsim.interop.huggingface.class_facts import facts_of
 from symsim.interop.huggingface.class_facts import source as class_source
 from symsim.interop.huggingface.class_refusals import class_refusals, refusals_in_layers
-from symsim.interop.huggingface.key_expressions import Keys, asked, evaluate, filled, in_braces
+from symsim.interop.huggingface.key_expressions import Keys, asked, evaluate, filled, hold
+from symsim.interop.huggingface.language_part import LanguageModel, language_model, shown
 from symsim.interop.huggingface.reading import Reading, spoken
-from symsim.interop.huggingface.rules import Rule, checks_of_whole, class_of, known_types, maps, rule_of
-from symsim.interop.json_text import Object, parse, read_text
+from symsim.interop.huggingface.rules import Rule, class_of, maps, rule_of
+from symsim.interop.json_text import parse, read_text
 from symsim.interop.model_text import Dimension, One, family_of, identifier, model_text, printable
 from symsim.language import tree
 from symsim.language.dimensions import LAYER, MAX_LISTED, dimension_kind
 from symsim.language.expressions import names_in
-from symsim.language.near_names import near_names
 
 MAX_SIZE = 10**12
 """Largest dimension that a model may have."""
@@ -58,7 +56,7 @@ def translate(config: Mapping[str, object], name: str, source: Source) -> str:
         InputError: the ``model_type`` is unknown, a key is wrong, or the model cannot be
             expressed; all such errors together.
     """
-    part = _language_model(config, source)
+    part = language_model(config, source)
     reading = Reading(part.config, source, facts_of(class_of(part.model_type)), part.outer)
     keys = Keys(reading, maps())
     rule = rule_of(part.model_type, keys)
@@ -66,114 +64,12 @@ def translate(config: Mapping[str, object], name: str, source: Source) -> str:
     comments = [f"Source: {_origin(config, source)}, model_type {part.model_type}."]
     notes: list[str] = []
     if part.outer is not None:
-        notes.append(f"the text model of a {_shown(config.get('model_type'))} model: its other parts are left out")
+        notes.append(f"the text model of a {shown(config.get('model_type'))} model: its other parts are left out")
     notes += _defaulted(reading, part)
     notes += [filled(r.text, keys) for r in rule.checks if isinstance(r, tree.Remark) and evaluate(r.condition, keys)]
     notes += _quantised(part)
     notes += _not_understood(reading, rule)
     return model_text(identifier(name), _title(config, name), rule.family, dimensions, comments, notes)
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """The configuration of a language model, and the larger one that it is nested in, if any."""
-
-    config: Mapping[str, object]
-    model_type: str
-    outer: Mapping[str, object] | None = None
-
-
-def _language_model(config: Mapping[str, object], source: Source) -> _Part:
-    given = _type_of(config, source)
-    if given is not None and given in known_types() and wrapper(given) is None:
-        return _Part(config, given)
-    held = wrapper(given) if given is not None else None
-    if given is not None and held is not None:
-        whole = Keys(Reading(config, source, facts_of(given)), maps())
-        for check in checks_of_whole(given):
-            _check(check, whole)
-    path = list(held["text"]) if held is not None else ["text_config"]
-    nested: object = config
-    holder = config
-    for key in path:
-        holder = nested if isinstance(nested, Mapping) else {}
-        nested = holder.get(key)
-    if held is not None and held.get("flat") and nested is None:
-        nested = {k: v for k, v in config.items() if k != "model_type"}
-    if nested is None and held is not None:
-        nested = held["absent"]
-    if nested is None:
-        raise _unknown_type(config, given, source)
-    if not isinstance(nested, Mapping):
-        message = f"'{path[-1]}' must be an object, not {spoken(nested)}"
-        raise error("E509", message, _place(config, path[0], source), "expected { … }")
-    inner = held["default"] if held is not None and held["fixed"] else _type_of(nested, source)
-    if inner is None and held is not None:
-        inner = held["default"]
-    if inner is None or inner not in known_types():
-        raise _unknown_type(nested, inner, source)
-    if held is not None and "inside" in held:
-        held = wrapper(held["inside"])
-    return _Part(_with_ties(nested, holder, held), inner, config)
-
-
-def _type_of(config: Mapping[str, object], source: Source) -> str | None:
-    """``model_type``; where it is left out, that of the class in ``architectures``."""
-    given = config.get("model_type")
-    if given is not None and not isinstance(given, str):
-        message = f"'model_type' must be a text, not {spoken(given)}"
-        raise error("E509", message, _place(config, "model_type", source), "write it in double quotes")
-    if given:
-        return given
-    return next((t for t in map(type_of_class, _classes(config)) if t is not None), None)
-
-
-def _classes(config: Mapping[str, object]) -> list[str]:
-    """The classes of models that a file names."""
-    classes = config.get("architectures")
-    return [name for name in classes if isinstance(name, str)] if isinstance(classes, list) else []
-
-
-def _unknown_type(config: Mapping[str, object], given: str | None, source: Source) -> InputError:
-    if given is None:
-        message = "the configuration has no 'model_type'"
-        return error("E506", message, Place(source, 1, 1), "Hugging Face writes one into every config.json")
-    near = near_names(given, known_types(), typed=False)
-    other = f"; '{near.other}' is another architecture" if near.other is not None else ""
-    known = f"'symsim list types' shows the {len(known_types())} that are read"
-    place = _place(config, "model_type", source)
-    return error("E507", f"model_type '{_shown(given)}' is not known", place, near.hint() or known + other)
-
-
-def _place(config: Mapping[str, object], key: str, source: Source) -> Place:
-    return config.places[key] if isinstance(config, Object) and key in config.places else Place(source, 1, 1)
-
-
-TIES = "tie_word_embeddings"
-
-
-def _with_ties(
-    nested: Mapping[str, object], outer: Mapping[str, object], held: Mapping[str, Any] | None
-) -> Mapping[str, object]:
-    """The text model with the tie of head and embedding that the whole model has: a rule of each wrapper."""
-    table: Mapping[str, bool] = held.get("ties", {}) if held is not None else {}
-    if held is not None and "ties_causal" in held and held["class"] not in _classes(outer):
-        # The language model alone is what is trained, unless the file names the class of the whole.
-        table = held["ties_causal"]
-    tied: object = table.get(f"{_tie(outer)},{_tie(nested)}")
-    if tied is None:
-        tied = outer[TIES] if TIES not in nested and isinstance(outer.get(TIES), bool) else nested.get(TIES)
-    if tied is None:
-        return nested
-    whole = Object()
-    whole.update(nested)
-    whole.places = dict(nested.places) if isinstance(nested, Object) else {}
-    whole[TIES] = tied
-    return whole
-
-
-def _tie(config: Mapping[str, object]) -> str:
-    return {True: "true", False: "false"}.get(config.get(TIES), "absent")  # type: ignore[call-overload,no-any-return]
 
 
 def _dimensions(rule: Rule, keys: Keys) -> dict[str, Dimension]:
@@ -201,7 +97,7 @@ def _dimensions(rule: Rule, keys: Keys) -> dict[str, Dimension]:
     for check in rule.checks if not problems else ():
         if isinstance(check, tree.Require | tree.Refuse):
             try:
-                _check(check, keys)
+                hold(check, keys)
             except InputError as problem:
                 problems += problem.diagnostics
     problems += _missing(family, rule, found, keys) if not problems and not further else ()
@@ -220,7 +116,7 @@ def _missing(family: tree.FamilyItem, rule: Rule, found: Mapping[str, Dimension]
     """Dimensions that the family needs, whose keys neither the file nor a class gives."""
     out: list[Diagnostic] = []
     for name in (p.name for p in family.parameters if p.default is None and p.name not in found):
-        names = asked(rule.arguments[name], keys) if name in rule.arguments else [name]
+        names = asked(rule.arguments[name]) if name in rule.arguments else [name]
         hint = (
             "its class has no usual value for it" if bool(keys.reading.facts.defaults) else "no class says what it is"
         )
@@ -230,17 +126,6 @@ def _missing(family: tree.FamilyItem, rule: Rule, found: Mapping[str, Dimension]
     return out
 
 
-def _check(check: tree.Require | tree.Refuse, keys: Keys) -> None:
-    """``require`` is what can be expressed; ``refuse`` is what Hugging Face's own class refuses."""
-    holds = evaluate(check.condition, keys)
-    message = check.message or "this cannot be expressed"
-    names = [*in_braces(message), *asked(check.condition, keys)]
-    if isinstance(check, tree.Refuse) and holds:
-        raise keys.reading.conflict(names, filled(message, keys), "Hugging Face's own class refuses this file")
-    if isinstance(check, tree.Require) and not holds:
-        raise keys.reading.inexpressible(names, filled(message, keys))
-
-
 def _value(name: str, node: tree.Expression, keys: Keys, layers: object, family: tree.FamilyItem) -> Dimension | None:
     """One value, or where the dimension may differ between layers and does, one for each."""
     if isinstance(layers, int) and LAYER in names_in(node):
@@ -248,18 +133,26 @@ def _value(name: str, node: tree.Expression, keys: Keys, layers: object, family:
             message = f"the {layers:,} layers are each looked at"
             raise error("E510", message, keys.reading.place_of(["num_hidden_layers"]), f"at most {MAX_LISTED:,} are")
         row = [_one(name, node, evaluate(node, keys.at(k, layers)), keys, family) for k in range(layers)]
-        values = tuple(v for v in row if v is not None)
-        return (
-            (values if len(values) == layers else None) if len(set(map(repr, values))) > 1 else row[0] if row else None
-        )
+        return _of_all_layers(name, node, row, keys)
     whole = evaluate(node, keys)
     if isinstance(whole, tuple) and isinstance(layers, int):
         if len(whole) != layers and not isinstance(node, tree.ListOf):
             message = f"{name}: {len(whole)} values are listed for {layers} layers"
-            raise keys.reading.conflict(asked(node, keys), message)
-        listed = [_one(name, node, v, keys, family) for v in whole]
-        return tuple(v for v in listed if v is not None) or None
+            raise keys.reading.conflict(asked(node), message)
+        return _of_all_layers(name, node, [_one(name, node, v, keys, family) for v in whole], keys)
     return _one(name, node, whole, keys, family)
+
+
+def _of_all_layers(name: str, node: tree.Expression, row: list[One | None], keys: Keys) -> Dimension | None:
+    """One value where all layers have it; null in all of them leaves the dimension to the family.
+
+    Raises:
+        InputError: it is null in some layers, of which the family would make something of its own.
+    """
+    values = tuple(v for v in row if v is not None)
+    if values and len(values) < len(row):
+        raise keys.reading.inexpressible(asked(node), f"{name} has no value in layer {row.index(None)}")
+    return values if len(set(map(repr, values))) > 1 else next(iter(values), None)
 
 
 def _one(name: str, node: tree.Expression, value: object, keys: Keys, family: tree.FamilyItem) -> One | None:
@@ -267,7 +160,7 @@ def _one(name: str, node: tree.Expression, value: object, keys: Keys, family: tr
     if value is None:
         return None
     kind, least = dimension_kind(family, name)
-    names = asked(node, keys)
+    names = asked(node)
     place, what = keys.reading.place_of(names), f"'{names[0]}'" if len(names) == 1 else f"'{name}'"
     if kind == "size" and isinstance(value, Fraction) and not isinstance(node, tree.Name):
         message = f"{name} must be a whole number, not {spoken(value)}, with these {', '.join(names)}"
@@ -309,7 +202,7 @@ def trained_context(reading: Reading) -> int | None:
     return None
 
 
-def _defaulted(reading: Reading, part: _Part) -> list[str]:
+def _defaulted(reading: Reading, part: LanguageModel) -> list[str]:
     """Sizes that the file leaves to the class, in words."""
     missing = [k for k in SIZES if reading.facts.knows(k) and not reading.given(k)]
     if not missing:
@@ -318,7 +211,7 @@ def _defaulted(reading: Reading, part: _Part) -> list[str]:
     return [f"{', '.join(missing)} {verb} not in the file: {class_source()} gives the values of {part.model_type}"]
 
 
-def _quantised(part: _Part) -> list[str]:
+def _quantised(part: LanguageModel) -> list[str]:
     """What a checkpoint of few bits says of training, in words."""
     for config in (part.config, part.outer or {}):
         found = config.get("quantization_config")
@@ -339,7 +232,7 @@ def _not_understood(reading: Reading, rule: Rule) -> list[str]:
         InputError: E512, one of them changes the model.
     """
     facts = reading.facts
-    read = {k.partition(".")[0] for node in rule.arguments.values() for k in asked(node, Keys(reading, {}))}
+    read = {k.partition(".")[0] for node in rule.arguments.values() for k in asked(node)}
     used = {name for k in reading.asked | read for name in facts.names(k)} | rule.inert | facts.inert | INERT
     left = [k for k in reading.config if not {k, facts.own_name(k)} & used and not k.startswith("_")]
     left = [k for k in left if not k.endswith(OF_TOKENS) and not (reading.outer and k.endswith("_config"))]
@@ -375,7 +268,3 @@ def _title(config: Mapping[str, object], name: str) -> str:
     path = config.get("_name_or_path")
     last = path.strip().rstrip("/").rpartition("/")[2] if isinstance(path, str) else ""
     return printable(last).strip() or printable(name).strip()
-
-
-def _shown(value: object) -> str:
-    return printable(value, 40) if isinstance(value, str) else spoken(value)
