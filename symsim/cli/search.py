@@ -123,8 +123,8 @@ def command(
     if minimize is not None and maximize is not None:
         raise error("E201", "a search has one objective", None, "give --minimize or --maximize")
     front = _split(pareto if pareto is not None or plot is None else BOTH)
-    writers = _writers(csv, parquet, plot)
     check_outputs(((csv, "--csv"), (parquet, "--parquet"), (plot, "--plot"), (save, "--save")))
+    writers = _writers(csv, parquet, plot)
     chosen = engine_of(engine, workers)
     goal = "minimize" if minimize is not None else "maximize" if maximize is not None else None
     notes_of_space: tuple[str, ...] = ()
