@@ -20,7 +20,7 @@ import numpy as np
 from clock import as_json, machine, shown, sweep_alone
 
 from symsim.analysis.evaluate import evaluator
-from symsim.analysis.load import question
+from symsim.loading.question import question
 from symsim.machine.bind import bind
 
 FIXED = (

@@ -136,7 +136,7 @@ def per_second(evaluate: Callable[[], object], seconds: float) -> float:
 def symsim(model: str, plan: str) -> Callable[[], object]:
     """One plan at a time with every output and all rules checked, as the peers do it."""
     from symsim.analysis.evaluate import answer, evaluator
-    from symsim.analysis.load import question
+    from symsim.loading.question import question
     from symsim.machine.bind import bind
 
     at = question(model, plan, SYSTEM)

@@ -17,8 +17,8 @@ import numpy as np
 from clock import as_json, machine, rate, shown
 
 from symsim.analysis.evaluate import Evaluator, answer, evaluator, unanswered
-from symsim.analysis.load import Question, question
 from symsim.emit.code import compile_array
+from symsim.loading.question import Question, question
 from symsim.machine.bind import bind
 
 MODEL = "llama3_405b"

@@ -69,7 +69,7 @@ def warm_eval() -> float:
 
 def scalar() -> float:
     from symsim.analysis.evaluate import answer, machine_of
-    from symsim.analysis.load import question
+    from symsim.loading.question import question
 
     asked = question("llama3_70b", "tp8_pp4", "h100_sxm")
     machine = machine_of(asked)

@@ -35,13 +35,14 @@ from symsim.analysis.fitting.memory_cases import measured_peaks
 from symsim.analysis.fitting.memory_error import shipped as shipped_peaks
 from symsim.analysis.fitting.memory_error import widening
 from symsim.analysis.formulas import formulas
-from symsim.analysis.load import question, source_of
 from symsim.analysis.parameter_counts import entry
 from symsim.diagnostics import Source
 from symsim.emit import markdown
 from symsim.emit.text import definitions as printed_definitions
 from symsim.language.parser import parse_expression
 from symsim.language.systems import load_system
+from symsim.loading.model_files import source_of
+from symsim.loading.question import question
 from symsim.records.cost import Definition
 from symsim.report import accuracy as report
 from symsim.report.error_bars import numbers_table, step_error_table

@@ -14,8 +14,8 @@ from fuzzing import vocabulary
 from fuzzing.inputs import Input
 from fuzzing.mutations import json_text, mutated_json
 from symsim.analysis.evaluate import _EVALUATORS, answer, machine_of
-from symsim.analysis.load import question
 from symsim.emit import program
+from symsim.loading.question import question
 
 SHIPPED = "tp8_pp4"
 """A strategy that is a file: inline ones are not kept."""

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from symsim.analysis.evaluate import evaluator, machine_of
-from symsim.analysis.load import Question, question
 from symsim.analysis.quantities import parsed, values_of
 from symsim.api.compiled import compiled_of
 from symsim.diagnostics import InputError
+from symsim.loading.question import Question, question
 
 RELATIVE = 1e-9
 """Sums of doubles in another order differ by less."""

@@ -27,10 +27,10 @@ from fuzzing import cache_entries
 from fuzzing.compiled_code import DifferentError, compare_quantities, compare_ways
 from fuzzing.inputs import Call, Input, PlanOf
 from symsim.analysis import evaluate
-from symsim.analysis.load import question
 from symsim.cli.main import main
 from symsim.compiler import cache
 from symsim.diagnostics import InputError
+from symsim.loading.question import question
 
 HANGS_AFTER_S = 5.0
 """Processor time that one input may take."""

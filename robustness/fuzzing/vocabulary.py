@@ -11,11 +11,11 @@ from random import Random
 
 from symsim import resources, units
 from symsim.analysis.evaluate import evaluator
-from symsim.analysis.load import question
 from symsim.emit.quantity import ALIASES
 from symsim.language import figures
 from symsim.language.function_table import FUNCTIONS, STAGE_FUNCTIONS
 from symsim.language.systems import load_system
+from symsim.loading.question import question
 from symsim.records.strategy import CHOICES, SIZE_SYMBOLS
 from symsim.symbols import VOCABULARY
 

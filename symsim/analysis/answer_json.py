@@ -10,12 +10,12 @@ from symsim.analysis.evaluate import Answer
 from symsim.analysis.explaining.peak_moment import in_words, peak_moment
 from symsim.analysis.fitting.error_bar import error_bar
 from symsim.analysis.framework_defaults import left_out
-from symsim.analysis.load import Question
 from symsim.analysis.memory_fit import MemoryFit, memory_fit
 from symsim.analysis.requirements import broken_requirements
 from symsim.analysis.training_run import run_assumptions, run_of
 from symsim.elements import QUANTISED_PRECISIONS
 from symsim.language.figures import UNMEASURED
+from symsim.loading.question import Question
 from symsim.machine.bind import Machine
 from symsim.records.strategy import ASSUMED_FIGURES, FP8_COPIES
 from symsim.units import bytes_text

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from symsim.analysis.explaining.neighbours import Change
-from symsim.analysis.load import Question
 from symsim.analysis.memory_fit import CAPACITY
 from symsim.analysis.searching.contradictions import value_text
 from symsim.analysis.searching.derived_space import load_derived_space
@@ -14,6 +13,7 @@ from symsim.analysis.searching.no_legal_point import advice
 from symsim.analysis.searching.saved_plan import inline_choices
 from symsim.analysis.searching.search import Progress, search
 from symsim.diagnostics import error
+from symsim.loading.question import Question
 from symsim.records.strategy import Value
 from symsim.units import bytes_text
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from symsim import resources
-from symsim.analysis.load import load_model, source_of
 from symsim.analysis.parameter_counts import kept_counts, parameter_count
 from symsim.language.library import library_of
 from symsim.language.strategies import load_strategy
 from symsim.language.systems import load_system
+from symsim.loading.model_files import load_model, source_of
 from symsim.machine.bind import coefficient
 from symsim.records.strategy import SIZE_SYMBOLS
 from symsim.records.system import System

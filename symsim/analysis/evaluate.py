@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from symsim.analysis.load import Question
-from symsim.analysis.plan import Plan, impossible, with_size
 from symsim.compiler import cache
 from symsim.diagnostics import error
 from symsim.emit.code import Compiled, compile_array, compile_scalar
 from symsim.emit.program import CheckedRule, Program, assemble, from_json, to_json
+from symsim.loading.impossible_plans import impossible
+from symsim.loading.plan import Plan, with_size
+from symsim.loading.question import Question
 from symsim.machine.bind import Machine, bind
 from symsim.records.cost import RUN_PARTS
 from symsim.records.model import Model

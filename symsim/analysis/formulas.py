@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from symsim.analysis.load import Question
 from symsim.diagnostics import error, nearest
+from symsim.loading.question import Question
 from symsim.records.cost import RUN_PARTS, CostModel, Definition
 from symsim.symbols import VOCABULARY, symbol
 

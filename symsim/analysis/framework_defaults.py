@@ -10,16 +10,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from symsim.analysis.changed_plan import stated, with_values
 from symsim.analysis.evaluate import Answer, answer, machine_of
-from symsim.analysis.load import Question
-from symsim.analysis.plan import counts_microbatches
 from symsim.compiler import cache
 from symsim.diagnostics import InputError
 from symsim.language import tree
 from symsim.language.expressions import Plain, evaluate
 from symsim.language.stored_expressions import from_json, to_json
 from symsim.language.strategies import checked_choice
+from symsim.loading.changed_plan import stated, with_values
+from symsim.loading.plan import counts_microbatches
+from symsim.loading.question import Question
 from symsim.machine.bind import Machine
 from symsim.records.strategy import CHOICES, Value
 

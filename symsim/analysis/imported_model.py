@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 from symsim.analysis.evaluate import answer
-from symsim.analysis.load import question
 from symsim.diagnostics import Source
 from symsim.interop.huggingface.weight_index import stated_parameters
 from symsim.interop.json_text import parse, read_text
 from symsim.interop.model_text import identifier
+from symsim.loading.question import question
 
 ALONE = "world=1,mbs=1,gbs=1,seq=1"
 

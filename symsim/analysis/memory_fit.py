@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from symsim.analysis.fitting.memory_error import PeakError, peak_error
-from symsim.analysis.load import Question
+from symsim.loading.question import Question
 
 DEVICE, PEAK, CAPACITY = "memory.device", "memory.peak", "memory.capacity"
 CACHED = "memory.cached"

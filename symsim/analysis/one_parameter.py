@@ -12,14 +12,15 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
-from symsim.analysis.load import Question, load_model
-from symsim.analysis.plan import Plan, plan
 from symsim.diagnostics import InputError, Place, Source, error, nearest
 from symsim.language import tree
 from symsim.language.figures import canonical, check_name, is_whole, unit_of
 from symsim.language.strategies import MAX_SIZE, Strategy, largest
 from symsim.language.systems import settable, with_figure
 from symsim.language.tables import MAX_EFFICIENCY
+from symsim.loading.model_files import load_model
+from symsim.loading.plan import Plan, plan
+from symsim.loading.question import Question
 from symsim.records.model import Model
 from symsim.records.strategy import CHOICES
 from symsim.records.system import System

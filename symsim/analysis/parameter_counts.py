@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from symsim import resources
-from symsim.analysis.load import load_model
 from symsim.compiler import cache
 from symsim.diagnostics import Source
+from symsim.loading.model_files import load_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,11 @@ def counted(source: Source) -> ParameterCount:
     """
     from sympy import Integer
 
-    from symsim.analysis.plan import plan
     from symsim.compiler.expand import expand
     from symsim.compiler.work import parameter_totals
     from symsim.language.library import library_for
     from symsim.language.strategies import load_strategy
+    from symsim.loading.plan import plan
 
     model = load_model(source, {})
     graph = expand(model, library_for(model), plan(load_strategy("tp=1"), needs_sizes=False).structure)[0]

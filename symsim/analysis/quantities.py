@@ -11,14 +11,14 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from symsim.analysis.evaluate import Evaluator, evaluator
-from symsim.analysis.load import Question
-from symsim.analysis.plan import Plan
 from symsim.diagnostics import Source, error
 from symsim.emit.code import Compiled, compile_scalar
 from symsim.emit.program import Program
 from symsim.emit.quantity import Names, is_condition, with_quantities
 from symsim.language import tree
 from symsim.language.parser import parse_expression
+from symsim.loading.plan import Plan
+from symsim.loading.question import Question
 from symsim.machine.bind import Machine, bind
 from symsim.records.model import Model
 from symsim.records.strategy import CHOICES

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from symsim.analysis.evaluate import evaluator
-from symsim.analysis.load import Question
 from symsim.analysis.quantities import asked_for, check_kind, values_of
 from symsim.analysis.searching.machine_needed import first_of_machine
 from symsim.diagnostics import InputError
@@ -12,6 +11,7 @@ from symsim.language.expression_text import expression_text
 from symsim.language.expressions import names_in
 from symsim.language.figures import canonical
 from symsim.language.negation import what_is_wrong
+from symsim.loading.question import Question
 from symsim.units import bytes_text, decimal_text, seconds_text
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from symsim.analysis.evaluate import Answer
-from symsim.analysis.load import Question
 from symsim.diagnostics import error
+from symsim.loading.question import Question
 from symsim.simulator.events import events_of
 from symsim.simulator.held import bytes_of_passes
 from symsim.simulator.orders import orders_of

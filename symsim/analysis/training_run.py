@@ -6,7 +6,7 @@ from typing import Any
 
 from symsim.analysis.evaluate import Answer
 from symsim.analysis.fitting.error_bar import error_bar
-from symsim.analysis.load import Question
+from symsim.loading.question import Question
 
 POWER = "gpu.power"
 

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from symsim.analysis.answer_json import BREAKDOWN, SHARES
 from symsim.analysis.evaluate import MACHINE_PARTS, RUN_INPUTS, evaluator, unanswered
-from symsim.analysis.load import Question
-from symsim.analysis.plan import counts_microbatches
 from symsim.analysis.quantities import machine_for, names_for, parsed
 from symsim.api.columns import Columns
 from symsim.api.plans import Plan, given
@@ -20,6 +18,8 @@ from symsim.diagnostics import error, nearest, placed
 from symsim.emit.program import Program
 from symsim.emit.quantity import with_quantities
 from symsim.language.strategies import MAX_STAGES, largest
+from symsim.loading.plan import counts_microbatches
+from symsim.loading.question import Question
 from symsim.machine.bind import Machine
 from symsim.records.strategy import ASSUMED_FIGURES, CHOICES, SIZE_SYMBOLS
 

@@ -16,7 +16,7 @@ from symsim.report.formulas import FORMATS, TITLES, WHOLE, printed
 if TYPE_CHECKING:
     import sympy
 
-    from symsim.analysis.load import Question
+    from symsim.loading.question import Question
     from symsim.records.cost import Definition
 
 Show = Literal["memory", "params", "flops", "communication", "time", "all"]

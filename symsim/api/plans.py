@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from symsim.analysis.load import Question, question
 from symsim.api.arguments import check_names
 from symsim.api.settings import Name, Setting, StrategyName, settings_of
 from symsim.diagnostics import Diagnostic, InputError, placed
+from symsim.loading.question import Question, question
 from symsim.records.strategy import CHOICES, Value
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from symsim.analysis.checking import check_file
 from symsim.diagnostics import Diagnostic, InputError
+from symsim.loading.checking import check_file
 
 
 @click.command("check", short_help="Check model, strategy and system files; report every error.")

@@ -8,12 +8,12 @@ import click
 
 from symsim.analysis.comparing.compare import compare
 from symsim.analysis.comparing.compare_json import document
-from symsim.analysis.load import Question, question
 from symsim.analysis.quantities import parsed
 from symsim.cli.job_options import run_options, settings_with
 from symsim.cli.options import STRATEGY, SYSTEM, json_option, model_argument, set_option, strategy_help
 from symsim.cli.progress_message import progress_message
 from symsim.diagnostics import error
+from symsim.loading.question import Question, question
 from symsim.report.atomic_write import check_outputs
 from symsim.report.strict_json import json_text
 

@@ -8,11 +8,11 @@ import click
 
 from symsim.analysis.answer_json import document
 from symsim.analysis.evaluate import answer, machine_of
-from symsim.analysis.load import question
 from symsim.analysis.requirements import unmet
 from symsim.cli.job_options import job_options, run_options, settings_with
 from symsim.cli.options import json_option, model_argument, set_option, strategy_option, system_option
 from symsim.diagnostics import error, placed
+from symsim.loading.question import question
 from symsim.report.strict_json import json_text
 
 if TYPE_CHECKING:

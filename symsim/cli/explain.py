@@ -8,10 +8,10 @@ import click
 
 from symsim.analysis.explaining.explain import Subject
 from symsim.analysis.explaining.explain_plan import explain_plan
-from symsim.analysis.load import question
 from symsim.cli.options import json_option, model_argument, set_option, strategy_option, system_option
 from symsim.cli.progress_message import progress_message
 from symsim.diagnostics import error
+from symsim.loading.question import question
 from symsim.report.strict_json import json_text
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from symsim.analysis.formulas import DEPTHS, SHOWN, formulas
-from symsim.analysis.load import Question, question
 from symsim.cli.options import model_argument, set_option, strategy_option, system_option
 from symsim.diagnostics import placed
+from symsim.loading.question import Question, question
 from symsim.report.formulas import FORMATS, WHOLE, printed
 from symsim.report.page_width import page_width
 

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from symsim.analysis.imported_model import different_count, renamed
-from symsim.analysis.load import configuration, source_of
 from symsim.diagnostics import error
+from symsim.loading.model_files import configuration, source_of
 from symsim.report.atomic_write import check_outputs, write_whole
 
 

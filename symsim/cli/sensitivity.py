@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from symsim.analysis.load import question
 from symsim.analysis.quantities import parsed
 from symsim.analysis.sensitivities.sensitivity import sensitivity
 from symsim.analysis.sensitivities.sensitivity_json import document
 from symsim.cli.options import json_option, model_argument, set_option, strategy_option, system_option
 from symsim.diagnostics import error, placed
+from symsim.loading.question import question
 from symsim.report.atomic_write import check_outputs
 from symsim.report.strict_json import json_text
 

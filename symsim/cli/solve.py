@@ -6,7 +6,6 @@ from fractions import Fraction
 
 import click
 
-from symsim.analysis.load import question
 from symsim.analysis.one_parameter import Sought
 from symsim.analysis.quantities import parsed
 from symsim.analysis.solving.break_even import break_even
@@ -16,6 +15,7 @@ from symsim.cli.options import STRATEGY, json_option, model_argument, set_option
 from symsim.diagnostics import error, placed
 from symsim.language.expressions import Plain, evaluate, number, out_of_bounds
 from symsim.language.figures import MAX_FIGURE
+from symsim.loading.question import question
 from symsim.report.strict_json import json_text
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 
 from symsim.analysis.evaluate import answer, machine_of
-from symsim.analysis.load import question
 from symsim.analysis.timeline import shortened, timeline
 from symsim.cli.options import model_argument, set_option, strategy_option, system_option
 from symsim.diagnostics import error, placed
+from symsim.loading.question import question
 from symsim.report.atomic_write import check_outputs, write_whole
 
 

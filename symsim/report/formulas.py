@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from symsim.analysis.load import Question
+from symsim.loading.question import Question
 from symsim.machine.bind import measured
 from symsim.records.cost import Definition
 from symsim.report.page_width import PAGE_WIDTH

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from symsim.analysis.evaluate import evaluator, machine_of
-from symsim.analysis.load import question
 from symsim.analysis.quantities import parsed
 from symsim.analysis.solving.break_even import BreakEven, break_even
 from symsim.diagnostics import InputError
+from symsim.loading.question import question
 
 MODEL = "llama3_70b"
 WIDE = "world=64,tp=8,pp=2,mbs=1,gbs=256,seq=4096"

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from symsim.analysis.changed_plan import both_count_microbatches, stated, with_values
 from symsim.analysis.comparing.compare import Comparison, compare
 from symsim.analysis.comparing.compare_json import document
 from symsim.analysis.evaluate import evaluator
-from symsim.analysis.load import Question, question
 from symsim.analysis.quantities import parsed
 from symsim.diagnostics import InputError
+from symsim.loading.changed_plan import both_count_microbatches, stated, with_values
+from symsim.loading.question import Question, question
 
 PAIRS = 1000
 CHOSEN: dict[str, tuple[str, ...]] = {

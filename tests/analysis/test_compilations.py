@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from symsim.analysis import evaluate
-from symsim.analysis.load import question
 from symsim.compiler.pipeline import COMPILATIONS
 from symsim.diagnostics import InputError
+from symsim.loading.question import question
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import pytest
 
 from symsim.analysis.evaluate import answer, machine_of
 from symsim.analysis.explaining.constraints import Constraint, broken, constraints
-from symsim.analysis.load import question
+from symsim.loading.question import question
 from symsim.records.system import Figure
 
 PLAN = "world=16; tp=4; pp=2; gbs=32; seq=4096"

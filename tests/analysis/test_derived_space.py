@@ -10,12 +10,12 @@ import pytest
 from symsim import resources
 from symsim.analysis.best_plan import best_plan
 from symsim.analysis.evaluate import answer, machine_of
-from symsim.analysis.load import question
 from symsim.analysis.searching.derived_space import load_derived_space
 from symsim.analysis.searching.search import search
 from symsim.analysis.searching.space import Space, load_space
 from symsim.analysis.searching.space_text import space_text
 from symsim.diagnostics import InputError
+from symsim.loading.question import question
 from symsim.records.strategy import CHOICES
 
 SMALL = "llama(hidden=512, layers=8, heads=8, kv_heads=4, ffn=1024, vocab=32000)"

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from symsim.analysis.evaluate import evaluator, machine_of
-from symsim.analysis.load import question
 from symsim.analysis.one_parameter import changed, parameter
 from symsim.analysis.quantities import parsed
 from symsim.analysis.solving.condition import conditions, with_conditions
 from symsim.analysis.solving.parameter_ranges import parameter_ranges
 from symsim.diagnostics import InputError
+from symsim.loading.question import question
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import pytest
 
 from symsim.analysis.fitting.error_bar import Known, Learned, Table, bar_of, error_bar, learned, read, shipped
 from symsim.analysis.fitting.plan_traits import DIFFERENCES, FIGURES, SIZES, differences, kind_of, traits_of
-from symsim.analysis.load import load_model, question, source_of
+from symsim.loading.model_files import load_model, source_of
+from symsim.loading.question import question
 from tests.errors.case import run
 
 PLAN = "tp=8,pp=4,world=128,gbs=128,seq=8192"

@@ -13,8 +13,8 @@ from symsim.analysis.answer_json import document
 from symsim.analysis.evaluate import Answer, answer, evaluator, machine_of
 from symsim.analysis.explaining.explain import explanation
 from symsim.analysis.explaining.peak_moment import peak_moment
-from symsim.analysis.load import Question, question
 from symsim.diagnostics import InputError
+from symsim.loading.question import Question, question
 from tests.properties.points import CASES, Case, legal_sizes, load
 
 MODELS = [*resources.shipped("models")][::4]

@@ -11,8 +11,8 @@ import pytest
 from symsim.analysis.evaluate import Answer, answer, evaluator, machine_of
 from symsim.analysis.explaining.explain import explanation
 from symsim.analysis.explaining.explain_time import Sides, explained_time
-from symsim.analysis.load import Question, question
 from symsim.analysis.sensitivities.buying import FASTER
+from symsim.loading.question import Question, question
 from symsim.machine.bind import Machine
 from tests.properties.points import CASES, Case, legal_sizes, load
 

@@ -10,8 +10,8 @@ import pytest
 from symsim.analysis.fitting.error_bar import learned, shipped
 from symsim.analysis.fitting.faster_of_two import correlation, ratio_error_pct, sure_faster, t_below
 from symsim.analysis.fitting.plan_traits import traits_of
-from symsim.analysis.load import Question, question
 from symsim.language.figures import UNMEASURED
+from symsim.loading.question import Question, question
 from tests.errors.case import run
 
 PLAN = "tp=8,pp=4,world=128,gbs=128,seq=8192"

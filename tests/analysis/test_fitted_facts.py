@@ -6,7 +6,7 @@ import pytest
 
 from symsim.analysis.evaluate import evaluator
 from symsim.analysis.fitting.constants import facts_as_stated
-from symsim.analysis.load import question
+from symsim.loading.question import question
 from symsim.records.strategy import CHOICES
 
 

@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 from symsim.analysis.formulas import DEPTHS, SHOWN, formulas
-from symsim.analysis.load import question
+from symsim.loading.question import question
 from symsim.records.cost import RUN_PARTS, Definition
 
 PARTS = tuple(part for part in SHOWN if part not in ("run", "all"))

@@ -12,11 +12,11 @@ import pytest
 from symsim.analysis import framework_defaults
 from symsim.analysis.evaluate import answer, machine_of
 from symsim.analysis.framework_defaults import Difference, defaults_of, differences, left_out
-from symsim.analysis.load import Question, question
 from symsim.cli.main import main
 from symsim.diagnostics import InputError
 from symsim.language.library import library_of
 from symsim.language.stored_expressions import from_json, to_json
+from symsim.loading.question import Question, question
 from symsim.records.strategy import CHOICES
 
 MODEL = "llama(hidden=2048, layers=16, heads=32, kv_heads=8, ffn=8192, vocab=32000)"

@@ -23,7 +23,7 @@ from symsim.analysis.fitting.memory_error import (
     traits_of,
     widening,
 )
-from symsim.analysis.load import question
+from symsim.loading.question import question
 
 PLAN = "world=8,tp=2,pp=2,mbs=1,gbs=16,seq=4096"
 HERE = Traits(("megatron", "stated", "bf16", "none", "dense", "1"), (3.0, *(0.0 for _ in SIZES[1:])))

@@ -8,7 +8,7 @@ import pytest
 
 from symsim.analysis.evaluate import answer, machine_of
 from symsim.analysis.explaining.neighbours import Neighbour, lower, lowering
-from symsim.analysis.load import Question, question
+from symsim.loading.question import Question, question
 
 PLAN = "world=64,tp=4,pp=2,vp=2,mbs=2,gbs=64,seq=4096,attention=unfused,zero=0"
 

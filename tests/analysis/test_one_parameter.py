@@ -6,9 +6,9 @@ from fractions import Fraction
 
 import pytest
 
-from symsim.analysis.load import Question, question
 from symsim.analysis.one_parameter import FAR, at_size, parameter
-from symsim.analysis.plan import counts_microbatches
+from symsim.loading.plan import counts_microbatches
+from symsim.loading.question import Question, question
 
 GIVEN = {"gbs": "gbs=64", "microbatches": "microbatches=8"}
 

@@ -13,7 +13,7 @@ from symsim.analysis.fitting.faster_of_two import REPEATED_PCT
 from symsim.analysis.fitting.pairs import PARTING, SHARED, Pair, learn_shared, pairs_of
 from symsim.analysis.fitting.plan_traits import DIFFERENCES, Traits, traits_of
 from symsim.analysis.fitting.widening import Held
-from symsim.analysis.load import question
+from symsim.loading.question import question
 
 
 def traits(settings: str = "") -> Traits:

@@ -10,7 +10,7 @@ from symsim.analysis.evaluate import answer, machine_of
 from symsim.analysis.explaining.constraints import broken
 from symsim.analysis.explaining.neighbours import Change, neighbour
 from symsim.analysis.explaining.repair import Repair, Repairs, repairs, single_changes
-from symsim.analysis.load import Question, question
+from symsim.loading.question import Question, question
 
 TOO_MUCH = "world=8,gbs=64,seq=7168"
 

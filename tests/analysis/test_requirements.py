@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from symsim.analysis.load import question
 from symsim.analysis.requirements import broken_requirements, unmet
+from symsim.loading.question import question
 
 PLAN = "strategy s\nworld = 16; tp = 16; gbs = 16; seq = 1024\n"
 

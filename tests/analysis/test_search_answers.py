@@ -12,7 +12,6 @@ import pytest
 
 from symsim.analysis.answer_json import document as eval_document
 from symsim.analysis.evaluate import answer, machine_of
-from symsim.analysis.load import question
 from symsim.analysis.requirements import unmet
 from symsim.analysis.searching.saved_plan import strategy_text
 from symsim.analysis.searching.search import Result, search
@@ -20,6 +19,7 @@ from symsim.analysis.searching.search_json import document
 from symsim.analysis.searching.search_table import as_csv, as_parquet
 from symsim.analysis.searching.space import load_space, with_goals
 from symsim.diagnostics import InputError
+from symsim.loading.question import question
 
 CONTRACT = {"schema", "points", "legal", "feasible", "removed", "elapsed_s", "plans", "pareto"}
 OF_A_PLAN = {"strategy", "iteration_s", "peak_bytes", "mfu"}

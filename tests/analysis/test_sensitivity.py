@@ -10,7 +10,6 @@ import pytest
 
 from symsim.analysis.evaluate import answer, machine_of
 from symsim.analysis.explaining.explain_time import explained_time
-from symsim.analysis.load import Question, question
 from symsim.analysis.quantities import parsed
 from symsim.analysis.sensitivities.sensitivity import Partial, Sensitivity, sensitivity
 from symsim.analysis.sensitivities.sensitivity_json import document
@@ -18,6 +17,7 @@ from symsim.analysis.sensitivities.sensitivity_names import unstated
 from symsim.analysis.sensitivities.switches import Switch
 from symsim.diagnostics import InputError
 from symsim.language.systems import load_system
+from symsim.loading.question import Question, question
 from tests.properties.test_sensitivity import with_figure
 
 PLAN = "world=128,tp=8,pp=4,gbs=128,seq=8192"

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from symsim.analysis.evaluate import answer, evaluator, machine_of
-from symsim.analysis.load import Question, question
 from symsim.analysis.quantities import parsed
 from symsim.analysis.solving.solve import Solution, solve
 from symsim.diagnostics import InputError
 from symsim.language import tree
 from symsim.language.expressions import Plain, evaluate
+from symsim.loading.question import Question, question
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from symsim.analysis.evaluate import answer, machine_of
-from symsim.analysis.load import Question, question
 from symsim.analysis.quantities import parsed
 from symsim.analysis.solving import solve as module
 from symsim.analysis.solving.condition import conditions
@@ -15,6 +14,7 @@ from symsim.analysis.solving.plan_at_value import plan_at
 from symsim.analysis.solving.solve import Solution, solve
 from symsim.diagnostics import InputError
 from symsim.language.figures import canonical
+from symsim.loading.question import Question, question
 
 PLAN = "world=64,tp=8,pp=2,mbs=1,gbs=64,seq=4096"
 

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import pytest
 
 from symsim.analysis.answer_json import BREAKDOWN
-from symsim.analysis.changed_plan import with_values
 from symsim.analysis.evaluate import Answer, answer, machine_of
 from symsim.analysis.explaining.constraints import broken
 from symsim.analysis.explaining.repair import Repair
 from symsim.analysis.explaining.speedup import COMPUTE, OVERLAPS, SIZES, Speedups, _shortened, _singles, speedups
-from symsim.analysis.load import Question, question
+from symsim.loading.changed_plan import with_values
+from symsim.loading.question import Question, question
 
 
 def asked(model: str, strategy: str, system: str | None, *settings: str) -> tuple[Question, Answer]:

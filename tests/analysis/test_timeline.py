@@ -8,9 +8,9 @@ import pytest
 
 import symsim.analysis.timeline
 from symsim.analysis.evaluate import answer, machine_of
-from symsim.analysis.load import question
 from symsim.analysis.timeline import Timeline, shortened, timeline
 from symsim.diagnostics import InputError
+from symsim.loading.question import question
 
 PLAN = "tp=8,pp=4,world=128,mbs=1,gbs=128,seq=8192"
 

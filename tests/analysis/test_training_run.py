@@ -10,11 +10,11 @@ import pytest
 
 from symsim.analysis.answer_json import document
 from symsim.analysis.evaluate import answer, machine_of
-from symsim.analysis.load import Question, question
 from symsim.analysis.quantities import parsed, values_of
 from symsim.analysis.searching.search import search
 from symsim.analysis.searching.space import load_space, with_goals
 from symsim.diagnostics import InputError
+from symsim.loading.question import Question, question
 from symsim.resources import shipped
 
 PLAN = "world=64,tp=2,gbs=256,seq=4096,recompute=full"

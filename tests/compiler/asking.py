@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from symsim.analysis.evaluate import answer
-from symsim.analysis.load import question
+from symsim.loading.question import question
 
 SMALL = "llama(hidden=512, layers=4, heads=8, kv_heads=4, head_dim=64, ffn=1024, vocab=1024)"
 """A dense model with dimensions small enough to count by hand."""

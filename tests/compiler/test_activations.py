@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from symsim.analysis.evaluate import Answer, evaluator
-from symsim.analysis.load import question
+from symsim.loading.question import question
 from symsim.simulator.held import held_while_running
 from symsim.simulator.orders import ORDERS, interleaved
 from symsim.simulator.passes import stage as place_of

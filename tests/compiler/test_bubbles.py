@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from symsim.analysis.evaluate import answer, machine_of
-from symsim.analysis.load import question
+from symsim.loading.question import question
 
 
 def times(choices: str) -> dict[str, float]:

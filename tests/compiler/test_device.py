@@ -8,10 +8,10 @@ import pytest
 
 from symsim.analysis.answer_json import document
 from symsim.analysis.evaluate import Answer, answer, machine_of
-from symsim.analysis.load import Question, question
 from symsim.analysis.searching.search import search
 from symsim.analysis.searching.space import load_space
 from symsim.diagnostics import InputError
+from symsim.loading.question import Question, question
 
 MIB = 2**20
 

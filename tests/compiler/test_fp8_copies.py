@@ -10,9 +10,9 @@ import pytest
 
 from symsim import resources
 from symsim.analysis.evaluate import answer, machine_of
-from symsim.analysis.load import question
 from symsim.cli.main import main
 from symsim.language.systems import load_system
+from symsim.loading.question import question
 from tests.compiler.asking import PLAN, SMALL
 
 MATRICES = 4 * (512 * 1024 + 512 * 512 + 512 * 2048 + 1024 * 512)

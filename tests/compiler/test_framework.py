@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from symsim.analysis.evaluate import Answer, answer
-from symsim.analysis.load import question
 from symsim.compiler.profile import BASE, profile_of
 from symsim.language.library import library_of
+from symsim.loading.question import question
 from symsim.records.strategy import CHOICES
 
 SMALL = "llama(hidden=2048, layers=16, heads=32, ffn=8192, vocab=131072, tied=true)"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from symsim.analysis.evaluate import answer
-from symsim.analysis.load import question
+from symsim.loading.question import question
 from tests.compiler.asking import values
 
 RANKS = 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from symsim.analysis.evaluate import evaluator
-from symsim.analysis.load import question
+from symsim.loading.question import question
 
 HIDDEN, TOKENS = 256, 2 * 512
 

@@ -9,9 +9,9 @@ import pytest
 from sympy import Integer
 
 from symsim.analysis.evaluate import answer
-from symsim.analysis.load import question
 from symsim.compiler.memory import handed, sent_gradient
 from symsim.compiler.pipeline import compile_cost
+from symsim.loading.question import question
 from symsim.symbols import symbol
 from tests.compiler.asking import SMALL
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from symsim.analysis.evaluate import answer
-from symsim.analysis.load import question
 from symsim.diagnostics import InputError
+from symsim.loading.question import question
 
 ALIKE, UNLIKE = "llama3_8b", "gpt_oss_20b"
 """The second has layers with a window and layers without one in turn."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from symsim.analysis.evaluate import answer
-from symsim.analysis.load import question
 from symsim.diagnostics import InputError
+from symsim.loading.question import question
 
 FAMILY = """layer plain { residual { pre_norm; attention(heads, heads, head_dim) }; residual { pre_norm; mlp(ffn) } }
 family ahead(hidden, layers, heads, head_dim = hidden / heads, ffn, vocab, norm = rms, activation = swiglu,

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from symsim.analysis.evaluate import answer, machine_of
-from symsim.analysis.load import question
 from symsim.compiler.optimizer_step import BUCKET, BUCKET_OF_RANK
 from symsim.compiler.pipeline import compile_cost
+from symsim.loading.question import question
 from symsim.symbols import symbol
 from tests.compiler.asking import SMALL
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from symsim.analysis.plan import structure_of
 from symsim.compiler.expand import expand
 from symsim.compiler.liveness import Moment
 from symsim.compiler.phases import Phased, phase
 from symsim.language.library import library_of
 from symsim.language.models import elaborate_model, model_source
+from symsim.loading.plan import structure_of
 from symsim.records.strategy import CHOICES
 
 

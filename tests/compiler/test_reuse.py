@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from symsim.analysis.load import question
 from symsim.compiler.pipeline import compile_cost
 from symsim.compiler.reuse import Passes
 from symsim.diagnostics import InputError
+from symsim.loading.question import question
 
 pytestmark = pytest.mark.slow
 

@@ -8,9 +8,9 @@ import pytest
 import sympy
 
 from symsim.analysis.evaluate import answer, evaluator
-from symsim.analysis.load import question
 from symsim.compiler.legality_rules import in_sizes, make_rule
 from symsim.diagnostics import InputError
+from symsim.loading.question import question
 from symsim.records.rule_message import with_values, without_values
 from symsim.resources import shipped
 from symsim.symbols import symbol

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from symsim.analysis.load import question
 from symsim.compiler.pipeline import compile_cost
+from symsim.loading.question import question
 from symsim.symbols import symbol
 from tests.compiler.asking import PLAN, SMALL, values
 

@@ -7,7 +7,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from symsim.analysis.evaluate import Answer, evaluator
-from symsim.analysis.load import question
+from symsim.loading.question import question
 
 QUICK = (Phase.explicit, Phase.reuse, Phase.generate)
 """Each example is a compilation: no shrinking."""

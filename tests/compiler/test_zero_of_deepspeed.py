@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from symsim.analysis.evaluate import answer
-from symsim.analysis.load import question
+from symsim.loading.question import question
 from tests.compiler.asking import values
 
 RANKS = 8

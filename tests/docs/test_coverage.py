@@ -13,11 +13,11 @@ import click
 import pytest
 
 from symsim.analysis.evaluate import answer, machine_of
-from symsim.analysis.load import question
 from symsim.cli.main import cli
 from symsim.diagnostics import InputError
 from symsim.language.library import library_of
 from symsim.language.strategies import load_strategy
+from symsim.loading.question import question
 from symsim.records.strategy import CHOICES
 
 DOCS = Path(__file__).parents[2] / "docs"

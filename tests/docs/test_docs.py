@@ -13,10 +13,10 @@ import pytest
 
 from symsim import resources
 from symsim.analysis.answer_json import document
-from symsim.analysis.checking import check_file
 from symsim.analysis.evaluate import answer, machine_of
 from symsim.analysis.fitting.error_bar import shipped
-from symsim.analysis.load import question
+from symsim.loading.checking import check_file
+from symsim.loading.question import question
 from symsim.records.strategy import CHOICES
 
 ROOT = Path(__file__).parents[2]

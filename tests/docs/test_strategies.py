@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 
 from symsim import resources
-from symsim.analysis.checking import check_file
 from symsim.analysis.evaluate import answer, machine_of
-from symsim.analysis.load import question
 from symsim.analysis.searching.search import search
 from symsim.analysis.searching.space import load_space
 from symsim.diagnostics import InputError
 from symsim.language.strategies import load_strategy
+from symsim.loading.checking import check_file
+from symsim.loading.question import question
 from symsim.records.strategy import CHOICES
 
 PLANS = {

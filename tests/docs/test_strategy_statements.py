@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from symsim.analysis.answer_json import document
-from symsim.analysis.checking import check_file
 from symsim.analysis.evaluate import answer, machine_of
-from symsim.analysis.load import question
 from symsim.diagnostics import InputError
+from symsim.loading.checking import check_file
+from symsim.loading.question import question
 
 MODEL = "llama(hidden=2048, layers=16, heads=32, kv_heads=8, ffn=8192, vocab=32000)"
 SIZES = "world=32,gbs=64,seq=4096"

@@ -7,12 +7,12 @@ import random
 import numpy as np
 import pytest
 
-from symsim.analysis.load import question
 from symsim.analysis.one_parameter import parameter
 from symsim.analysis.quantities import parsed
 from symsim.analysis.solving.break_even import QUANTITY, _with_quantity
 from symsim.analysis.solving.formula_range import Array
 from symsim.analysis.solving.parameter_ranges import ParameterRanges, parameter_ranges
+from symsim.loading.question import question
 
 PLANS = (
     ("llama3_8b", "world=16,tp=2,pp=2,mbs=1,gbs=64,seq=4096", "h100_sxm"),

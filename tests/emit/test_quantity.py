@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from symsim.analysis.evaluate import Evaluator, evaluator
-from symsim.analysis.load import question
 from symsim.analysis.quantities import asked_for, machine_for, parsed
 from symsim.diagnostics import InputError
 from symsim.emit.program import Program
 from symsim.emit.quantity import is_condition
+from symsim.loading.question import question
 
 PLAN = "world=32,tp=8,pp=4,mbs=1,gbs=128,seq=8192"
 

@@ -8,10 +8,10 @@ import pytest
 
 import symsim
 from symsim.analysis.evaluate import answer
-from symsim.analysis.load import question
 from symsim.diagnostics import InputError
 from symsim.language.library import library_of
 from symsim.language.tree import Name
+from symsim.loading.question import question
 from symsim.records.strategy import CHOICES
 
 MODELS = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from symsim.analysis.load import question
 from symsim.diagnostics import InputError
 from symsim.language.strategies import load_strategy
+from symsim.loading.question import question
 from symsim.units import UNITS
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from symsim.analysis.evaluate import answer, machine_of
-from symsim.analysis.load import question
 from symsim.compiler.efficiency import coefficients, expression, form_of
 from symsim.diagnostics import InputError, Source
 from symsim.language import tree
 from symsim.language.figures import COEFFICIENTS, is_coefficient, neutral
 from symsim.language.library import Library, library_of
 from symsim.language.parser import parse_model
+from symsim.loading.question import question
 from symsim.symbols import symbol
 from tests.errors.texts import layers_of
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from symsim import resources
-from symsim.analysis.load import question
 from symsim.compiler.pipeline import compile_cost
 from symsim.diagnostics import InputError, Source
 from symsim.language import shipped_library
@@ -16,6 +15,7 @@ from symsim.language.library import library_of
 from symsim.language.parser import parse_model, parse_part
 from symsim.language.shipped_library import parts_of, shipped_item, shipped_names, shipped_parts, shipped_words
 from symsim.language.source_files import read_source
+from symsim.loading.question import question
 
 
 @pytest.mark.parametrize("path", resources.library_files(), ids=lambda path: path.stem)

@@ -12,7 +12,6 @@ import pytest
 
 from symsim import resources
 from symsim.analysis.evaluate import Evaluator
-from symsim.analysis.plan import Plan, plan
 from symsim.compiler.expand import expand
 from symsim.compiler.pipeline import compile_cost
 from symsim.diagnostics import Source
@@ -20,6 +19,7 @@ from symsim.emit.program import assemble
 from symsim.language.library import library_for
 from symsim.language.models import elaborate_model, model_source
 from symsim.language.strategies import load_strategy
+from symsim.loading.plan import Plan, plan
 from symsim.records.graph import Graph
 from symsim.records.model import Model
 

@@ -8,7 +8,7 @@ import pytest
 
 import symsim
 from symsim.analysis.formulas import formulas
-from symsim.analysis.load import question
+from symsim.loading.question import question
 from tests.models.counting import others_slow, rows
 
 ONE_NODE = "world=8,gbs=64"

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from symsim.analysis.evaluate import answer
-from symsim.analysis.load import question
 from symsim.compiler.pipeline import compile_cost
+from symsim.loading.question import question
 from tests.models.counting import parameters, structure
 from tests.models.small_models import small
 

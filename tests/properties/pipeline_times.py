@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from sympy import Add
 
-from symsim.analysis.plan import structure_of
 from symsim.compiler.bubbles import bubble, waiting
 from symsim.compiler.ledger import Ledger, free_names
 from symsim.emit.code import compile_array, compile_scalar
 from symsim.emit.program import Program, assemble
 from symsim.functions import equal, stage_max
+from symsim.loading.plan import structure_of
 from symsim.records.cost import CostModel
 from symsim.records.strategy import CHOICES
 from symsim.simulator.events import events_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from symsim.analysis.evaluate import Evaluator, evaluator, machine_of
-from symsim.analysis.load import Question, question
+from symsim.loading.question import Question, question
 from symsim.machine.bind import Machine
 
 

@@ -13,12 +13,12 @@ import pytest
 from symsim.analysis.answer_json import document, warnings
 from symsim.analysis.evaluate import answer, machine_of
 from symsim.analysis.explaining.repair import repairs
-from symsim.analysis.load import Question, question
 from symsim.analysis.memory_fit import memory_fit
 from symsim.analysis.searching.search import Found, search
 from symsim.analysis.searching.space import load_space
 from symsim.analysis.solving.solve import solve
 from symsim.diagnostics import InputError
+from symsim.loading.question import Question, question
 
 PLANS = 10_000
 FEW = 300

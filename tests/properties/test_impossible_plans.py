@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from symsim.analysis.evaluate import Evaluator, answer, evaluator
-from symsim.analysis.load import question
 from symsim.diagnostics import Diagnostic, InputError
+from symsim.loading.question import question
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from symsim.analysis.evaluate import Answer, Evaluator, evaluator
-from symsim.analysis.load import question
+from symsim.loading.question import question
 
 pytestmark = pytest.mark.slow
 

@@ -8,9 +8,9 @@ import pytest
 
 from symsim.analysis.answer_json import BREAKDOWN, MEMORY_PARTS
 from symsim.analysis.evaluate import Answer, evaluator, machine_of
-from symsim.analysis.load import question
 from symsim.compiler.pipeline import compile_cost
 from symsim.compiler.simplify import terms
+from symsim.loading.question import question
 from symsim.records.strategy import CHOICES
 from symsim.symbols import symbol
 from tests.properties.points import CASES, Case, legal_sizes, load

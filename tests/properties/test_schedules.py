@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from symsim.analysis.plan import structure_of
 from symsim.compiler.in_flight import holdings
 from symsim.compiler.ledger import Ledger, free_names
 from symsim.emit.code import Compiled, compile_scalar
 from symsim.emit.program import assemble
+from symsim.loading.plan import structure_of
 from symsim.records.cost import CostModel
 from symsim.records.strategy import CHOICES
 from symsim.simulator.events import events_of

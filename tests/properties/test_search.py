@@ -7,7 +7,6 @@ import random
 import pytest
 
 from symsim.analysis.evaluate import Evaluator, evaluator
-from symsim.analysis.load import question
 from symsim.analysis.quantities import asked_for, machine_for, parsed
 from symsim.analysis.searching import feasible_points, pruning
 from symsim.analysis.searching.ranking import rounded
@@ -16,6 +15,7 @@ from symsim.analysis.searching.space import load_space
 from symsim.diagnostics import InputError
 from symsim.emit.grid import point_slices
 from symsim.emit.grid.constant_folding import Folder
+from symsim.loading.question import question
 from tests.properties.points import CASES, Case, legal_sizes, load
 
 pytestmark = pytest.mark.slow

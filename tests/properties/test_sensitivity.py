@@ -10,7 +10,6 @@ from dataclasses import replace
 import pytest
 
 from symsim.analysis.evaluate import Evaluator
-from symsim.analysis.load import Question, question
 from symsim.analysis.quantities import asked_for, machine_for, parsed
 from symsim.analysis.sensitivities.sensitivity import sensitivity
 from symsim.analysis.sensitivities.sensitivity_names import Direction, directions, figures_by_input
@@ -18,6 +17,7 @@ from symsim.analysis.sensitivities.slopes import Slopes
 from symsim.emit.code import compile_scalar
 from symsim.emit.inputs_by_figure import by_figure
 from symsim.emit.program import Program
+from symsim.loading.question import Question, question
 from symsim.records.system import System
 from tests.properties.points import CASES, legal_sizes, load
 

@@ -12,7 +12,7 @@ import pytest
 
 from symsim.analysis.answer_json import BREAKDOWN
 from symsim.analysis.evaluate import Evaluator, evaluator, machine_of
-from symsim.analysis.load import Question, question
+from symsim.loading.question import Question, question
 from symsim.machine.bind import Machine
 from tests.properties.points import CASES, Case, legal_sizes, load
 

@@ -8,7 +8,7 @@ import pytest
 
 from symsim import resources
 from symsim.analysis.evaluate import Answer, evaluator
-from symsim.analysis.load import question
+from symsim.loading.question import question
 from tests.models.counting import others_slow
 
 MODELS = tuple(resources.shipped("models"))

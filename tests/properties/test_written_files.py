@@ -13,7 +13,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from symsim.analysis.fitting.recorded_fits import RecordedFit, recorded_fits
-from symsim.analysis.load import load_model
 from symsim.analysis.searching.saved_plan import strategy_text
 from symsim.analysis.searching.search import Result, search
 from symsim.analysis.searching.space import load_space
@@ -26,6 +25,7 @@ from symsim.language.parser import keywords, parse_strategy, parse_system
 from symsim.language.quoting import one_line, quoted
 from symsim.language.strategies import elaborate_strategy
 from symsim.language.systems import elaborate_system
+from symsim.loading.model_files import load_model
 from tests.errors.case import run
 from tests.errors.texts import SYSTEM
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from symsim.analysis.load import question
 from symsim.analysis.quantities import parsed
 from symsim.analysis.sensitivities.sensitivity import sensitivity
 from symsim.analysis.sensitivities.sensitivity_json import document
 from symsim.diagnostics import InputError
+from symsim.loading.question import question
 from symsim.report.tornado import draw, reach
 
 

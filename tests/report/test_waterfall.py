@@ -10,9 +10,9 @@ import pytest
 
 from symsim.analysis.comparing.compare import compare
 from symsim.analysis.comparing.compare_json import document
-from symsim.analysis.load import question
 from symsim.analysis.quantities import parsed
 from symsim.diagnostics import InputError
+from symsim.loading.question import question
 from symsim.report.waterfall import MOST_BARS, draw, shown
 
 

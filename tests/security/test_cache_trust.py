@@ -166,7 +166,7 @@ def _read(program: Program, wanted: int) -> tuple[str, ...]:
 
 def test_bits_of_shipped_programs_are_far_below_the_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from symsim.analysis.evaluate import evaluator
-    from symsim.analysis.load import question
+    from symsim.loading.question import question
 
     for model in ("gpt2_xl", "deepseek_v3", "qwen3_next_80b_a3b"):
         asked = question(model, "world=64,gbs=64,seq=4096,tp=8", None)

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symsim.analysis.evaluate import evaluator
-from symsim.analysis.load import question
 from symsim.emit.code import compile_array, compile_scalar
 from symsim.emit.program import OPERATIONS, Program, from_json, to_json
+from symsim.loading.question import question
 from tests.errors.texts import INLINE, SMALL_PLAN
 
 HOSTILE = [

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from symsim import resources
 from symsim.analysis.evaluate import answer, evaluator, machine_of
 from symsim.analysis.fitting.efficiency import Fit, Form, fits, forms, values_of
-from symsim.analysis.load import question
 from symsim.language.systems import load_system
 from symsim.language.tables import MAX_EFFICIENCY
+from symsim.loading.question import question
 from symsim.records.system import System
 
 SYSTEMS = sorted(resources.shipped("systems"))

@@ -10,10 +10,10 @@ import pytest
 from symsim import resources
 from symsim.analysis.evaluate import answer, machine_of
 from symsim.analysis.fitting.error_bar import error_bar, shipped
-from symsim.analysis.load import question
 from symsim.diagnostics import InputError
 from symsim.language.figures import UNMEASURED
 from symsim.language.systems import load_system
+from symsim.loading.question import question
 from symsim.machine.bind import bind, lookup_of
 from symsim.records.strategy import CHOICES
 

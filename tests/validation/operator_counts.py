@@ -15,10 +15,10 @@ from typing import Any
 
 import sympy
 
-from symsim.analysis.load import Question, question
 from symsim.compiler.expand import expand
 from symsim.compiler.phases import phase
 from symsim.language.library import library_for
+from symsim.loading.question import Question, question
 from symsim.records.graph import PHASES, Operator, Tensor, Unit
 from symsim.symbols import symbol
 

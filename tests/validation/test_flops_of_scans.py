@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from symsim.analysis.evaluate import answer
-from symsim.analysis.load import question
+from symsim.loading.question import question
 
 torch = pytest.importorskip("torch")
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from symsim.analysis.evaluate import answer
-from symsim.analysis.load import question
+from symsim.loading.question import question
 
 DATA = Path(__file__).parent.parent / "data"
 MEGATRON = json.loads((DATA / "params_megatron.json").read_text())

@@ -10,10 +10,10 @@ import pytest
 import sympy
 from click.testing import CliRunner
 
-from symsim.analysis.load import question
 from symsim.cli.formula import command
 from symsim.compiler.pipeline import compile_cost
 from symsim.compiler.simplify import terms
+from symsim.loading.question import question
 from symsim.symbols import symbol
 
 s, b, h, a, t = (symbol(n) for n in ("seq", "mbs", "hidden", "heads", "tp"))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from symsim.analysis.evaluate import answer
-from symsim.analysis.load import question
+from symsim.loading.question import question
 from tests.models.small_models import small
 
 torch = pytest.importorskip("torch")

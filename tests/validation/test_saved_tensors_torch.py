@@ -12,7 +12,7 @@ from functools import cache
 import pytest
 
 from symsim.analysis.evaluate import Answer, answer
-from symsim.analysis.load import question
+from symsim.loading.question import question
 
 torch = pytest.importorskip("torch")
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from symsim.analysis.evaluate import Answer, answer
-from symsim.analysis.load import question
+from symsim.loading.question import question
 from tests.validation.operator_counts import CONFIGURATIONS, Pair, pairs, plan
 from tests.validation.operator_differences import listed, own, quantised, scores, weights, x
 

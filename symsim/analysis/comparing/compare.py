@@ -13,16 +13,16 @@ from math import isfinite
 from typing import Any
 
 from symsim.analysis.answer_json import BREAKDOWN, MEMORY_PARTS
-from symsim.analysis.changed_plan import both_count_microbatches, stated, with_values
 from symsim.analysis.comparing.attribution import MOST_CHOICES, Attribution, Changed, over_all_orders, over_two_orders
 from symsim.analysis.evaluate import Answer, Evaluator, answer, evaluator, machine_of
-from symsim.analysis.load import Question
 from symsim.analysis.memory_fit import MemoryFit, memory_fit
 from symsim.analysis.quantities import asked_for, machine_for
 from symsim.diagnostics import InputError, error, placed
 from symsim.emit.code import Compiled
 from symsim.emit.quantity import in_formulas, is_condition
 from symsim.language import tree
+from symsim.loading.changed_plan import both_count_microbatches, stated, with_values
+from symsim.loading.question import Question
 from symsim.machine.bind import Machine
 from symsim.records.strategy import CHOICES, Structure
 from symsim.records.system import System

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from symsim.analysis.evaluate import Answer, evaluator
-from symsim.analysis.load import Question
 from symsim.analysis.memory_fit import CAPACITY, DEVICE, PEAK, requirement
 from symsim.analysis.quantities import values_of
 from symsim.analysis.requirements import asked_of, unmet
 from symsim.diagnostics import InputError
 from symsim.language import tree
 from symsim.language.expression_text import expression_text
+from symsim.loading.question import Question
 
 OF_MACHINES = (
     (PEAK, CAPACITY, "bytes"),

@@ -19,10 +19,10 @@ from symsim.analysis.explaining.peak_moment import Moment, in_words, moment, mom
 from symsim.analysis.explaining.repair import Repair, Repairs
 from symsim.analysis.explaining.speedup import Speedups
 from symsim.analysis.fitting.error_bar import error_bar
-from symsim.analysis.load import Question
 from symsim.analysis.memory_fit import MemoryFit, memory_fit
 from symsim.analysis.requirements import broken_requirements
 from symsim.diagnostics import error
+from symsim.loading.question import Question
 from symsim.machine.bind import Machine
 
 DEVICE_PART = "memory.device"

@@ -11,10 +11,10 @@ from symsim.analysis.explaining.explain import Subject, explanation
 from symsim.analysis.explaining.neighbours import lower
 from symsim.analysis.explaining.repair import repairs
 from symsim.analysis.explaining.speedup import speedups
-from symsim.analysis.load import Question
 from symsim.analysis.memory_fit import memory_fit
 from symsim.analysis.requirements import broken_requirements
 from symsim.diagnostics import placed
+from symsim.loading.question import Question
 
 
 @dataclass(frozen=True, slots=True)

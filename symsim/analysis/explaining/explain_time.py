@@ -13,8 +13,8 @@ from typing import Any
 
 from symsim.analysis.answer_json import BREAKDOWN, pacing_stage, plain
 from symsim.analysis.evaluate import Answer, answer
-from symsim.analysis.load import Question
 from symsim.analysis.sensitivities.buying import RATE_UNITS, gains
+from symsim.loading.question import Question
 from symsim.machine.bind import Machine
 
 TURNS = ("forward", "backward", "recompute")

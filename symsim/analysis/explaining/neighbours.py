@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from symsim.analysis.changed_plan import with_values
 from symsim.analysis.evaluate import Answer, answer, machine_of
-from symsim.analysis.load import Question
 from symsim.analysis.requirements import unmet
 from symsim.diagnostics import InputError
+from symsim.loading.changed_plan import with_values
+from symsim.loading.question import Question
 from symsim.records.strategy import Value
 
 Change = Mapping[str, Value | None]

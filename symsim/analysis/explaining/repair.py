@@ -13,7 +13,7 @@ from itertools import combinations
 from symsim.analysis.evaluate import Answer
 from symsim.analysis.explaining.constraints import broken
 from symsim.analysis.explaining.neighbours import Change, Neighbour, changed, lowering, neighbour, size_of
-from symsim.analysis.load import Question
+from symsim.loading.question import Question
 from symsim.records.strategy import Structure
 
 OTHER_NUMBERS = frozenset({"grad_dtype", "optimizer", "precision"})

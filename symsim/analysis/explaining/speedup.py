@@ -15,8 +15,8 @@ from symsim.analysis.answer_json import BREAKDOWN
 from symsim.analysis.evaluate import Answer, answer, machine_of
 from symsim.analysis.explaining.neighbours import Change, neighbour, size_of
 from symsim.analysis.explaining.repair import Repair, peak_of, priced, ranked, single_changes
-from symsim.analysis.load import Question
 from symsim.diagnostics import InputError
+from symsim.loading.question import Question
 from symsim.records.strategy import CHOICES, Value
 
 LEAST_GAIN = 0.0005

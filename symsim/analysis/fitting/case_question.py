@@ -13,12 +13,12 @@ from fractions import Fraction
 from typing import Any
 
 from symsim.analysis.fitting.stacks import choices_of_stack
-from symsim.analysis.load import Question, question
 from symsim.diagnostics import Place, Source, error, nearest
 from symsim.language import tree
 from symsim.language.expressions import MAX_BITS, out_of_bounds
 from symsim.language.parser import parse_expression
 from symsim.language.strategies import elaborate_strategy
+from symsim.loading.question import Question, question
 from symsim.records.strategy import CHOICES
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

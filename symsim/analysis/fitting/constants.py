@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
 
-from symsim.analysis.load import Question
 from symsim.compiler.profile import BASE, FIGURE, TIMED
 from symsim.diagnostics import Diagnostic, InputError, Place, Source, error, nearest
 from symsim.emit.partial_evaluation import FigureOfInput
@@ -24,6 +23,7 @@ from symsim.language.figures import UNSTATED, canonical, check_name, figure_valu
 from symsim.language.library import library_of
 from symsim.language.parser import parse_expression
 from symsim.language.tables import MAX_EFFICIENCY
+from symsim.loading.question import Question
 from symsim.machine.bind import FALLBACKS, figure_of_input, figure_of_table
 from symsim.records.system import System
 

@@ -44,8 +44,8 @@ from symsim.analysis.fitting.plan_traits import (
     group_of,
     traits_of,
 )
-from symsim.analysis.load import Question
 from symsim.language.figures import UNMEASURED
+from symsim.loading.question import Question
 from symsim.records.system import System
 from symsim.units import decimal_text
 

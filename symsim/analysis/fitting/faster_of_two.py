@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from symsim.analysis.fitting.error_bar import Learned, learned, pct_of, shipped, unmeasured_pct
 from symsim.analysis.fitting.plan_traits import Traits, differences, traits_of
-from symsim.analysis.load import Question
+from symsim.loading.question import Question
 
 TOO_CLOSE = 0.68
 """Below this nobody should call one of two plans faster: one standard deviation."""

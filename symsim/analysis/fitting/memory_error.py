@@ -20,7 +20,7 @@ from pathlib import Path
 
 from symsim import resources
 from symsim.analysis.fitting.plan_traits import kind_of
-from symsim.analysis.load import Question
+from symsim.loading.question import Question
 
 SIZES = ("world", "tp", "pp", "cp", "ep", "mbs", "seq", "hidden", "stage_layers")
 """What is near by; ``stage_layers`` are the layers of a pipeline stage, rounded up."""

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from symsim.analysis.load import Question
+from symsim.loading.question import Question
 from symsim.records.model import Model
 from symsim.records.system import System
 

@@ -14,11 +14,11 @@ from symsim.analysis.fitting.case_question import question_of
 from symsim.analysis.fitting.constants import Constant, constant_of_input
 from symsim.analysis.fitting.gauss_newton import Array
 from symsim.analysis.fitting.validate import model_and_machine
-from symsim.analysis.load import Question
 from symsim.diagnostics import InputError
 from symsim.emit.code import Compiled, compile_array
 from symsim.emit.derivative import derivative, partial
 from symsim.emit.partial_evaluation import Specialised, specialise
+from symsim.loading.question import Question
 from symsim.machine.bind import Machine
 
 QUANTITIES: Mapping[str, tuple[str, float]] = {

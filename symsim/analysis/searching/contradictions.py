@@ -9,9 +9,9 @@ from __future__ import annotations
 import itertools
 from math import prod
 
-from symsim.analysis.plan import plan
 from symsim.analysis.searching.space import Axis, Space
 from symsim.diagnostics import InputError
+from symsim.loading.plan import plan
 from symsim.records.strategy import CHOICES, SIZE_SYMBOLS, Value
 
 MAX_COMBINATIONS = 5000

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 from symsim import resources
 from symsim.analysis.job_size import usual_sequence, usual_step
-from symsim.analysis.load import load_model, source_of
 from symsim.analysis.searching.contradictions import value_text
 from symsim.analysis.searching.model_shape import ModelShape, shape_of
 from symsim.analysis.searching.space import Space, space_of
@@ -25,6 +24,7 @@ from symsim.language.parser import parse_strategy
 from symsim.language.source_files import read_source
 from symsim.language.strategies import Strategy, elaborate_strategy, load_strategy, members, route_overrides
 from symsim.language.systems import load_system
+from symsim.loading.model_files import load_model, source_of
 from symsim.records.model import Model
 from symsim.records.strategy import CHOICES, Value
 from symsim.records.system import System

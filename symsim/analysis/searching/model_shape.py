@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from symsim.analysis.evaluate import stable
-from symsim.analysis.plan import plan
 from symsim.compiler import cache
 from symsim.language.dimensions import MAX_DIMENSION
 from symsim.language.strategies import Strategy
+from symsim.loading.plan import plan
 from symsim.records.model import Model
 
 

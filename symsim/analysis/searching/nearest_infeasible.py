@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from symsim.analysis.evaluate import evaluator
 from symsim.analysis.explaining.neighbours import Change, changed, lowering
-from symsim.analysis.load import Question
 from symsim.analysis.memory_fit import CAPACITY, DEVICE, PEAK, MemoryFit, memory_fit
 from symsim.analysis.quantities import names_for, parsed, values_of
 from symsim.analysis.searching.search import Engine, Found, Result, constraints, search
@@ -19,6 +18,7 @@ from symsim.analysis.searching.space import Space, Variant, objective_of, varian
 from symsim.diagnostics import InputError
 from symsim.emit.quantity import with_quantities
 from symsim.language import tree
+from symsim.loading.question import Question
 
 SLACK = 1 + 1e-9
 """A figure is raised by so much more than its ratio: sides that are equal but for rounding meet a comparison."""

@@ -6,11 +6,11 @@ import random
 from dataclasses import dataclass
 
 from symsim.analysis.evaluate import answer, evaluator
-from symsim.analysis.load import Question
 from symsim.analysis.searching.contradictions import value_text
 from symsim.analysis.searching.search import Result, question_at
 from symsim.analysis.searching.space import Space
 from symsim.diagnostics import InputError
+from symsim.loading.question import Question
 
 TRIED = 64
 """Points that are looked at."""

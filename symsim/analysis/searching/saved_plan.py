@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 
-from symsim.analysis.plan import Plan
 from symsim.analysis.searching.contradictions import value_text
 from symsim.analysis.searching.search import Found, Result
 from symsim.language.expression_text import expression_text
@@ -15,6 +14,7 @@ from symsim.language.figures import canonical
 from symsim.language.list_text import list_text
 from symsim.language.parser import keywords
 from symsim.language.quoting import one_line, quoted
+from symsim.loading.plan import Plan
 from symsim.records.strategy import CHOICES, Value
 from symsim.units import bytes_text, seconds_text
 

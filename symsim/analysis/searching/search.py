@@ -14,9 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from symsim.analysis.evaluate import Answer, Evaluator, answer, evaluator
-from symsim.analysis.load import Question
 from symsim.analysis.memory_fit import requirement
-from symsim.analysis.plan import plan
 from symsim.analysis.quantities import asked_for, machine_for, parsed, values_of
 from symsim.analysis.searching.compile_count import counted
 from symsim.analysis.searching.machine_needed import check_needs_none, needed_by
@@ -29,6 +27,8 @@ from symsim.analysis.searching.variant_columns import Asked
 from symsim.diagnostics import InputError, error
 from symsim.language import tree
 from symsim.language.expression_text import expression_text
+from symsim.loading.plan import plan
+from symsim.loading.question import Question
 from symsim.records.strategy import Structure, Value
 
 UNIT = 128

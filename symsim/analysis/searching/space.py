@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
-from symsim.analysis.load import load_model, source_of
-from symsim.analysis.plan import Plan, plan
 from symsim.diagnostics import InputError, error, nearest
 from symsim.language import tree
 from symsim.language.figures import canonical, figure_value
 from symsim.language.strategies import Strategy, load_strategy, members, route_overrides
 from symsim.language.systems import load_system
+from symsim.loading.model_files import load_model, source_of
+from symsim.loading.plan import Plan, plan
 from symsim.records.model import Model
 from symsim.records.strategy import CHOICES, SIZE_SYMBOLS, Structure, Value
 from symsim.records.system import System

@@ -13,7 +13,6 @@ from math import prod
 from operator import or_
 from typing import Any
 
-from symsim.analysis.plan import structure_of
 from symsim.analysis.searching.compile_count import compiled
 from symsim.analysis.searching.space import Axis, Refused, Space, Variant
 from symsim.analysis.searching.sweep_result import SweepResult
@@ -22,6 +21,7 @@ from symsim.analysis.searching.work_splitting import split_by_halving
 from symsim.compiler.stages import NumberNeededError
 from symsim.emit.grid.sum_regrouping import dependence, regrouped
 from symsim.emit.program import Program, joined
+from symsim.loading.plan import structure_of
 from symsim.records.strategy import Value
 
 Axes = tuple[tuple[str, tuple[Value, ...]], ...]

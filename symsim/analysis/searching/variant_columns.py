@@ -165,7 +165,7 @@ class VariantCompiler:
         )
 
     def _step_size(self) -> Operand:
-        """gbs, where the strategy says how many micro-batches a step has: as :func:`symsim.analysis.plan.plan` does."""
+        """gbs, where the strategy says how many micro-batches a step has: as :func:`symsim.loading.plan.plan` does."""
 
         def size(name: str) -> Operand:
             found = self.folder.input(name)

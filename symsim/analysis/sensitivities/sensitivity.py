@@ -15,7 +15,6 @@ from typing import Any
 
 from symsim.analysis.evaluate import answer, evaluator, machine_of
 from symsim.analysis.expression_units import unit_of
-from symsim.analysis.load import Question
 from symsim.analysis.quantities import asked_for, machine_for, parsed
 from symsim.analysis.sensitivities.buying import RATE_UNITS, Gain, factor_of, gains
 from symsim.analysis.sensitivities.sensitivity_names import (
@@ -34,6 +33,7 @@ from symsim.emit.inputs_by_figure import by_figure
 from symsim.emit.program import Program
 from symsim.emit.quantity import in_formulas, is_condition
 from symsim.language import tree
+from symsim.loading.question import Question
 from symsim.machine.bind import Machine
 
 QUANTITY = "the answer"

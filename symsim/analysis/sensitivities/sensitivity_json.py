@@ -7,11 +7,11 @@ from typing import Any
 from symsim.analysis import verdicts
 from symsim.analysis.answer_json import assumptions, given_back, model_of, strategy_of, warnings
 from symsim.analysis.evaluate import answer, machine_of
-from symsim.analysis.load import Question
 from symsim.analysis.memory_fit import memory_fit
 from symsim.analysis.sensitivities.buying import Gain
 from symsim.analysis.sensitivities.sensitivity import Partial, Sensitivity
 from symsim.analysis.sensitivities.steps import Step
+from symsim.loading.question import Question
 
 
 def document(asked: Question, found: Sensitivity) -> dict[str, Any]:

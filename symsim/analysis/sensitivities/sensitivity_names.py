@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from symsim.analysis.load import Question
-from symsim.analysis.plan import DERIVED_NAMES, counts_microbatches
 from symsim.analysis.sensitivities.buying import RATE_UNITS
 from symsim.compiler.profile import FIGURE
 from symsim.diagnostics import InputError, error, nearest
 from symsim.emit.partial_evaluation import FigureOfInput
 from symsim.emit.program import Program
 from symsim.language.figures import TIERS, canonical, is_whole, optional, unit_of
+from symsim.loading.plan import DERIVED_NAMES, counts_microbatches
+from symsim.loading.question import Question
 from symsim.machine.bind import FALLBACKS, LINK_FALLBACKS, figure_of_input, figure_of_table, measured
 from symsim.records.strategy import CHOICES
 from symsim.records.system import System

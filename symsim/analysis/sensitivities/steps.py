@@ -8,12 +8,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from symsim.analysis.changed_plan import with_values
 from symsim.analysis.evaluate import Evaluator, answer, evaluator, machine_of
 from symsim.analysis.fitting.constants import highest
-from symsim.analysis.load import Question
 from symsim.analysis.memory_fit import CAPACITY, PEAK, measure_of, requirement
-from symsim.analysis.plan import counts_microbatches, nearest_legal, with_size
 from symsim.analysis.quantities import asked_for, machine_for
 from symsim.analysis.sensitivities.sensitivity_names import Direction
 from symsim.diagnostics import InputError
@@ -21,6 +18,10 @@ from symsim.emit.code import TableLookup, compile_scalar
 from symsim.emit.program import Program
 from symsim.language import tree
 from symsim.language.figures import is_whole
+from symsim.loading.changed_plan import with_values
+from symsim.loading.impossible_plans import nearest_legal
+from symsim.loading.plan import counts_microbatches, with_size
+from symsim.loading.question import Question
 from symsim.records.strategy import CHOICES
 
 LESS, MORE = 0.9, 1.1

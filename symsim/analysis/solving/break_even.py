@@ -14,7 +14,6 @@ from typing import Literal
 
 import numpy as np
 
-from symsim.analysis.load import Question
 from symsim.analysis.one_parameter import Parameter, Sought, parameter
 from symsim.analysis.quantities import parsed
 from symsim.analysis.solving.bracketing import NARROW, halved
@@ -27,6 +26,7 @@ from symsim.emit.program import Program
 from symsim.emit.quantity import Names, is_condition, with_quantities
 from symsim.emit.rational_piece import NotRationalError, roots
 from symsim.language import tree
+from symsim.loading.question import Question
 
 AROUND = 64
 """How many times smaller and larger than the present values a name is looked at."""

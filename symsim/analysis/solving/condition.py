@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from symsim.analysis.evaluate import evaluator, unanswered
-from symsim.analysis.load import Question
 from symsim.analysis.memory_fit import requirement
 from symsim.analysis.quantities import parsed
 from symsim.diagnostics import InputError, error
@@ -15,6 +14,7 @@ from symsim.emit.quantity import Names, is_condition, with_quantities
 from symsim.language import tree
 from symsim.language.expressions import names_in, parts_of
 from symsim.language.figures import unit_of
+from symsim.loading.question import Question
 
 COMPARISONS = ("<=", ">=", "<", ">", "==")
 UNITS = ("B", "B/s", "s", "FLOP", "FLOP/s")

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symsim.analysis.load import Question
 from symsim.analysis.one_parameter import Parameter, changed
 from symsim.analysis.quantities import names_for
 from symsim.analysis.solving.extreme import extreme
@@ -22,6 +21,7 @@ from symsim.analysis.solving.formula_range import Array, Decision, FormulaRange,
 from symsim.diagnostics import InputError, error
 from symsim.emit.program import Program, assemble
 from symsim.emit.quantity import Names
+from symsim.loading.question import Question
 from symsim.records.cost import CostModel, Definition, Rule
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from dataclasses import replace
 from math import isclose, sqrt
 
 from symsim.analysis.evaluate import evaluator
-from symsim.analysis.load import Question
 from symsim.analysis.one_parameter import Parameter, at_figure
 from symsim.analysis.quantities import machine_for, names_for
 from symsim.analysis.solving.formula_range import FormulaRange, formula_range
 from symsim.diagnostics import error
 from symsim.emit.program import Program
 from symsim.emit.quantity import Names
+from symsim.loading.question import Question
 from symsim.machine.bind import figure_of_table
 
 

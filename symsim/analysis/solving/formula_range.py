@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from symsim.analysis.load import Question
 from symsim.analysis.quantities import machine_for
 from symsim.emit.code import Compiled, compile_array
 from symsim.emit.intervals import Bounds, bounds
 from symsim.emit.program import CheckedRule, Program
 from symsim.emit.rational_piece import Rational, constant, piece, variable
 from symsim.language.figures import TIERS
+from symsim.loading.question import Question
 from symsim.machine.bind import Machine, measured
 from symsim.records.system import System
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symsim.analysis.load import Question
 from symsim.analysis.one_parameter import Parameter
 from symsim.analysis.solving.dimension_ranges import dimension_ranges
 from symsim.analysis.solving.figure_range import figure_range
 from symsim.analysis.solving.formula_range import Array, FormulaRange
 from symsim.analysis.solving.size_ranges import Lower, size_ranges
 from symsim.emit.intervals import Bounds
+from symsim.loading.question import Question
 
 
 @dataclass(frozen=True, slots=True)

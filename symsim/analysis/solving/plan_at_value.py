@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from symsim.analysis.evaluate import Evaluator, evaluator
-from symsim.analysis.load import Question
 from symsim.analysis.one_parameter import Parameter, changed
-from symsim.analysis.plan import Plan
 from symsim.analysis.quantities import machine_for, names_for
 from symsim.analysis.solving.condition import Condition, unit_of_sides, with_conditions
 from symsim.emit.code import Compiled, compile_scalar
 from symsim.emit.program import Program
+from symsim.loading.plan import Plan
+from symsim.loading.question import Question
 
 
 @dataclass(frozen=True, slots=True)

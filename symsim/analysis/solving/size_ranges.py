@@ -7,14 +7,14 @@ from dataclasses import replace
 from math import prod
 
 from symsim.analysis.evaluate import evaluator
-from symsim.analysis.load import Question
 from symsim.analysis.one_parameter import Parameter, at_size
-from symsim.analysis.plan import Plan
 from symsim.analysis.quantities import names_for
 from symsim.analysis.solving.formula_range import FormulaRange, formula_range
 from symsim.diagnostics import InputError
 from symsim.emit.program import Program
 from symsim.emit.quantity import Names
+from symsim.loading.plan import Plan
+from symsim.loading.question import Question
 from symsim.records.strategy import CHOICES, SIZE_SYMBOLS
 
 Lower = Callable[[Program, Names], Program]

@@ -16,7 +16,6 @@ from typing import Literal
 
 import numpy as np
 
-from symsim.analysis.load import Question
 from symsim.analysis.one_parameter import Parameter, Sought, parameter, setting
 from symsim.analysis.solving.bracketing import bracket, halved
 from symsim.analysis.solving.condition import Condition, conditions, with_conditions
@@ -26,6 +25,7 @@ from symsim.analysis.solving.parameter_ranges import ParameterRanges, parameter_
 from symsim.analysis.solving.plan_at_value import Checked, PlanAt, plan_at
 from symsim.diagnostics import InputError
 from symsim.language import tree
+from symsim.loading.question import Question
 
 Method = Literal["closed form", "bracketing"]
 Outcome = Literal["found", "nothing", "everything"]

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symsim.analysis.load import source_of
 from symsim.diagnostics import Diagnostic, InputError, Source
 from symsim.interop.huggingface.rules import known_types
 from symsim.interop.huggingface.translate import load, translate
 from symsim.interop.json_text import parse
 from symsim.language.models import elaborate_model
+from symsim.loading.model_files import source_of
 from symsim.records.model import Model
 from tests.models.counting import model_of, parameters, rows, shipped
 

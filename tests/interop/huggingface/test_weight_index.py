@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from symsim.analysis.imported_model import different_count, renamed
-from symsim.analysis.load import source_of
 from symsim.interop.huggingface.weight_index import stated_parameters
+from symsim.loading.model_files import source_of
 
 CONFIG = {"model_type": "llama", "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2,
           "num_attention_heads": 4, "vocab_size": 512, "dtype": "bfloat16"}  # fmt: skip

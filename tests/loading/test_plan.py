@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from symsim.analysis.load import question
-from symsim.analysis.plan import nearest_legal
 from symsim.diagnostics import InputError
+from symsim.loading.impossible_plans import nearest_legal
+from symsim.loading.question import question
 
 
 def settled(choices: str) -> tuple[object, object]:

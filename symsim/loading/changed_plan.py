@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 
-from symsim.analysis.load import Question
-from symsim.analysis.plan import Plan, counts_microbatches, plan
 from symsim.diagnostics import Place, Source
 from symsim.language.strategies import Strategy
+from symsim.loading.plan import Plan, counts_microbatches, plan
+from symsim.loading.question import Question
 from symsim.records.strategy import Value
 
 Values = Mapping[str, Value | None]

@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from symsim.analysis.load import source_of
-from symsim.analysis.plan import structure_of
 from symsim.diagnostics import InputError, Source, error, nearest
 from symsim.elements import ELEMENT_NAMES, STATE_CHOICES
 from symsim.language import tree
@@ -20,6 +18,8 @@ from symsim.language.source_files import read_source
 from symsim.language.strategies import elaborate_strategy
 from symsim.language.syntax_errors import KINDS, first_word
 from symsim.language.systems import elaborate_system
+from symsim.loading.model_files import source_of
+from symsim.loading.plan import structure_of
 from symsim.records.strategy import CHOICES
 
 _CHOICE = re.compile(r"[ \t]*(=|in\b)")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from symsim.analysis.checking import check_file
+from symsim.loading.checking import check_file
 
 CONFIG = {
     "model_type": "llama",
