@@ -40,9 +40,9 @@ def library_files() -> tuple[Path, ...]:
 
 def rule_files(tool: str) -> tuple[Path, ...]:
     """The rules that read the configuration files of another tool, such as ``huggingface``."""
-    return tuple(sorted((root() / "models" / tool).glob("*.sym")))
+    return tuple(sorted((root() / "formats" / tool).glob("*.sym")))
 
 
 def class_table(tool: str) -> Path:
     """What another tool's classes take for keys that a file leaves out, as JSON."""
-    return root() / "models" / tool / "classes.json"
+    return root() / "formats" / tool / "classes.json"

@@ -101,11 +101,11 @@ def _library() -> tuple[list[str], Rows]:
 
 
 def _types() -> tuple[list[str], Rows]:
-    from symsim.interop.huggingface.rules import every_rule, known_types
+    from symsim.interop.huggingface.rules import BOOK
 
     rows: Rows = []
-    for name in known_types():
-        rules = list(every_rule(name))
+    for name in BOOK.known_types():
+        rules = list(BOOK.every_rule(name))
         families = dict.fromkeys(rule.family for _, rule in rules)
         rows.append([name, " or ".join(families), rules[0][0].place.source.name])
     return ["type", "family", "file"], rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from symsim import resources
-from symsim.interop.huggingface.rules import known_types
+from symsim.interop.huggingface.rules import BOOK
 from symsim.language.near_names import Near, near_names
 
 MODELS = sorted(resources.shipped("models"))
@@ -47,7 +47,7 @@ def test_another_architecture_version_or_size_is_no_spelling(given: str, other: 
 
 @pytest.mark.parametrize("given", ["llama4", "qwen2_vl", "glm5", "falcon_h2", "deepseek_v5", "mamba3"])
 def test_a_model_type_of_another_architecture_is_no_spelling(given: str) -> None:
-    assert near_names(given, known_types(), typed=False).hint() is None
+    assert near_names(given, BOOK.known_types(), typed=False).hint() is None
 
 
 def test_names_that_begin_alike_are_listed() -> None:

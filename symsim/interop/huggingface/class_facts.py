@@ -1,48 +1,17 @@
 """What Hugging Face's configuration classes say: defaults, other names of keys, which keys change nothing.
 
-``models/huggingface/classes.json`` is written by ``checks/huggingface/gather.py`` from the library itself.
+``formats/huggingface/classes.json`` is written by ``checks/huggingface/gather.py`` from the library itself.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from symsim import resources
-
-
-@dataclass(frozen=True, slots=True)
-class ClassFacts:
-    """A configuration class. ``renamed``: names that a file may have for a key of the class.
-
-    ``inert`` keys change nothing that is counted; ``active`` ones change the parameters, and ``cost``
-    ones what a layer computes or keeps. ``refused``: what the class
-    does not take for a key; ``refused_in_layers`` are keys that no single layer may have for itself.
-    """
-
-    defaults: Mapping[str, Any]
-    renamed: Mapping[str, str]
-    inert: frozenset[str] = frozenset()
-    active: frozenset[str] = frozenset()
-    cost: frozenset[str] = frozenset()
-    refused: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    refused_in_layers: frozenset[str] = frozenset()
-
-    def knows(self, key: str) -> bool:
-        return key in self.defaults or key in self.renamed
-
-    def own_name(self, key: str) -> str:
-        """The name that the class itself has for a key of a file."""
-        return key if key in self.defaults else self.renamed.get(key, key)
-
-    def names(self, key: str) -> tuple[str, ...]:
-        """Every name that a file may have for a key, the class's own first."""
-        own = self.own_name(key)
-        pairs = [name for pair in self.renamed.items() for name in pair]
-        return tuple(dict.fromkeys((own, *(n for n in pairs if self.own_name(n) == own or self.renamed.get(own) == n))))
+from symsim.interop.rules.key_facts import KeyFacts
 
 
 @cache
@@ -57,10 +26,10 @@ def source() -> str:
 
 
 @cache
-def facts_of(model_type: str) -> ClassFacts:
+def facts_of(model_type: str) -> KeyFacts:
     """The facts of a type; those of a type that is no class of the library are empty."""
     found = _table()["types"].get(model_type, {})
-    return ClassFacts(
+    return KeyFacts(
         found.get("defaults", {}),
         found.get("renamed", {}),
         frozenset(found.get("inert", ())),

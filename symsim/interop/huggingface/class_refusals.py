@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from symsim.diagnostics import Diagnostic, InputError
-from symsim.interop.huggingface.reading import Reading
+from symsim.interop.rules.reading import Reading
 
 PER_LAYER = "per_layer_config"
 LISTED_LAYERS = ("layer_types", "mlp_layer_types")

@@ -8,11 +8,11 @@ from typing import Any
 
 from symsim.diagnostics import InputError, Place, Source, error
 from symsim.interop.huggingface.class_facts import facts_of, type_of_class, wrapper
-from symsim.interop.huggingface.key_expressions import Keys, hold
-from symsim.interop.huggingface.reading import Reading, spoken
-from symsim.interop.huggingface.rules import checks_of_whole, known_types, maps
+from symsim.interop.huggingface.rules import BOOK, checks_of_whole
 from symsim.interop.json_text import Object
 from symsim.interop.model_text import printable
+from symsim.interop.rules.key_expressions import Keys, hold
+from symsim.interop.rules.reading import Reading, spoken
 from symsim.language.near_names import near_names
 
 
@@ -27,11 +27,11 @@ class LanguageModel:
 
 def language_model(config: Mapping[str, object], source: Source) -> LanguageModel:
     given = _type_of(config, source)
-    if given is not None and given in known_types() and wrapper(given) is None:
+    if given is not None and given in BOOK.known_types() and wrapper(given) is None:
         return LanguageModel(config, given)
     held = wrapper(given) if given is not None else None
     if given is not None and held is not None:
-        whole = Keys(Reading(config, source, facts_of(given)), maps())
+        whole = Keys(Reading(config, source, facts_of(given)), BOOK.maps())
         for check in checks_of_whole(given):
             hold(check, whole)
     path = list(held["text"]) if held is not None else ["text_config"]
@@ -52,7 +52,7 @@ def language_model(config: Mapping[str, object], source: Source) -> LanguageMode
     inner = held["default"] if held is not None and held["fixed"] else _type_of(nested, source)
     if inner is None and held is not None:
         inner = held["default"]
-    if inner is None or inner not in known_types():
+    if inner is None or inner not in BOOK.known_types():
         raise _unknown_type(nested, inner, source)
     if held is not None and "inside" in held:
         held = wrapper(held["inside"])
@@ -80,9 +80,9 @@ def _unknown_type(config: Mapping[str, object], given: str | None, source: Sourc
     if given is None:
         message = "the configuration has no 'model_type'"
         return error("E506", message, Place(source, 1, 1), "Hugging Face writes one into every config.json")
-    near = near_names(given, known_types(), typed=False)
+    near = near_names(given, BOOK.known_types(), typed=False)
     other = f"; '{near.other}' is another architecture" if near.other is not None else ""
-    known = f"'symsim list types' shows the {len(known_types())} that are read"
+    known = f"'symsim list types' shows the {len(BOOK.known_types())} that are read"
     place = _place(config, "model_type", source)
     return error("E507", f"model_type '{shown(given)}' is not known", place, near.hint() or known + other)
 

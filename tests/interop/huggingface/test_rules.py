@@ -10,10 +10,10 @@ import pytest
 from symsim import resources
 from symsim.diagnostics import InputError, Source
 from symsim.interop.huggingface.class_facts import has_class
-from symsim.interop.huggingface.key_expressions import asked
-from symsim.interop.huggingface.rules import class_of, every_rule, known_types
+from symsim.interop.huggingface.rules import BOOK, class_of
 from symsim.interop.huggingface.translate import translate
 from symsim.interop.model_text import family_of
+from symsim.interop.rules.key_expressions import asked
 from symsim.language import tree
 
 TABLE = json.loads(resources.class_table("huggingface").read_text(encoding="utf-8"))["types"]
@@ -27,11 +27,11 @@ READ_BY_NAME = {
     *("swa_q_lora_rank", "swa_kv_lora_rank", "swa_qk_nope_head_dim", "swa_v_head_dim"),
 }
 """Keys that a class asks for by name although they are no fields of it."""
-OF_THE_LIBRARY = [t for t in known_types() if has_class(class_of(t))]
+OF_THE_LIBRARY = [t for t in BOOK.known_types() if has_class(class_of(t))]
 
 
 def expressions(model_type: str) -> Iterator[tree.Expression]:
-    for item, rule in every_rule(model_type):
+    for item, rule in BOOK.every_rule(model_type):
         yield from rule.arguments.values()
         yield from (check.condition for check in rule.checks)
         yield from () if item.when is None else (item.when,)
@@ -43,9 +43,9 @@ def test_every_name_of_a_rule_is_a_key(model_type: str) -> None:
     assert names <= KEYS | READ_BY_NAME
 
 
-@pytest.mark.parametrize("model_type", known_types())
+@pytest.mark.parametrize("model_type", BOOK.known_types())
 def test_every_dimension_of_a_rule_is_one_of_its_family(model_type: str) -> None:
-    for _, rule in every_rule(model_type):
+    for _, rule in BOOK.every_rule(model_type):
         assert set(rule.arguments) <= {p.name for p in family_of(rule.family).parameters}
 
 

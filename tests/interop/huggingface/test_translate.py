@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from symsim.diagnostics import Diagnostic, InputError, Source
-from symsim.interop.huggingface.rules import known_types
+from symsim.interop.huggingface.rules import BOOK
 from symsim.interop.huggingface.translate import load, translate
 from symsim.interop.json_text import parse
 from symsim.language.models import elaborate_model
@@ -391,7 +391,7 @@ KEYS = sorted({key for row in (*PUBLIC, *SMALL) for key in row["config"]} - {"mo
 
 
 @given(
-    st.sampled_from(known_types()),
+    st.sampled_from(BOOK.known_types()),
     st.sampled_from(SMALL),
     st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=4),
 )

@@ -1,4 +1,4 @@
-"""Expressions over the keys of a configuration: what the rules of ``models/huggingface`` are written in.
+"""Expressions over the keys of another tool's file: what the rules of ``formats/`` are written in.
 
 They are those of the language, with JSON's values: ``null`` is a value, a list is indexed, a text may be a row of
 letters. A name is a key; a word stands in double quotes.
@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 from symsim.diagnostics import InputError, Place, error, nearest
-from symsim.interop.huggingface.reading import Reading, spoken
+from symsim.interop.rules.reading import Reading, spoken
 from symsim.language import tree
 from symsim.language.expressions import MAX_BITS, normal
 
@@ -288,11 +288,11 @@ def _mapped(table: str, node: tree.Expression, keys: Keys) -> str:
 
 
 def hold(check: tree.Require | tree.Refuse, keys: Keys) -> None:
-    """``require`` is what can be expressed; ``refuse`` is what Hugging Face's own class refuses."""
+    """``require`` is what can be expressed; ``refuse`` is what the tool itself refuses."""
     holds = evaluate(check.condition, keys)
     message = check.message or "this cannot be expressed"
     names = [*in_braces(message), *asked(check.condition)]
     if isinstance(check, tree.Refuse) and holds:
-        raise keys.reading.conflict(names, filled(message, keys), "Hugging Face's own class refuses this file")
+        raise keys.reading.conflict(names, filled(message, keys), keys.reading.refused_by)
     if isinstance(check, tree.Require) and not holds:
         raise keys.reading.inexpressible(names, filled(message, keys))

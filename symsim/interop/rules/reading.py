@@ -1,4 +1,4 @@
-"""One Hugging Face configuration while it is read: the value of each key, and where it stands."""
+"""One file of another tool while it is read: the value of each key, and where it stands."""
 
 from __future__ import annotations
 
@@ -8,28 +8,33 @@ from fractions import Fraction
 from typing import Any
 
 from symsim.diagnostics import InputError, Place, Source, error
-from symsim.interop.huggingface.class_facts import ClassFacts
 from symsim.interop.json_text import Object
 from symsim.interop.model_text import printable
+from symsim.interop.rules.key_facts import KeyFacts
 
 
 class Reading:
-    """The keys of one configuration over the defaults of its class.
+    """The keys of one file over the defaults of its tool.
 
-    ``outer`` is the configuration that it is nested in, if any. ``asked`` collects the keys that rules used.
+    ``outer`` is the object that it is nested in, if any; ``refused_by`` says in words whose refusal a ``refuse`` is,
+    and ``kind_of_file`` what tells rules apart. ``asked`` collects the keys that rules used.
     """
 
     def __init__(
         self,
         config: Mapping[str, object],
         source: Source,
-        facts: ClassFacts,
+        facts: KeyFacts,
         outer: Mapping[str, object] | None = None,
+        refused_by: str = "the tool itself refuses this file",
+        kind_of_file: str = "file",
     ) -> None:
         self.config = config
         self.source = source
         self.facts = facts
         self.outer = outer or {}
+        self.refused_by = refused_by
+        self.kind_of_file = kind_of_file
         self.asked: set[str] = set()
 
     def value(self, name: str) -> Any:
