@@ -75,7 +75,7 @@ def _dimensions(rule: Rule, keys: Keys) -> dict[str, Dimension]:
     """The value of each dimension that a rule gives, and all that is wrong with the file."""
     if refused := list(class_refusals(keys.reading)):
         raise InputError(refused)
-    found = dimensions_of(rule, keys, list(refusals_in_layers(keys.reading)))
+    found = dimensions_of(rule, keys, refusals_in_layers(keys.reading))
     family = family_of(rule.family)
     if any(p.name == "max_positions" for p in family.parameters) and "max_positions" not in rule.arguments:
         context = trained_context(keys.reading)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 
 from symsim.diagnostics import Diagnostic, InputError, Place, error
@@ -18,10 +18,10 @@ MAX_SIZE = 10**12
 """Largest dimension that a model may have."""
 
 
-def dimensions_of(rule: Rule, keys: Keys, refusals: Sequence[Diagnostic] = ()) -> dict[str, Dimension]:
+def dimensions_of(rule: Rule, keys: Keys, refusals: Iterable[Diagnostic] = ()) -> dict[str, Dimension]:
     """The value of each dimension that a rule gives.
 
-    ``refusals`` are what the tool refuses, apart from the rule's own checks.
+    ``refusals`` are what the tool refuses, apart from the rule's own checks; they are asked for after the keys are read.
 
     Raises:
         InputError: all that is wrong with the file.
