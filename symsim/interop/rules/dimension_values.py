@@ -21,7 +21,7 @@ MAX_SIZE = 10**12
 def dimensions_of(rule: Rule, keys: Keys, refusals: Iterable[Diagnostic] = ()) -> dict[str, Dimension]:
     """The value of each dimension that a rule gives.
 
-    ``refusals`` are what the tool refuses, apart from the rule's own checks; they are asked for after the keys are read.
+    ``refusals`` are what the tool refuses, apart from the rule's own checks, and are asked for last.
 
     Raises:
         InputError: all that is wrong with the file.
