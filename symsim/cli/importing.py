@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from symsim.analysis.imported_model import different_count, renamed
-from symsim.diagnostics import error
-from symsim.loading.model_files import configuration, source_of
+from symsim.diagnostics import InputError, error
+from symsim.interop import formats
+from symsim.interop.foreign_file import read_foreign
+from symsim.loading.model_files import source_of
+from symsim.loading.run_files import foreign_path
 from symsim.report.atomic_write import check_outputs, write_whole
 
 
 class _Kinds(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args and args[0] not in self.commands and not args[0].startswith("-"):
-            kinds = ", ".join(self.commands)
-            path = args[0] if configuration(args[0]) is not None else "FILE"
-            raise error("E001", f"import knows no files of kind '{args[0]}'", None, f"symsim import {kinds} {path}")
+            raise error("E001", f"import knows no files of kind '{args[0]}'", None, _with_kind(args[0], self.commands))
         return super().resolve_command(ctx, args)
+
+
+def _with_kind(given: str, commands: Iterable[str]) -> str:
+    """What to type for a file that is given without its kind, or for a kind that is none."""
+    path = foreign_path(given)
+    if path is None:
+        return f"symsim import KIND FILE; a kind is one of {', '.join(commands)}"
+    try:
+        kind = formats.kind_of(read_foreign(path))
+    except InputError:
+        kind = None
+    return f"symsim import {kind.tool if kind is not None and kind.translate is not None else 'hf'} {given}"
 
 
 @click.group("import", cls=_Kinds, short_help="Translate files of other tools.")
@@ -27,9 +41,14 @@ def command() -> None:
     """Translate other tools' files into symsim's own text."""
 
 
+output_option = click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="NAME.sym", help="Write it to a file."
+)
+
+
 @command.command("hf")
 @click.argument("config", type=click.Path())
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="NAME.sym", help="Write it to a file.")
+@output_option
 def hugging_face(config: str, output: Path | None) -> None:
     """Print the model text of a Hugging Face config.json, or of a folder that holds one.
 
@@ -40,7 +59,7 @@ def hugging_face(config: str, output: Path | None) -> None:
     symsim import hf my_model/config.json -o my_model.sym
     symsim list types          # each model_type that is read
     """
-    path = configuration(config)
+    path = foreign_path(config)
     if path is None:
         hint = "give the path of a file that ends in .json, or of a folder that holds a config.json"
         raise error("E500", f"'{config}' is not a config.json", None, hint)
@@ -51,7 +70,42 @@ def hugging_face(config: str, output: Path | None) -> None:
     different = different_count(source, path)
     if different is not None:
         click.echo(f"note: {different}", err=True)
+    _write(source.text, output)
+
+
+def _write(text: str, output: Path | None) -> None:
     if output is None:
-        click.echo(source.text, nl=False)
+        click.echo(text, nl=False)
     else:
-        write_whole(output, source.text.encode(), "-o")
+        write_whole(output, text.encode(), "-o")
+
+
+_HELP = {
+    "megatron": """Print the text of a Megatron-LM or Megatron-Bridge run: its model and its strategy.
+
+    FILE is a launch script, a YAML or JSON of arguments, a log with the block of arguments that Megatron prints, or
+    the run_config.yaml of Megatron-Bridge. Each argument is used, has no effect on cost, or is named in the notes.
+
+    \b
+    symsim import megatron pretrain_gpt.sh -o run.sym
+    symsim eval run.sym -y h100_sxm
+    symsim eval pretrain_gpt.sh -y h100_sxm --set world=64   # without that step
+    """,
+}
+"""What the help of each tool says; the first example is the one of its kind."""
+
+
+def _add(tool: str) -> None:
+    @command.command(tool, help=_HELP.get(tool), short_help=f"Files of {tool}.")
+    @click.argument("files", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path))
+    @click.option("--lenient", is_flag=True, help="Unknown names are remarks, no errors.")
+    @output_option
+    def translate(files: tuple[Path, ...], lenient: bool, output: Path | None) -> None:
+        check_outputs(((output, "-o"),))
+        source = formats.translated([read_foreign(path) for path in files], tool, lenient)
+        _write(renamed(source, output.stem).text if output is not None else source.text, output)
+
+
+for _tool in formats.TOOLS:
+    if _tool != "hf":
+        _add(_tool)

@@ -52,7 +52,7 @@ class Strategy:
     objective: tree.Objective | None
     places: Mapping[str, Place]
     notes: tuple[str, ...] = ()
-    """What is read as it is written, though it may be meant otherwise."""
+    """What the file says of itself (``note``), and what is read as it is written, though it may be meant otherwise."""
     unmade: tuple[str, ...] = ()
     """Choices that are given as ``none``."""
 
@@ -84,6 +84,15 @@ def load_strategy(given: str | None, settings: tuple[str, ...] = ()) -> Strategy
         source, name = strategy_source(given)
         parsed = _inline(source) if source.name == INLINE else parse_strategy(source)
     return elaborate_strategy(parsed, name, tuple(_setting(s) for s in settings))
+
+
+def strategy_of(source: Source, settings: tuple[str, ...] = (), name: str = "strategy") -> Strategy:
+    """The strategy of a text; ``settings`` win over it.
+
+    Raises:
+        InputError: anything that is wrong with either.
+    """
+    return elaborate_strategy(parse_strategy(source), name, tuple(_setting(s) for s in settings))
 
 
 INLINE = "<strategy>"
@@ -204,7 +213,9 @@ def elaborate_strategy(parsed: tree.StrategyFile, name: str, settings: tuple[tre
             problems.append(problem)
     among_settings = {setting.name for setting in settings}
     counted = (*(c for c in given if c.name not in among_settings), *settings)
-    notes = tuple(dict.fromkeys(note for c in counted if c.name == "seq" for note in _binary_meant(c)))
+    meant = (note for c in counted if c.name == "seq" for note in _binary_meant(c))
+    written = (c.text for c in parsed.choices if isinstance(c, tree.NoteItem))
+    notes = tuple(dict.fromkeys((*written, *meant)))
     objectives = [c for c in parsed.choices if isinstance(c, tree.Objective)]
     for second in objectives[1:]:
         hint = f"first given at {objectives[0].place}"

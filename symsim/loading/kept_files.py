@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from symsim.compiler import cache
-from symsim.diagnostics import InputError, Place, Source
+from symsim.diagnostics import InputError, Place, Source, error
 from symsim.language.expressions import MAX_BITS
 from symsim.language.figures import LINKS, NEEDED, PEAKS, check_name, is_possible, is_whole, unit_of
-from symsim.language.strategies import INLINE, Strategy, checked_choice, load_strategy, strategy_source
+from symsim.language.strategies import INLINE, Strategy, checked_choice, load_strategy, strategy_of, strategy_source
 from symsim.language.systems import inside, load_system, system_source
+from symsim.loading.run_files import foreign_path, run_of
 from symsim.records.strategy import CHOICES, Value
 from symsim.records.system import Figure, System, Table
 
@@ -27,6 +28,8 @@ def strategy(given: str | None, settings: tuple[str, ...]) -> Strategy:
     Raises:
         InputError: it cannot be read or checked.
     """
+    if given is not None and foreign_path(given) is not None:
+        return strategy_of(_strategy_part(given), settings)
     if given is None or settings:
         return load_strategy(given, settings)
     source, name = strategy_source(given)
@@ -48,6 +51,19 @@ def strategy(given: str | None, settings: tuple[str, ...]) -> Strategy:
             },
         )
     return read
+
+
+def _strategy_part(given: str) -> Source:
+    """The strategy of another tool's file.
+
+    Raises:
+        InputError: the file gives a model alone.
+    """
+    run = run_of(given)
+    if run.strategy is None:
+        assert run.model is not None
+        raise error("E310", f"{run.model.name} holds no strategy", None, f"give it as a model: symsim eval {given}")
+    return run.strategy
 
 
 def system(given: str, overrides: Mapping[str, Any], places: Mapping[str, Place]) -> System:

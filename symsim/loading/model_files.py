@@ -3,51 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from symsim.compiler import cache
-from symsim.diagnostics import Source
+from symsim.diagnostics import Source, error
 from symsim.language import tree
 from symsim.language.dimensions import MAX_DIMENSION
-from symsim.language.models import elaborate_model, model_source
+from symsim.language.models import elaborate_model
+from symsim.loading.run_files import foreign_path, run_of
 from symsim.records.model import Model
-from symsim.resources import shipped
 
 
 def source_of(given: str) -> Source:
-    """A model's text; a Hugging Face ``config.json``, or a folder that holds one, is translated into the same text."""
-    config = configuration(given)
-    if config is not None:
-        return _translated(config)
-    return model_source(given)
+    """The text of a model that a command line names, translated where it is another tool's.
 
-
-def _translated(config: Path) -> Source:
-    """The model text of a configuration, which is kept: rules need not be read again."""
-    from symsim.interop import json_text
-
-    read = json_text.read_text(config)
-    key = cache.key_of("translated", str(config), str(config.absolute()), read.text)
-    known = cache.read(key)
-    if isinstance(known, dict) and isinstance(known.get("text"), str):
-        return Source(f"{config} (translated)", known["text"])
-    from symsim.interop.huggingface import translate
-
-    source = translate.load(config, read)
-    cache.write(key, {"text": source.text})
-    return source
-
-
-def configuration(given: str) -> Path | None:
-    """The Hugging Face configuration that a name stands for: a ``.json``, or that of a folder. Shipped names win."""
-    if given.endswith(".json"):
-        return Path(given)
-    inside = Path(given) / "config.json"
-    try:
-        return inside if given and given not in shipped("models") and inside.is_file() else None
-    except (OSError, ValueError):
-        return None
+    Raises:
+        InputError: it cannot be read, or gives a strategy alone.
+    """
+    run = run_of(given)
+    if run.model is None:
+        assert run.strategy is not None
+        if foreign_path(given) is None:
+            return run.strategy  # who reads it as a model says what it is
+        hint = f"give it as a strategy: symsim eval MODEL -s {given}"
+        raise error("E211", f"{run.strategy.name} defines no model", None, hint)
+    return run.model
 
 
 def load_model(source: Source, overrides: Mapping[str, tree.Expression]) -> Model:

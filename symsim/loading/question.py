@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from symsim.diagnostics import Source, error
 from symsim.language import tree
-from symsim.language.strategies import Strategy, route_overrides
+from symsim.language.strategies import Strategy, route_overrides, strategy_of
 from symsim.loading import kept_files
 from symsim.loading.model_files import load_model, source_of
 from symsim.loading.plan import Plan, plan
+from symsim.loading.run_files import run_of
 from symsim.records.model import Model
 from symsim.records.system import System
 
@@ -40,13 +41,14 @@ def question(
 ) -> Question:
     """Load everything that a command names; ``settings`` are the NAME=VALUE of ``--set``.
 
-    A model's text and a strategy may be there already; ``settings`` are then part of the strategy.
+    A file of a whole run gives the strategy too, unless one is named. A model's text and a strategy may be there
+    already; ``settings`` are then part of the strategy.
 
     Raises:
         InputError: anything that cannot be read, parsed or settled.
     """
     source = model if isinstance(model, Source) else source_of(model)
-    chosen = strategy if isinstance(strategy, Strategy) else kept_files.strategy(strategy, settings)
+    chosen = strategy if isinstance(strategy, Strategy) else _strategy(model, strategy, settings)
     base = load_model(source, {})
     for_model, for_system = route_overrides(chosen, base.dimensions, {})
     loaded = load_model(source, for_model) if for_model else base
@@ -57,3 +59,8 @@ def question(
         raise error("E315", f"'{name}' belongs to a machine, and none is given", chosen.places[name], hint)
     machine = kept_files.system(system, for_system, chosen.places) if system is not None else None
     return Question(loaded, chosen.name, settled, machine, chosen.requires, source, for_model, chosen.notes)
+
+
+def _strategy(model: str | Source, strategy: str | None, settings: tuple[str, ...]) -> Strategy:
+    own = run_of(model).strategy if strategy is None and isinstance(model, str) else None
+    return kept_files.strategy(strategy, settings) if own is None else strategy_of(own, settings)

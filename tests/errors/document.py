@@ -269,6 +269,8 @@ CODES = {
     "E510": ("size out of range", "Sizes are at least 1 and at most 10^12."),
     "E511": ("keys that contradict each other", "Change one of the two."),
     "E512": ("model that cannot be expressed", "Write the model as a `.sym` file, with blocks of its own."),
+    "E520": ("file of another kind", "Name the tool that the file is of, or give one of the kinds that are listed."),
+    "E521": ("file that is not read", "Do what the hint says; symsim reads no such files."),
     "E600": ("cases cannot be read", "Give the path of a JSON file of measured cases."),
     "E601": ("cases that are not JSON", "Fix the JSON."),
     "E602": (

@@ -16,8 +16,9 @@ from math import prod
 from symsim.diagnostics import InputError, error, nearest
 from symsim.language import tree
 from symsim.language.figures import canonical, figure_value
-from symsim.language.strategies import Strategy, load_strategy, members, route_overrides
+from symsim.language.strategies import Strategy, members, route_overrides
 from symsim.language.systems import load_system
+from symsim.loading import kept_files
 from symsim.loading.model_files import load_model, source_of
 from symsim.loading.plan import Plan, plan
 from symsim.records.model import Model
@@ -92,7 +93,7 @@ def load_space(model: str, strategy: str | None, system: str | None, settings: t
         InputError: anything that cannot be read, a set over a name that is none, or a size that is missing.
     """
     source = source_of(model)
-    chosen = load_strategy(strategy, settings)
+    chosen = kept_files.strategy(strategy, settings)
     base = load_model(source, {})
     for_model, for_system = route_overrides(chosen, base.dimensions, {})
     loaded = load_model(source, for_model) if for_model else base

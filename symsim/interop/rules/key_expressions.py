@@ -276,9 +276,16 @@ def spoken_list(names: list[str]) -> str:
     return ", ".join(f"'{n}'" for n in names) or "this"
 
 
-def _mapped(table: str, node: tree.Expression, keys: Keys) -> str:
-    word, known = evaluate(node, keys), keys.maps[table]
-    names = asked(node)
+def _mapped(table: str, node: tree.Expression, keys: Keys) -> str | tuple[str, ...]:
+    """What a word is called here; of a list, each of its words."""
+    given = evaluate(node, keys)
+    if isinstance(given, tuple):
+        return tuple(_word(table, word, node, keys) for word in given)
+    return _word(table, given, node, keys)
+
+
+def _word(table: str, word: Value, node: tree.Expression, keys: Keys) -> str:
+    known, names = keys.maps[table], asked(node)
     if not isinstance(word, str):
         raise _wrong(node, word, "a text", "write it in double quotes", keys)
     if word not in known:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from symsim.diagnostics import Place
 from symsim.language.tree.expressions import Calibrated, Expression
-from symsim.language.tree.statements import Require
+from symsim.language.tree.statements import NoteItem, Require
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Objective:
 @dataclass(frozen=True, slots=True)
 class StrategyFile:
     header: Header | None
-    choices: tuple[Assign | Require | Objective, ...]
+    choices: tuple[Assign | Require | Objective | NoteItem, ...]
 
 
 @dataclass(frozen=True, slots=True)

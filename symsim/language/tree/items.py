@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from symsim.diagnostics import Place
 from symsim.language.tree.expressions import Calibrated, Expression
 from symsim.language.tree.operators import Node, Output, TensorShape
-from symsim.language.tree.statements import Body, Call, Let, Parameter
+from symsim.language.tree.statements import Body, Call, Let, NoteItem, Parameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,14 +15,6 @@ class ModelItem:
     name: str
     title: str | None
     call: Call
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
-class NoteItem:
-    """What an answer about the models of a file has to say: what the text leaves out or takes for granted."""
-
-    text: str
     place: Place
 
 

@@ -93,3 +93,11 @@ class Require:
 class Body:
     statements: tuple[Node, ...]
     place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class NoteItem:
+    """What an answer about the models or the strategy of a file has to say: what it leaves out or takes for granted."""
+
+    text: str
+    place: Place

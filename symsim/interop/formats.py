@@ -1,0 +1,86 @@
+"""Every kind of file of another tool: which it is, and who translates it.
+
+A tool is a package here with a module ``files``: ``KINDS``, the kinds of its files, the most certain first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+from symsim.diagnostics import Place, Source, error
+from symsim.interop.foreign_file import JSON, ForeignFile
+
+TOOLS = {
+    "hf": "huggingface",
+    "megatron": "megatron",
+}
+"""Word of ``symsim import`` → package of the tool, in the order in which a file is tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of file. ``translate`` gives text of the language: a model, a strategy, or one behind the other.
+
+    ``reads_others``: whether the translation opens files that this one names. A kind that is only recognised has
+    ``refused``: what to give in its place.
+    """
+
+    tool: str
+    title: str
+    recognise: Callable[[ForeignFile], bool]
+    translate: Callable[[Sequence[ForeignFile], bool], str] | None = None
+    refused: str = ""
+    reads_others: bool = False
+
+
+RECOGNISED = "recognised"
+"""The package of kinds that are refused whatever the tool."""
+
+
+def kinds(tool: str) -> Sequence[Kind]:
+    """The kinds of files of a tool."""
+    found: Sequence[Kind] = import_module(f"symsim.interop.{TOOLS.get(tool, tool)}.files").KINDS
+    return found
+
+
+def kind_of(file: ForeignFile, tool: str | None = None) -> Kind | None:
+    """The kind of a file, among all tools or those of one."""
+    return next((kind for kind in _every(tool) if kind.recognise(file)), None)
+
+
+def translated(files: Sequence[ForeignFile], tool: str | None = None, lenient: bool = False) -> Source:
+    """Text of the language for a file, and others that belong to it; named after the first.
+
+    Raises:
+        InputError: nothing knows the file, it is refused by its kind, or what it says is wrong.
+    """
+    first = files[0]
+    kind = kind_of(first, tool)
+    if kind is None:
+        if first.problem is not None:
+            raise first.problem
+        if first.path.suffix.lower() in JSON and kind_of(first) is None:
+            kind = kinds("hf")[0]
+    if kind is None:
+        other = kind_of(first) if tool is not None else None
+        place = Place(first.source, 1, 1)
+        if other is not None:
+            hint = f"symsim import {other.tool} {first.path}" if other.translate else other.refused
+            raise error("E520" if other.translate else "E521", f"{first.path} is {other.title}", place, hint)
+        of_tool = "" if tool is None else f" of {tool}"
+        raise error("E520", f"{first.path} is of no kind{of_tool} that is known here", place, known_kinds(tool))
+    if kind.translate is None:
+        raise error("E521", f"{first.path} is {kind.title}", Place(first.source, 1, 1), kind.refused)
+    return Source(f"{first.path} (translated)", kind.translate(files, lenient))
+
+
+def known_kinds(tool: str | None) -> str:
+    """What is read, in words."""
+    titles = dict.fromkeys(kind.title for kind in _every(tool) if kind.translate is not None)
+    return f"read are: {'; '.join(titles)}"
+
+
+def _every(tool: str | None) -> Iterator[Kind]:
+    return (kind for name in ([tool] if tool is not None else [*TOOLS, RECOGNISED]) for kind in kinds(name))

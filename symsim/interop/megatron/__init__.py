@@ -1,0 +1,1 @@
+"""Files of Megatron-LM, Megatron-Core and Megatron-Bridge."""

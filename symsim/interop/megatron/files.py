@@ -1,0 +1,7 @@
+"""The kinds of Megatron's files."""
+
+from __future__ import annotations
+
+from symsim.interop.formats import Kind
+
+KINDS: tuple[Kind, ...] = ()

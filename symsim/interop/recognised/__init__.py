@@ -1,0 +1,1 @@
+"""Files of planners and of machines: recognised, and refused with what to give instead."""
