@@ -103,12 +103,14 @@ def timeline(asked: Question, found: Answer) -> Timeline:
         hint = f"--micro-batches {max(1, m * MOST_PASSES // passes // p * p)}: a shorter step of the same plan"
         raise error("E342", message, hint=hint)
     group = asked.plan.values["microbatch_group"]
-    orders = orders_of(schedule, p, m, vp, int(group) if isinstance(group, int) else None)
+    pairs = bool(asked.plan.values["overlap_moe_expert_parallel_comm"])
+    orders = orders_of(schedule, p, m, vp, int(group) if isinstance(group, int) else None, pairs)
     overlap = bool(asked.plan.values["overlap_p2p"])
     ran = run(
         events_of(orders, schedule, blocking=not overlap and schedule not in APART),
-        _times(found, schedule, chunks),
+        _times(found, schedule, chunks, ".alone" if pairs else ""),
         0.0 if schedule in APART else float(found.values.get("p2p", 0.0)),
+        _times(found, schedule, chunks),
     )
     begun, ended = ran.begun(), ran.ended()
     pipeline = max(b - a for a, b in zip(begun, ended, strict=True)) if schedule in APART else max(ended)
@@ -147,10 +149,13 @@ def _of_rank(found: Answer, name: str) -> list[float]:
     return [float(v) for v in found.of_stage(name)] if name in found.values else [0.0] * found.stages
 
 
-def _times(found: Answer, schedule: str, chunks: int) -> Times:
-    """Seconds of each pass. A micro-batch goes through all chunks of a rank, but through one of DualPipe's."""
+def _times(found: Answer, schedule: str, chunks: int, which: str = "") -> Times:
+    """Seconds of each pass. A micro-batch goes through all chunks of a rank, but through one of DualPipe's.
+
+    ``which``: ``.alone`` of passes without a partner, where others have one."""
     share = 1 if schedule == "dualpipe" else chunks
-    rows = {name: _of_rank(found, name) for name in ("F", "B", "W", "stage.pp")}
+    names = {"F": f"F{which}", "B": f"B{which}", "W": "W", "stage.pp": "stage.pp"}
+    rows = {row: _of_rank(found, name) for row, name in names.items()}
     if schedule not in APART:
         rows["W"] = rows["stage.pp"] = [0.0] * found.stages
     forward = [f + hop / 2 for f, hop in zip(rows["F"], rows["stage.pp"], strict=True)]

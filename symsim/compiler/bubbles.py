@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from sympy import Expr, Integer
 
-from symsim.compiler.in_flight import SPLIT_BACKWARD, group_size
+from symsim.compiler.in_flight import SPLIT_BACKWARD, group_size, in_pairs
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.rounding import rounded_down
 from symsim.compiler.stages import virtual_chunks
@@ -93,10 +93,14 @@ def _in_turn(structure: Structure, hop: Expr, ledger: Ledger) -> Expr:
     above; the form of equal ranks at the largest F and the largest B is never below where messages block or take no
     time. Ranks that differ by up to 10 %: within 3.5 % where messages take no time. Chunks of a rank count as
     equally long.
+
+    In pairs of passes one more forward pass is ahead, and the ``ahead`` passes of each kind run alone, longer by what
+    only a pair hides: exact where all ranks take equally long, hide at most half of that, and messages take no time.
     """
     i, pp, m, t = (symbol(n) for n in ("i", "pp", "m", "t"))
-    chunks = virtual_chunks(structure)
-    forward, backward, passes = symbol("F") / chunks, symbol("B") / chunks, m * chunks
+    chunks, pairs = virtual_chunks(structure), in_pairs(structure)
+    alone = [symbol(f"{n}.alone" if pairs else n) / chunks for n in ("F", "B")]
+    forward, backward, passes = *alone, m * chunks
     blocks = not structure["overlap_p2p"]
 
     def name(what: str, formula: Expr, meaning: str, unit: str = "s") -> Expr:
@@ -105,7 +109,9 @@ def _in_turn(structure: Structure, hop: Expr, ledger: Ledger) -> Expr:
     before = pp - i - 1
     if structure["schedule"] == "interleaved":
         before = 2 * before + (chunks - 1) * group_size(structure)
-    ahead = name("ahead", minimum(passes - 1, before), "forward passes before the first backward pass", "")
+    # In pairs all passes may be ahead of the first backward one; else at least one comes with it.
+    most, before = (passes, before + 1) if pairs else (passes - 1, before)
+    ahead = name("ahead", minimum(most, before), "forward passes before the first backward pass", "")
     meets = waiting(structure, hop) / chunks
     once, turning = Integer(0), Integer(0)
     if blocks and structure["schedule"] == "interleaved":
@@ -131,7 +137,10 @@ def _in_turn(structure: Structure, hop: Expr, ledger: Ledger) -> Expr:
         ends.append((waits, last - own))
     (fill, fill_alone), (drain, drain_alone) = ends
     both = where(less(ahead, passes - 1), fill + drain, maximum(fill + drain_alone, fill_alone + drain))
-    idle = name("idle", there + back + both + ahead * meets - once, "what the stage waits if it binds")
+    waits = there + back + both + ahead * meets - once
+    if pairs:
+        waits += ahead * (forward + backward - (symbol("F") + symbol("B")) / chunks)
+    idle = name("idle", waits, "what the stage waits if it binds")
     return stage_max(idle + m * (t - symbol("t_max")))
 
 

@@ -30,6 +30,15 @@ SPLIT_BACKWARD = HALVES_APART | {"dualpipe"}
 """Schedules that fill the bubble with weight gradients."""
 
 
+def in_pairs(structure: Structure) -> bool:
+    """Whether a forward and a backward pass of two micro-batches run layer by layer at once, so that messages of the
+    one overlap with compute of the other. Each rank has one more forward pass ahead for it.
+
+    Source: Megatron-Core 0.16.1, pipeline_parallel/combined_1f1b.py; schedules.py, get_pp_rank_microbatches.
+    """
+    return bool(structure["overlap_moe_expert_parallel_comm"])
+
+
 @dataclass(frozen=True, slots=True)
 class Holding:
     """Micro-batches of each chunk: ``saved``, and ``late``, which wait for their weight gradient.
@@ -54,10 +63,17 @@ def holdings(chunks: int, structure: Structure, ledger: Ledger) -> tuple[Holding
     ZB-H2 (Qi et al. 2023) hold p and 2p − 1 micro-batches on every rank, of which i and 2i wait for
     their weight gradient. ZB-V (Qi et al. 2024) holds 2p chunks on every rank. DualPipe (DeepSeek-V3
     report) is two pipelines of 1F1B, whose chunks i and p − 1 − i make p + 1.
+
+    In pairs of passes (:func:`in_pairs`) ``f`` counts both. A layer of the one is saved when a layer of the other is
+    freed, so that what is held between two pairs, after one more forward pass, is what the plain schedule holds
+    before each backward pass. What a pair holds above it is a rise (:mod:`symsim.compiler.paired_layers`).
     """
     i, pp, m = symbol("i"), symbol("pp"), symbol("m")
     match structure["schedule"]:
         case "1f1b":
+            if in_pairs(structure):
+                _flying(minimum(m, pp - i + 1), ledger)
+                return (Holding((_between_pairs(minimum(m, pp - i), ledger),)),)
             return (Holding((_flying(minimum(m, pp - i), ledger),)),)
         case "gpipe":
             return (Holding((_flying(m, ledger),)),)
@@ -82,6 +98,11 @@ def _flying(amount: Expr, ledger: Ledger) -> Expr:
     return ledger.define("f", amount, "micro-batches in flight", "", "memory")
 
 
+def _between_pairs(amount: Expr, ledger: Ledger) -> Expr:
+    meaning = "micro-batches saved between two pairs of passes"
+    return ledger.define("f.between", amount, meaning, "", "memory")
+
+
 def _late_weights(ahead: Expr, everywhere: Expr, waiting: Expr, ledger: Ledger) -> tuple[Holding, ...]:
     """After a forward pass ``ahead`` are saved; after a backward pass one more waits for its weights."""
     m = symbol("m")
@@ -98,7 +119,7 @@ def group_size(structure: Structure) -> Expr:
 
 
 def _ahead(structure: Structure) -> Expr:
-    """Passes of all chunks that rank ``i`` holds: its warm-up, and the one that follows.
+    """Passes of all chunks that rank ``i`` holds: its warm-up, and the one that follows (in pairs, its warm-up).
 
     Source: Korthikanti et al. 2022: with groups of p the first stage holds L·(1 + (p − 1)/(p·v)) layers.
     """
@@ -114,7 +135,11 @@ def _interleaved(structure: Structure, ledger: Ledger) -> Holding:
     """
     pp, m, group = symbol("pp"), symbol("m"), group_size(structure)
     vp = virtual_chunks(structure)
-    f = _flying(minimum(m, _ahead(structure) / vp), ledger)
+    if in_pairs(structure):
+        _flying(minimum(m, (_ahead(structure) + 1) / vp), ledger)
+        f = _between_pairs(minimum(m, _ahead(structure) / vp), ledger)
+    else:
+        f = _flying(minimum(m, _ahead(structure) / vp), ledger)
     if group == pp:
         return Holding((f,), Integer(0), minimum(m, 2 * pp), Integer(1))
     # Where the number of chunks is open, the formula asks for it.
@@ -137,7 +162,8 @@ def _interleaved_chunks(chunks: int, structure: Structure, ledger: Ledger) -> tu
     forward passes ends. With one group only the first moment comes.
     """
     i, pp, m, group = symbol("i"), symbol("pp"), symbol("m"), group_size(structure)
-    _flying(minimum(m, _ahead(structure).subs(symbol("vp"), chunks) / chunks), ledger)
+    passes = _ahead(structure).subs(symbol("vp"), chunks) + int(in_pairs(structure))
+    _flying(minimum(m, passes / chunks), ledger)
     more = less(group, m)
     ahead = 2 * (pp - i) - 1
     near = ledger.define("f.near", minimum(ahead, group), "forward passes ahead in the next group", "", "memory")
@@ -166,6 +192,7 @@ def schedule_rules(structure: Structure, alike: bool) -> tuple[Rule, ...]:
     """
     pp, group = symbol("pp"), group_size(structure)
     m = symbol("gbs") * symbol("tp") * symbol("cp") * pp / (symbol("mbs") * symbol("world"))
+    overlapped = _pair_rules(structure)
     match structure["schedule"]:
         case "dualpipe":
             return (
@@ -176,7 +203,8 @@ def schedule_rules(structure: Structure, alike: bool) -> tuple[Rule, ...]:
         case "interleaved":
             several = make_rule(pp, ">=", Integer(2), "{pp} is less than 2: interleaving needs several ranks")
             if group == pp:
-                return several, divides(pp, m, "{pp} does not divide {microbatches}: interleaving takes groups of pp")
+                taken = "{pp} does not divide {microbatches}: interleaving takes groups of pp"
+                return *overlapped, several, divides(pp, m, taken)
             rest = remainder(m, group)
             whole = (
                 make_rule(
@@ -191,12 +219,26 @@ def schedule_rules(structure: Structure, alike: bool) -> tuple[Rule, ...]:
                 )
             )
             return (
+                *overlapped,
                 several,
                 make_rule(group, ">=", pp, f"{size(group)} is less than {{pp}}: a group has at least pp micro-batches"),
                 make_rule(m, ">=", group, f"{{microbatches}} is less than {size(group)}: a step has a group or more"),
                 whole,
             )
-    return ()
+    return overlapped
+
+
+def _pair_rules(structure: Structure) -> tuple[Rule, ...]:
+    """What pairs of passes ask of sizes. Source: Megatron-Core 0.16.1, transformer/transformer_config.py."""
+    if not in_pairs(structure):
+        return ()
+    name = "overlap_moe_expert_parallel_comm"
+    wrong = f"{{ep}} is less than 2: {name} has no messages of experts"
+    several = make_rule(symbol("ep"), ">=", Integer(2), wrong)
+    if structure["schedule"] != "1f1b":
+        return (several,)
+    wrong = f"{{pp}} is more than 1 without virtual chunks, which {name} needs then"
+    return several, make_rule(symbol("pp"), "<=", Integer(1), wrong)
 
 
 def _forward_before(chunk: int, turns: int, chunks: int) -> int:

@@ -63,6 +63,32 @@ def moments_of(unit: Unit, lifetimes: Lifetimes) -> tuple[Moment, ...]:
     return _Walk(unit, lifetimes).moments()
 
 
+class Rests:
+    """What a unit holds between two of its operators: tensors, while another micro-batch runs."""
+
+    def __init__(self, unit: Unit, lifetimes: Lifetimes) -> None:
+        self._walk = _Walk(unit, lifetimes)
+
+    def forward(self, after: int) -> tuple[Tensor, ...]:
+        """When the forward pass of operator ``after`` is over; −1: before the first one."""
+        held = [t for t in self._walk.life.kept if self._walk.life.need[t] <= after]
+        return _distinct(held, self._walk.activations(0, after + 1))
+
+    def backward(self, before: int) -> tuple[Tensor, ...]:
+        """When the backward pass of operator ``before`` is the next one; −1: after all of them."""
+        held = [t for t in self._walk.life.kept if self._walk.life.need[t] <= before]
+        return _distinct(held, self._walk.remade(before), self._walk.alive_gradients(before))
+
+    def late(self, operators: Iterable[int]) -> tuple[Tensor, ...]:
+        """What operators that have run backward still need for weight gradients: inputs, and gradients of outputs."""
+        out: dict[Tensor, None] = {}
+        for operator in (self._walk.operators[k] for k in operators):
+            if operator.work["weight_grad"].kernels:
+                out |= dict.fromkeys(t for t in operator.saves if t in operator.inputs or t.element == "operand")
+                out |= dict.fromkeys(self._walk.gradients[t] for t in operator.outputs if t in self._walk.gradients)
+        return tuple(out)
+
+
 class _Walk:
     def __init__(self, unit: Unit, lifetimes: Lifetimes) -> None:
         self.operators = unit.operators
@@ -83,7 +109,7 @@ class _Walk:
         out: list[Moment] = []
         for index, operator in enumerate(self.operators):
             held = [t for t in self.life.kept if self.life.need[t] < index]
-            alive = _distinct(held, self._activations(0, index), self._fresh(operator))
+            alive = _distinct(held, self.activations(0, index), self._fresh(operator))
             out.append(Moment(operator.name, "forward", alive, operator.work["forward"].workspace))
         for index in reversed(range(len(self.operators))):
             out += [m for group in self.life.groups if group.again == index for m in self._again(group)]
@@ -94,7 +120,7 @@ class _Walk:
         """What an operator makes: its outputs, and what it saves of its own."""
         return [*operator.outputs, *(t for t in operator.saves if t not in operator.inputs)]
 
-    def _activations(self, first: int, index: int) -> list[Tensor]:
+    def activations(self, first: int, index: int) -> list[Tensor]:
         """Made by an operator from ``first`` on (or entering) and still to be read or held at ``index``."""
         return [
             t
@@ -103,19 +129,19 @@ class _Walk:
             and (first <= self.life.made.get(t, -1) < index or (first == 0 and t not in self.life.made))
         ]
 
-    def _remade(self, index: int) -> list[Tensor]:
+    def remade(self, index: int) -> list[Tensor]:
         return [t for g in self.life.groups if index <= g.again for t in g.dropped if self.life.need[t] <= index]
 
     def _again(self, group: Group) -> list[Moment]:
         """The group's forward pass once more; the gradient that waits for it is alive."""
         held = [t for t in self.life.kept if self.life.need[t] <= group.again]
-        others = [t for t in self._remade(group.again) if t not in group.dropped]
-        waiting = self._alive_gradients(group.again)
+        others = [t for t in self.remade(group.again) if t not in group.dropped]
+        waiting = self.alive_gradients(group.again)
         out: list[Moment] = []
         for k in range(group.first, group.last + 1):
             operator = self.operators[k]
             so_far = [t for t in group.dropped if self.life.need[t] < k or self.life.made.get(t, -1) < k]
-            alive = _distinct(held, others, waiting, so_far, self._activations(group.first, k), self._fresh(operator))
+            alive = _distinct(held, others, waiting, so_far, self.activations(group.first, k), self._fresh(operator))
             out.append(Moment(operator.name, "recompute", alive, operator.work["forward"].workspace))
         return out
 
@@ -123,7 +149,7 @@ class _Walk:
         operator = self.operators[index]
         held = [t for t in self.life.kept if self.life.need[t] <= index]
         made = [self._contribution(t, index) for t in operator.inputs if self._flows_back(operator, t)]
-        alive = _distinct(held, self._remade(index), self._alive_gradients(index), made)
+        alive = _distinct(held, self.remade(index), self.alive_gradients(index), made)
         workspace = operator.work["input_grad"].workspace + operator.work["weight_grad"].workspace
         return Moment(operator.name, "backward", alive, workspace)
 
@@ -137,7 +163,7 @@ class _Walk:
         first = self.last_read[tensor] == index
         return self.gradients[tensor] if first else _gradient(tensor)
 
-    def _alive_gradients(self, index: int) -> list[Tensor]:
+    def alive_gradients(self, index: int) -> list[Tensor]:
         return [
             gradient
             for tensor, gradient in self.gradients.items()

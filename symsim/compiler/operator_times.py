@@ -14,6 +14,8 @@ import sympy
 from sympy import Expr, Integer
 
 from symsim.compiler.efficiency import Efficiencies
+from symsim.compiler.hidden_exchange import hide_behind_partner
+from symsim.compiler.in_flight import in_pairs
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.network import message_time
 from symsim.compiler.overlapped_transfers import host_transfers, overlapped, shards
@@ -84,17 +86,23 @@ class Share:
 def operator_times(units: tuple[Held, ...], pricing: Pricing) -> tuple[tuple[Share, ...], tuple[str, ...]]:
     """Per stage: ``forward``, ``backward``, ``recompute`` and exposed messages, as ``stage.KEY``.
 
-    Gives what they are sums of, and their keys.
+    Gives what they are sums of, and their keys. In pairs of passes messages of experts are exposed as far as the
+    partner does not hide them; ``hidden.TURN`` is what it does.
     """
     ledger = pricing.ledger
     sums: dict[str, Expr] = {}
     shares: list[Share] = []
+    hidden: dict[str, Expr] = {}
     for held in units:
         own: dict[str, list[Expr]] = {}
-        for turn, operator, phase in _turns(held):
-            for share in _of_phase(held, turn, operator, phase, pricing):
-                own.setdefault(share.key, []).append(share.time)
-                shares.append(share)
+        found = [
+            share for turn, operator, phase in _turns(held) for share in _of_phase(held, turn, operator, phase, pricing)
+        ]
+        if in_pairs(pricing.structure):
+            found = hide_behind_partner(held, found, hidden, pricing.structure, ledger)
+        for share in found:
+            own.setdefault(share.key, []).append(share.time)
+            shares.append(share)
         for key, times in own.items():
             turn, _, axis = key.partition(".")
             what = f"{axis} messages" if axis else turn
@@ -105,6 +113,9 @@ def operator_times(units: tuple[Held, ...], pricing: Pricing) -> tuple[tuple[Sha
         turn, _, axis = key.partition(".")
         meaning = (f"{axis} messages, " if axis else "") + f"{turn} of one micro-batch"
         ledger.define(f"stage.{key}", amount, meaning, "s", "time")
+    for turn, amount in hidden.items():
+        meaning = f"expert messages that the partner of the pass hides, {turn} of one micro-batch"
+        ledger.define(f"hidden.{turn}", amount, meaning, "s", "time")
     return tuple(shares), tuple(sums)
 
 
@@ -120,7 +131,10 @@ def pass_times(units: tuple[Held, ...], keys: tuple[str, ...], pricing: Pricing)
         parts.append(shards(turns[0], alone, pricing.structure, ledger))
         parts.append(host_transfers(turns[0], alone, ledger))
         parts.append(launch_gaps(units, turns, sympy.Add(*parts), pricing))
-        ledger.define(name, sympy.Add(*parts), f"{turns[0]} of one micro-batch", "s", "time")
+        whole = ledger.define(name, sympy.Add(*parts), f"{turns[0]} of one micro-batch", "s", "time")
+        if in_pairs(pricing.structure):
+            meaning = f"{turns[0]} of one micro-batch without a partner"
+            ledger.define(f"{name}.alone", whole + ledger.value(f"hidden.{turns[0]}"), meaning, "s", "time")
 
 
 def _turns(held: Held) -> Iterator[tuple[str, Operator, PhaseName]]:

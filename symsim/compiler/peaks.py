@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import sympy
 from sympy import Expr, Integer
 
+from symsim.compiler import paired_layers
 from symsim.compiler.freed_memory import freed_in_chunks, in_chunk
+from symsim.compiler.in_flight import in_pairs
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.phases import Phased, phase
 from symsim.compiler.profile import Profile
@@ -79,6 +81,9 @@ def worst_rise(
         above = _above(rise, held, units, present(held, units, may_be_empty), ledger)
         last = f"while the last {held.title} of the stage runs" if held.part.is_layer else f"in the {held.title}"
         candidates.append(ledger.define(f"rise{held.suffix}", above, f"above S {last}", "bytes", "memory"))
+    if in_pairs(structure):
+        where = {h.suffix: present(h, units, may_be_empty) for h in layers}
+        candidates += paired_layers.rises(units, where, bounds, structure, ledger)
     return maximum(*candidates, 0) if len(candidates) > 1 else maximum(*candidates)
 
 

@@ -27,7 +27,8 @@ class Phased:
     ``kept`` lives from forward to backward, ``offloaded`` does so in host memory, ``replayed`` runs
     again, ``moments`` are in order;
     ``recomputed`` says that the unit is recomputed whole.
-    ``holder`` names, for each kept tensor, the operator that first asks for it.
+    ``holder`` names, for each kept tensor, the operator that first asks for it. ``lifetimes`` are what the moments
+    follow from.
     """
 
     unit: Unit
@@ -37,6 +38,7 @@ class Phased:
     replayed: tuple[Operator, ...]
     moments: tuple[Moment, ...]
     recomputed: bool
+    lifetimes: Lifetimes
 
 
 def check_regions(graph: Graph, structure: Structure) -> None:
@@ -64,12 +66,13 @@ def phase(unit: Unit, recompute: frozenset[str], whole: bool, offload: frozenset
         for tensor in group.entering:
             need[tensor] = min(group.first, need.get(tensor, group.first))
     kept = tuple(t for t in need if t not in dropped)
-    moments = moments_of(unit, Lifetimes(made, need, kept, groups))
+    lifetimes = Lifetimes(made, need, kept, groups)
+    moments = moments_of(unit, lifetimes)
     replayed = tuple(o for g in groups for o in operators[g.first : g.last + 1])
     away = {t for t in kept if _leaves(t, operators, groups, offload)} if offload else set()
     here = tuple(t for t in kept if t not in away)
     holder = {t: operators[need[t]].name for t in here}
-    return Phased(unit, here, tuple(t for t in kept if t in away), holder, replayed, moments, whole)
+    return Phased(unit, here, tuple(t for t in kept if t in away), holder, replayed, moments, whole, lifetimes)
 
 
 def _leaves(tensor: Tensor, operators: tuple[Operator, ...], groups: list[Group], offload: frozenset[str]) -> bool:

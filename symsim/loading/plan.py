@@ -10,6 +10,7 @@ from symsim.diagnostics import Place, error
 from symsim.elements import QUANTISED_PRECISIONS, STATE_CHOICES
 from symsim.language.layout import parse_layout
 from symsim.language.strategies import Strategy
+from symsim.loading import megatron_rules
 from symsim.records.strategy import ASSUMED_FIGURES, CHOICES, SIZE_SYMBOLS, Structure, Value
 
 DERIVED_NAMES = ("dp", "edp", "microbatches")
@@ -61,6 +62,7 @@ def plan(strategy: Strategy, needs_sizes: bool = True) -> Plan:
             message = "cp_comm = a2a_ring needs cp_a2a, the ranks of its all-to-all part"
         hint = "for example cp_comm = a2a_ring, cp_a2a = 2: a divisor of cp and of the key-value heads of a rank"
         raise error("E324", message, strategy.places[given], hint)
+    megatron_rules.check(values, strategy.places)
     if needs_sizes:
         _step_size(values, strategy)
     return Plan(values, structure_of(values), _sizes(values), strategy.places)

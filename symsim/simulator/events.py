@@ -22,7 +22,10 @@ Message = tuple[Kind, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A pass of a rank, or a message from ``rank`` to ``other``, of what pass ``kind`` it carries ``carries``."""
+    """A pass of a rank, or a message from ``rank`` to ``other``, of what pass ``kind`` it carries ``carries``.
+
+    Two ``paired`` passes run at once: they begin when both can, and what they make leaves when both are over.
+    """
 
     kind: EventKind
     rank: int
@@ -30,6 +33,7 @@ class Event:
     micro_batch: int
     other: int = -1
     carries: Kind = "F"
+    paired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class _Builder:
             for one in order:
                 way, k = stage(schedule, self.p, i, one.chunk)
                 self.rank_of[way, k] = i
-                own.append(self._add(Event(one.kind, i, one.chunk, one.micro_batch)))
+                own.append(self._add(Event(one.kind, i, one.chunk, one.micro_batch, paired=one.paired)))
                 self.passes[one.kind, way, k, one.micro_batch] = own[-1]
                 self.index.append(count[one.kind])
                 count[one.kind] += 1
@@ -115,9 +119,19 @@ class _Builder:
             if blocking:
                 self._meet(i, own, sends)
             else:
+                self._pair(own)
                 for earlier, later in pairwise(own):
                     self.before[later].append(earlier)
         return self._sorted()
+
+    def _pair(self, own: list[int]) -> None:
+        """A forward pass waits for what its partner waits for, and what it makes leaves with what that makes."""
+        leaves = {maker: k for k, event in enumerate(self.events) if event.kind == "send" for maker in self.before[k]}
+        for earlier, later in pairwise(own):
+            if self.events[earlier].paired and self.events[earlier].kind == "F":
+                self.before[earlier] += self.before[later]
+                if earlier in leaves:
+                    self.before[leaves[earlier]].append(later)
 
     def _meet(self, i: int, own: list[int], sends: dict[Message, int]) -> None:
         """Between two turns of a rank: what the first made goes out, what the second needs comes in."""

@@ -11,10 +11,23 @@ Held = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 def held_while_running(order: Order, chunks: int) -> Iterator[Held]:
-    """What is held during each pass: one that is being made, or used up, is held."""
+    """What is held during each pass: one that is being made, or used up, is held.
+
+    Of two passes that run layer by layer at once, the one is saved as the other is used up.
+    """
     saved, waiting = [0] * chunks, [0] * chunks
     late = any(one.kind == "W" for one in order)
+    forward = -1
     for one in order:
+        if one.paired and one.kind == "F":
+            forward = one.chunk
+            continue
+        if one.paired:
+            yield tuple(saved), tuple(waiting)
+            saved[forward] += 1
+            saved[one.chunk] -= 1
+            yield tuple(saved), tuple(waiting)
+            continue
         if one.kind == "F":
             saved[one.chunk] += 1
             yield tuple(saved), tuple(waiting)
@@ -36,9 +49,18 @@ def bytes_of_passes(order: Order, saved: Sequence[float], late: Sequence[float])
     weight gradient is made, where that is a pass of its own.
     """
     split = any(one.kind == "W" for one in order)
-    held = 0.0
+    held, made = 0.0, 0.0
     out: list[tuple[float, float]] = []
     for one in order:
+        if one.paired and one.kind == "F":
+            made = saved[one.chunk]
+            out.append((held, held))
+            continue
+        if one.paired:
+            after = held + made - saved[one.chunk]
+            out.append((max(held, after), after))
+            held = after
+            continue
         during = held + (saved[one.chunk] if one.kind == "F" else 0)
         if one.kind == "F":
             held = during

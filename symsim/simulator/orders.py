@@ -15,29 +15,34 @@ def gpipe(p: int, i: int, m: int) -> Order:
     return [Pass("F", 0, k) for k in range(m)] + [Pass("B", 0, k) for k in range(m)]
 
 
-def one_forward_one_backward(p: int, i: int, m: int) -> Order:
-    """Narayanan et al. 2021, section 2.2.1: p − i − 1 forward passes, then one of each in turn."""
-    return _alternating([("F", 0, k) for k in range(m)], [("B", 0, k) for k in range(m)], min(p - i - 1, m))
+def one_forward_one_backward(p: int, i: int, m: int, pairs: bool = False) -> Order:
+    """Narayanan et al. 2021, section 2.2.1: p − i − 1 forward passes, then one of each in turn; or in pairs."""
+    first = min(p - i - 1 + pairs, m)
+    return _alternating([("F", 0, k) for k in range(m)], [("B", 0, k) for k in range(m)], first, pairs)
 
 
-def interleaved(p: int, i: int, m: int, v: int, group: int) -> Order:
+def interleaved(p: int, i: int, m: int, v: int, group: int, pairs: bool = False) -> Order:
     """Narayanan et al. 2021, section 2.2.2, with Megatron-Core's groups of micro-batches.
 
     Forward passes take a group through chunk 0, then through chunk 1 …; backward passes through the
-    chunks from the last. 2(p − i − 1) + (v − 1)·group forward passes come first.
+    chunks from the last. 2(p − i − 1) + (v − 1)·group forward passes come first, and one more where the others run
+    in ``pairs`` of a forward and a backward pass at once (Megatron-Core 0.16.1, get_pp_rank_microbatches).
     """
     groups = [range(start, min(start + group, m)) for start in range(0, m, group)]
     forward = [("F", c, k) for of in groups for c in range(v) for k in of]
     backward = [("B", c, k) for of in groups for c in reversed(range(v)) for k in of]
-    return _alternating(forward, backward, min(2 * (p - i - 1) + (v - 1) * group, m * v))
+    return _alternating(forward, backward, min(2 * (p - i - 1) + (v - 1) * group + pairs, m * v), pairs)
 
 
-def _alternating(forward: list[tuple[str, int, int]], backward: list[tuple[str, int, int]], first: int) -> Order:
-    order = forward[:first]
-    for k in range(first, len(forward)):
-        order += [forward[k], backward[k - first]]
-    order += backward[len(forward) - first :]
-    return [Pass(kind, c, k) for kind, c, k in order]  # type: ignore[arg-type]
+def _alternating(
+    forward: list[tuple[str, int, int]], backward: list[tuple[str, int, int]], first: int, pairs: bool = False
+) -> Order:
+    turns = len(forward) - first
+    order = [(*one, False) for one in forward[:first]]
+    for k in range(turns):
+        order += [(*forward[first + k], pairs), (*backward[k], pairs)]
+    order += [(*one, False) for one in backward[turns:]]
+    return [Pass(kind, c, k, paired) for kind, c, k, paired in order]  # type: ignore[arg-type]
 
 
 def zb_h1(p: int, i: int, m: int) -> Order:
@@ -180,8 +185,15 @@ ORDERS: dict[str, Callable[[int, int, int], Order]] = {
 """Schedule → the order of rank i of p for m micro-batches. Interleaving also takes chunks and a group."""
 
 
-def orders_of(schedule: str, p: int, m: int, chunks: int = 1, group: int | None = None) -> list[Order]:
-    """The orders of all ranks. ``group``: micro-batches that pass a chunk in a row when interleaved, else p."""
+def orders_of(
+    schedule: str, p: int, m: int, chunks: int = 1, group: int | None = None, pairs: bool = False
+) -> list[Order]:
+    """The orders of all ranks. ``group``: micro-batches that pass a chunk in a row when interleaved, else p.
+
+    ``pairs``: forward and backward passes of 1F1B, interleaved or not, run two at once.
+    """
     if schedule == "interleaved":
-        return [interleaved(p, i, m, chunks, group or p) for i in range(p)]
+        return [interleaved(p, i, m, chunks, group or p, pairs) for i in range(p)]
+    if schedule == "1f1b":
+        return [one_forward_one_backward(p, i, m, pairs) for i in range(p)]
     return [ORDERS[schedule](p, i, m) for i in range(p)]

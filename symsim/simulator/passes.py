@@ -14,9 +14,12 @@ Kind = Literal["F", "B", "W"]
 
 @dataclass(frozen=True, slots=True)
 class Pass:
+    """``paired``: it runs at once with its neighbour in the order, a forward pass before a backward one."""
+
     kind: Kind
     chunk: int
     micro_batch: int
+    paired: bool = False
 
 
 Order = list[Pass]

@@ -44,13 +44,15 @@ class Run:
         return [(e, event) for e, event in pairs if event.rank == rank and event.kind != "send"]
 
 
-def run(events: Events, times: Times, hop: Any = 0.0) -> Run:
-    """Run all events. ``hop``: seconds of one message from rank to rank."""
+def run(events: Events, times: Times, hop: Any = 0.0, paired: Times | None = None) -> Run:
+    """Run all events. ``hop``: seconds of one message from rank to rank; ``paired``: the times of passes that run two
+    at once, each as what it adds to the other."""
     starts: list[Any] = []
     ends: list[Any] = []
     for event, before in zip(events.events, events.before, strict=True):
         start = _largest([ends[k] for k in before])
-        lasts = hop if event.kind == "send" else times[event.kind][event.rank][event.chunk]
+        passes = paired if event.paired and paired is not None else times
+        lasts = hop if event.kind == "send" else passes[event.kind][event.rank][event.chunk]
         starts.append(start)
         ends.append(start + lasts)
     return Run(events.events, tuple(starts), tuple(ends))

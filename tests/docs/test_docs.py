@@ -102,6 +102,8 @@ TOGETHER = {
     ("recompute_method", "uniform"): ("recompute=full",),
     ("fp8_params", "true"): ("precision=mxfp8",),
     ("cp_comm", "a2a_ring"): ("cp_a2a=2",),
+    ("overlap_moe_expert_parallel_comm", "true"): ("ep=2", "vp=2"),
+    ("delay_wgrad_compute", "true"): ("overlap_moe_expert_parallel_comm=true", "ep=2", "vp=2"),
 }
 """Values that have a meaning with another choice alone."""
 
