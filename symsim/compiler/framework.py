@@ -8,13 +8,14 @@ from __future__ import annotations
 import sympy
 from sympy import Expr, Integer
 
+from symsim.compiler.dealt_parameters import dealt
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.profile import Profile
 from symsim.compiler.sharding import gradients_away, groups, offloaded
 from symsim.compiler.simplify import tidy, total
 from symsim.compiler.stages import Stages
 from symsim.elements import ELEMENT_BYTES, element_bytes
-from symsim.functions import less, minimum
+from symsim.functions import less, maximum, minimum
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
@@ -72,7 +73,7 @@ def _kept_gradients(profile: Profile, structure: Structure, ledger: Ledger) -> E
 
 def rises(profile: Profile, structure: Structure, ledger: Ledger) -> list[Expr]:
     """Moments outside of the layers that may be the worst, above the activations in flight."""
-    found = (make(profile, structure, ledger) for make in (rise_of_gradients, rise_of_step))
+    found = (make(profile, structure, ledger) for make in (rise_of_gradients, rise_of_step, rise_of_dealt))
     return [rise for rise in found if rise is not None]
 
 
@@ -111,6 +112,23 @@ def rise_of_step(profile: Profile, structure: Structure, ledger: Ledger) -> Expr
     whole = ledger.define("w_step", size * elements, "flat and fp32 gradients of the shard", "bytes", "memory")
     above = whole - symbol("activations")
     return ledger.define("rise_step", above, "above f·S in the optimizer step", "bytes", "memory")
+
+
+def rise_of_dealt(profile: Profile, structure: Structure, ledger: Ledger) -> Expr | None:
+    """How far the end of the step is above the activations in flight, where whole parameters were dealt out.
+
+    The parameters of the rank are made flat, and those of all ranks arrive in flat copies: first dense ones, then
+    experts'. Source: Megatron-Core 0.16.1, optimizer/layer_wise_optimizer.py (allgather_params).
+    """
+    if not dealt(structure):
+        return None
+    weight = sympy.sympify(element_bytes("activation", str(structure["precision"])))
+    own = 1 + ledger.value("deal.share")
+    copies = [weight * own * less(1, group.ranks) * group.elements for group in groups(structure, ledger)]
+    most = maximum(*copies) if len(copies) > 1 else copies[0]
+    whole = ledger.define("w_dealt", most, "flat copies of the parameters of all ranks", "bytes", "memory")
+    above = whole - symbol("activations")
+    return ledger.define("rise_dealt", above, "above f·S after the optimizer step", "bytes", "memory")
 
 
 def _narrow(structure: Structure) -> bool:

@@ -11,7 +11,7 @@ from symsim.compiler.ledger import Ledger
 from symsim.compiler.network import message_time
 from symsim.compiler.overlapped_transfers import overlapped, replica_times
 from symsim.compiler.profile import Profile
-from symsim.compiler.sharding import groups
+from symsim.compiler.sharding import groups, step_share
 from symsim.elements import ELEMENT_BYTES, element_bytes
 from symsim.functions import less, maximum, minimum
 from symsim.records.graph import Message
@@ -40,7 +40,7 @@ def tail(structure: Structure, profile: Profile, optimizer_traffic: Fraction, ti
         ready = ledger.define("reduce_early", reduced * (1 - last), "of it, during a backward pass", "s", "time")
         left = overlapped(ready, ledger.value("B"), "network") + reduced * last
         reduced = ledger.define("stage.dp.reduce", left, "gradient reduction that nothing hides", "s", "time")
-    if gathered != 0 and structure["overlap_param_gather"]:
+    if gathered != 0 and structure["overlap_param_gather"] and zero != 0:
         left = overlapped(gathered, ledger.value("F"), "network")
         gathered = ledger.define("stage.dp.gather", left, "parameter gathering that nothing hides", "s", "time")
     copies: Expr = Integer(0)
@@ -75,7 +75,7 @@ def step_time(structure: Structure, profile: Profile, optimizer_traffic: Fractio
     grad = sympy.sympify(element_bytes(str(structure["grad_dtype"]), "bf16"))
     moved: Expr = Integer(0)
     for group in groups(structure, ledger):
-        share = group.elements / (group.shard if structure["zero"] != 0 else 1)
+        share = step_share(group, structure, ledger)
         own = sympy.sympify(optimizer_traffic) + ELEMENT_BYTES["fp32"] * sympy.sympify(profile["gradient_passes"])
         moved += own * share + grad * sympy.sympify(profile["buffer_passes"]) * group.elements
     away = ledger.value("offload.step")

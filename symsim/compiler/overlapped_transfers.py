@@ -7,6 +7,7 @@ from sympy import Expr, Integer
 
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.network import message_time
+from symsim.compiler.sharding import gathers_after_step
 from symsim.elements import element_bytes
 from symsim.functions import maximum, minimum
 from symsim.records.graph import Message
@@ -29,7 +30,7 @@ def replica_times(structure: Structure, ledger: Ledger) -> tuple[Expr, Expr]:
         weights = sympy.sympify(element_bytes("activation", str(structure["precision"]))) * symbol(elements)
         collective = "all_reduce" if structure["zero"] == 0 else "reduce_scatter"
         reduce += message_time(Message(collective, gradients, axis), ledger)
-        if structure["zero"] != 0:
+        if gathers_after_step(structure):
             gather += message_time(Message("all_gather", weights, axis), ledger)
     reduced = ledger.define("reduce", reduce, "gradients of the stage, reduced once", "s", "time")
     return reduced, ledger.define("gather", gather, "parameters of the stage, gathered once", "s", "time")

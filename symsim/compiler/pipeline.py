@@ -260,11 +260,12 @@ def inputs_of(
 
 
 def mesh_rules(structure: Structure, ledger: Ledger, held: Stages) -> tuple[Rule, ...]:
-    return (*_mesh_rules(structure), *schedule_rules(structure, held.alike != 1))
+    experts = any(w.expert for part in held.parts for o in part.unit.operators for w in o.weights)
+    return (*_mesh_rules(structure, experts), *schedule_rules(structure, held.alike != 1))
 
 
-def _mesh_rules(structure: Structure) -> tuple[Rule, ...]:
-    """What every plan must meet, whatever the model."""
+def _mesh_rules(structure: Structure, experts: bool) -> tuple[Rule, ...]:
+    """What every plan must meet, whatever the model; ``experts``: whether it has any."""
     world, tp, cp, pp, ep, etp = (symbol(n) for n in ("world", "tp", "cp", "pp", "ep", "etp"))
     mbs, gbs, seq = symbol("mbs"), symbol("gbs"), symbol("seq")
     rules = [
@@ -279,6 +280,12 @@ def _mesh_rules(structure: Structure) -> tuple[Rule, ...]:
     if "zero_shard" in structure.symbols:
         message = "{zero_shard} does not divide {dp·cp}"
         rules.append(divides(symbol("zero_shard"), world / (tp * pp), message))
+    instances = sharding.INSTANCES
+    if instances in structure.symbols:
+        rules.append(divides(symbol(instances), world / (tp * pp), f"{{{instances}}} does not divide {{dp·cp}}"))
+        if experts:
+            message = f"{{{instances}}} does not divide {{edp}}"
+            rules.append(divides(symbol(instances), world / (ep * etp * pp), message))
     return tuple(rules)
 
 

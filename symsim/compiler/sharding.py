@@ -15,6 +15,7 @@ from functools import partial
 import sympy
 from sympy import Expr, Integer
 
+from symsim.compiler.dealt_parameters import dealt, fullest
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.network import sent_bytes
 from symsim.compiler.optimizer import States, kind_of
@@ -43,6 +44,9 @@ def copies(structure: Structure) -> Expr:
     return symbol(FP8_COPIES) if structure["precision"] == "fp8" else Integer(COPIES)
 
 
+INSTANCES = "num_distributed_optimizer_instances"
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """The dense or the expert parameters of a rank: ``elements`` of them, ``ranks`` hold replicas, a
@@ -62,12 +66,22 @@ class Group:
 def groups(structure: Structure, ledger: Ledger) -> list[Group]:
     """Dense parameters, sharded over dp·cp, and those of experts, over edp."""
     found = [("P", False, "dp", symbol("dp") * symbol("cp")), ("P_expert", True, "edp", symbol("edp"))]
-    limited = "zero_shard" in structure.symbols
     return [
-        Group(name, symbol(name), expert, axis, ranks, minimum(symbol("zero_shard"), ranks) if limited else ranks)
+        Group(name, symbol(name), expert, axis, ranks, _shard(ranks, structure))
         for name, expert, axis, ranks in found
         if name in ledger
     ]
+
+
+def _shard(ranks: Expr, structure: Structure) -> Expr:
+    """Over how many of the ranks that hold replicas one set of shards is spread.
+
+    Source of instances: Megatron-Core 0.16.1, parallel_state.py (intra_partial_data_parallel_size and
+    intra_partial_expert_data_parallel_size).
+    """
+    if INSTANCES in structure.symbols:
+        return ranks / symbol(INSTANCES)
+    return minimum(symbol("zero_shard"), ranks) if "zero_shard" in structure.symbols else ranks
 
 
 def held_elements(stages: Stages, group: Group, amount: Callable[[Weight], Expr]) -> Expr:
@@ -95,6 +109,8 @@ def states(stages: Stages, structure: Structure, profile: Profile, optimizer: St
             ("optimizer", state, 1),
         ):
             parts[name] += amount / (group.shard if zero >= stage else 1)
+    if dealt(structure):
+        parts["optimizer"] = _dealt_states(stages, found, optimizer, parts["optimizer"], ledger)
     away = offloaded(structure) & {"weights", "optimizer"}
     if gradients_away(profile, structure):
         away |= {"gradients"}
@@ -106,11 +122,30 @@ def states(stages: Stages, structure: Structure, profile: Profile, optimizer: St
     ledger.define("static", static, "held between steps", "bytes", "memory")
 
 
+def _dealt_states(stages: Stages, found: list[Group], optimizer: States, whole: Expr, ledger: Ledger) -> Expr:
+    """What the fullest rank has of all states, ``whole``; ``deal.share`` is its part of them."""
+    most = fullest(stages, found, optimizer, ledger)
+    meaning = "part of the optimizer states of the stage that its fullest rank has"
+    ledger.define("deal.share", most / maximum(whole, 1), meaning, "", "memory")
+    return most
+
+
+def step_share(group: Group, structure: Structure, ledger: Ledger) -> Expr:
+    """Elements of a group of which one rank makes the optimizer step: the fullest rank, where parameters are dealt."""
+    if dealt(structure):
+        return ledger.value("deal.share") * group.elements
+    return group.elements / (group.shard if structure["zero"] != 0 else 1)
+
+
+def gathers_after_step(structure: Structure) -> bool:
+    """Whether a rank steps a part of its parameters alone, and gets the others from those that step them."""
+    return structure["zero"] != 0 or dealt(structure)
+
+
 def stepped(structure: Structure, ledger: Ledger) -> tuple[Expr, Expr]:
     """Bytes of the gradients and of the weights of which a rank makes the optimizer step."""
     grad = sympy.sympify(element_bytes(str(structure["grad_dtype"]), "bf16"))
-    shares = (g.elements / (g.shard if structure["zero"] != 0 else 1) for g in groups(structure, ledger))
-    elements = sympy.Add(*shares)
+    elements = sympy.Add(*(step_share(g, structure, ledger) for g in groups(structure, ledger)))
     return grad * elements, _weight_bytes(structure) * elements
 
 
@@ -260,7 +295,7 @@ def step_volumes(structure: Structure, ledger: Ledger) -> Iterable[tuple[str, Ex
     for group in groups(structure, ledger):
         sent = (m if zero >= 2 else 1) * _reduced(group, group.elements, structure)
         yield f"sent.{group.axis}.gradients", sent, f"gradients sent over {group.axis} in one step"
-        if zero >= 1:
+        if gathers_after_step(structure):
             sent = (2 * m if zero == 3 else 1) * _spread(group, _sent_weights(group, structure, ledger))
             yield f"sent.{group.axis}.parameters", sent, f"parameters sent over {group.axis} in one step"
 

@@ -12,11 +12,21 @@ from symsim.diagnostics import InputError, Place, error
 from symsim.records.strategy import CHOICES, Value
 
 PAIRS = "overlap_moe_expert_parallel_comm"
+DEALT = "use_layer_wise_distributed_optimizer"
+INSTANCES = "num_distributed_optimizer_instances"
 
 
 def check(values: Mapping[str, Value | None], places: Mapping[str, Place]) -> None:
     """Raises InputError (E324) for choices that Megatron refuses together."""
     _check_pairs(values, places)
+    _check_dealt(values, places)
+    _check_instances(values, places)
+
+
+def settle(values: dict[str, Value | None], places: Mapping[str, Place]) -> None:
+    """What a choice of Megatron's says of choices that the strategy leaves out."""
+    if values[DEALT] and "zero" not in places:
+        values["zero"] = 0
 
 
 def _check_pairs(values: Mapping[str, Value | None], places: Mapping[str, Place]) -> None:
@@ -37,9 +47,36 @@ def _check_pairs(values: Mapping[str, Value | None], places: Mapping[str, Place]
             raise _refused(name, PAIRS, values, places, hint)
 
 
+def _check_instances(values: Mapping[str, Value | None], places: Mapping[str, Place]) -> None:
+    if values[INSTANCES] == 1:
+        return
+    for name, refused, hint in (
+        ("zero", values["zero"] == 0, "zero = 1 shards optimizer states"),
+        ("zero_shard", values["zero_shard"] is not None, "one of them: both say over how many ranks shards are spread"),
+    ):
+        if refused:
+            raise _refused(name, INSTANCES, values, places, hint)
+
+
+def _check_dealt(values: Mapping[str, Value | None], places: Mapping[str, Place]) -> None:
+    """Source: optimizer/muon.py (get_megatron_muon_optimizer) and layer_wise_optimizer.py."""
+    if not values[DEALT]:
+        return
+    away = values["offload"]
+    for name, refused, hint in (
+        ("zero", values["zero"] != 0, "zero = 0: gradients and weights are whole on each rank"),
+        ("precision", values["precision"] == "fp16" and values["optimizer"] == "muon", "bf16"),
+        ("offload", isinstance(away, frozenset) and "optimizer" in away, "leave optimizer out"),
+    ):
+        if refused:
+            raise _refused(name, DEALT, values, places, hint)
+
+
 def _refused(
     name: str, because: str, values: Mapping[str, Value | None], places: Mapping[str, Place], hint: str
 ) -> InputError:
-    shown = str(values[name]).lower() if CHOICES[name].kind == "flag" else values[name]
+    value = values[name]
+    shown = "{" + ", ".join(sorted(value)) + "}" if isinstance(value, frozenset) else value
+    shown = str(value).lower() if CHOICES[name].kind == "flag" else shown
     message = f"{because} does not go with {name} = {shown}"
     return error("E324", message, places.get(name, places.get(because)), hint)

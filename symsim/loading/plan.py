@@ -49,6 +49,7 @@ def plan(strategy: Strategy, needs_sizes: bool = True) -> Plan:
         _settle_layout(values, strategy)
     _settle_schedule(values, strategy)
     _settle_precision(values, strategy)
+    megatron_rules.settle(values, strategy.places)
     if values["offload"] == "full":
         hint = "name what leaves the GPU: offload = {core_attn, optimizer}"
         raise error("E324", "offload takes names, not full", strategy.places["offload"], hint)
