@@ -11,7 +11,7 @@ CALLED: Mapping[str, str] = {
     "symsim eval MODEL -s STRATEGY -y SYSTEM": "evaluate estimate predict run cost plan",
     "symsim formula MODEL --show memory": "memory params flops formulas show latex print",
     "symsim formula MODEL --format python|latex|json writes formulas, --json and search --save write answers": (
-        "export dump write save"
+        "dump write save"
     ),
     "symsim import hf config.json": "convert load translate hf huggingface",
     "symsim search MODEL -s SPACE -y SYSTEM": "optimize optimise tune autotune sweep find best",

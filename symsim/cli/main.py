@@ -41,6 +41,7 @@ COMMANDS = {
     "validate": "symsim.cli.validate",
     "calibrate": "symsim.cli.calibrate",
     "import": "symsim.cli.importing",
+    "export": "symsim.cli.exporting",
     "completion": "symsim.cli.completion",
 }
 """Command → module that holds it as ``command``; a module is imported when its command is used."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,3 +58,13 @@ def read_foreign(path: Path) -> ForeignFile:
         return ForeignFile(path, source, json_text.parse(source) if suffix in JSON else parse_yaml(source))
     except InputError as problem:
         return ForeignFile(path, source, None, problem)
+
+
+def merged(files: Iterable[ForeignFile]) -> Object:
+    """The keys of several files that belong together, each with its place; of a key in two files the last counts."""
+    whole = Object()
+    for file in files:
+        if file.keys is not None:
+            whole.update(file.keys)
+            whole.places.update(file.keys.places)
+    return whole

@@ -13,10 +13,14 @@ from symsim.diagnostics import Place, Source, error
 from symsim.interop.foreign_file import JSON, ForeignFile
 
 TOOLS = {
-    "hf": "huggingface",
     "megatron": "megatron",
+    "simumax": "simumax",
+    "hf": "huggingface",
 }
-"""Word of ``symsim import`` → package of the tool, in the order in which a file is tried."""
+"""Word of ``symsim import`` → package of the tool, in the order in which a file is tried.
+
+Files of several tools have a ``model_type``: Hugging Face's are asked for last.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,30 @@ def translated(files: Sequence[ForeignFile], tool: str | None = None, lenient: b
     if kind.translate is None:
         raise error("E521", f"{first.path} is {kind.title}", Place(first.source, 1, 1), kind.refused)
     return Source(f"{first.path} (translated)", kind.translate(files, lenient))
+
+
+def by_kind(files: Sequence[ForeignFile], tool: str, titles: Sequence[str]) -> list[ForeignFile | None]:
+    """Files that belong together, at most one of each kind, in the order of the ``titles`` of the kinds.
+
+    Raises:
+        InputError: E520, a file is of another kind, or two are of one.
+    """
+    found: dict[str, ForeignFile] = {}
+    for file in files:
+        kind = kind_of(file, tool)
+        place = Place(file.source, 1, 1)
+        if kind is None or kind.title not in titles:
+            if file.problem is not None:
+                raise file.problem
+            of = kind or kind_of(file)
+            message = (
+                f"{file.path} is {of.title}" if of is not None else f"{file.path} is of no kind that is known here"
+            )
+            raise error("E520", message, place, f"what belongs together here: {', '.join(titles)}")
+        if kind.title in found:
+            raise error("E520", f"{file.path} is {kind.title} too", place, f"give one: {found[kind.title].path}")
+        found[kind.title] = file
+    return [found.get(title) for title in titles]
 
 
 def known_kinds(tool: str | None) -> str:

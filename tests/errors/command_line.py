@@ -8,7 +8,7 @@ from tests.errors.texts import INLINE, MODEL, PLAN
 CASES = [
     Case("unknown command", "E001", ("evall", "llama3_70b"), "no command 'evall'", "did you mean 'eval'?"),
     Case("word for a command", "E001", ("evaluate", "llama3_70b"), "no command 'evaluate'", "symsim eval MODEL"),
-    Case("export of formulas", "E001", ("export", "hf"), "no command 'export'", "--format python"),
+    Case("export of formulas", "E001", ("export", "hf"), "export writes no files of kind 'hf'", "--format python"),
     Case("nothing like a command", "E001", ("frobnicate",), "no command 'frobnicate'", "the commands are formula"),
     Case("model for a command", "E001", ("llama3_8b",), "no command 'llama3_8b'", "symsim eval llama3_8b -s STRATEGY"),
     Case("file to import without its kind", "E001", ("import", "config.json"), "no files of kind 'config.json'",

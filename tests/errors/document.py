@@ -271,6 +271,14 @@ CODES = {
     "E512": ("model that cannot be expressed", "Write the model as a `.sym` file, with blocks of its own."),
     "E520": ("file of another kind", "Name the tool that the file is of, or give one of the kinds that are listed."),
     "E521": ("file that is not read", "Do what the hint says; symsim reads no such files."),
+    "E522": (
+        "key that is not known",
+        "Correct the key, or take it out; with `--lenient` an unknown key is a remark, and what it means is left out.",
+    ),
+    "E523": (
+        "plan that another tool cannot express",
+        "Change the choice, or write for a tool that has it. What changes an estimate alone is left out and said.",
+    ),
     "E600": ("cases cannot be read", "Give the path of a JSON file of measured cases."),
     "E601": ("cases that are not JSON", "Fix the JSON."),
     "E602": (

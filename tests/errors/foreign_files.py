@@ -8,13 +8,55 @@ from tests.errors.case import Case
 from tests.errors.configurations import LLAMA
 
 GALVATRON = json.dumps({"pp_deg": 1, "tp_sizes_enc": "1,1", "dp_types_enc": "0,0", "checkpoint": "0,0"})
+SIMUMAX = {"seq_len": 4096, "micro_batch_size": 1, "micro_batch_num": 8, "world_size": 8, "tp_size": 2}
+MODEL = {"hidden_size": 64, "head_num": 4, "kv_head_num": 4, "head_size": 16, "intermediate_size": 128, "layer_num": 2,
+         "vocab_size": 256, "use_swiglu": True}  # fmt: skip
+MACHINE = {"sys_name": "m", "num_per_node": 8, "accelerator": {}, "networks": {}}
+AUDIT = {"model": "m", "schedule": "1f1b", "candidates": []}
+
+
+def simumax(**values: object) -> dict[str, str]:
+    return {"strategy.json": json.dumps({**SIMUMAX, **values}, indent=0)}
+
+
+IMPORT_SIMUMAX = ("import", "simumax", "strategy.json")
+MODEL_TOO = ("import", "simumax", "strategy.json", "model.json")
 
 CASES = [
     Case("text of no kind", "E520", ("eval", "run.sh", "-s", "tp=1"), "run.sh is of no kind that is known here",
-         "read are: a config.json of Hugging Face", "run.sh:1:1", {"run.sh": "echo hello\n"}),
+         "read are: ", "run.sh:1:1", {"run.sh": "echo hello\n"}),
     Case("configuration for arguments", "E520", ("import", "megatron", "config.json"),
          "config.json is a config.json of Hugging Face", "symsim import hf config.json", "config.json:1:1",
          {"config.json": json.dumps(LLAMA)}, False),
     Case("plan of a planner", "E521", ("eval", "plan.json", "-s", "tp=1"), "plan.json is a plan of Hetu-Galvatron",
          "one strategy for all layers", "plan.json:1:1", {"plan.json": GALVATRON}),
+    Case("unknown key", "E522", IMPORT_SIMUMAX, "'tp_sizes' is not known here",
+         "SimuMax's class refuses it; did you mean 'tp_size'?; --lenient leaves it out", "strategy.json:7:1",
+         simumax(tp_sizes=2)),
+    Case("value that SimuMax refuses", "E511", IMPORT_SIMUMAX, "world_size = 12 is no multiple of",
+         "SimuMax itself refuses this file", "strategy.json:5:1", simumax(world_size=12, tp_size=8)),
+    Case("unknown granularity", "E511", IMPORT_SIMUMAX,
+         "recompute_granularity cannot be the text 'half'", "SimuMax itself refuses this file", "strategy.json:7:1",
+         simumax(recompute_granularity="half")),
+    Case("regions without the model", "E512", IMPORT_SIMUMAX, "depends on the model: give its file too", "",
+         "strategy.json:7:1", simumax(recompute_granularity="selective_recompute", recompute_layer_num=1,
+                                      attn_recompute=True)),
+    Case("regions in some layers", "E512", MODEL_TOO, "recompute_layer_num = 1 is less than a chunk", "",
+         "strategy.json:8:1", {**simumax(recompute_granularity="sdp_only", recompute_layer_num=1),
+                               "model.json": json.dumps(MODEL)}),
+    Case("two strategies", "E520", MODEL_TOO, "model.json is a strategy of SimuMax too", "give one: strategy.json",
+         "model.json:1:1", {**simumax(), "model.json": json.dumps(SIMUMAX)}),
+    Case("machine of SimuMax", "E521", ("eval", "machine.json", "-s", "tp=1"), "machine.json is a machine of SimuMax",
+         "name a machine with -y", "machine.json:1:1", {"machine.json": json.dumps(MACHINE)}),
+    Case("report of SimuMax", "E521", ("import", "simumax", "audit.json"), "no strategy",
+         "give the strategy file that lies next to it", "audit.json:1:1", {"audit.json": json.dumps(AUDIT)}),
+    Case("plan that SimuMax has no words for", "E523",
+         ("export", "simumax", "llama3_8b", "-s", "world=8,gbs=8,seq=4096,zero=3"),
+         "SimuMax cannot express zero = 3: zero_state 2 and 3 are computed as 1 there", "--set zero=",
+         "<strategy>:1:24"),
+    Case("model that SimuMax has no words for", "E523",
+         ("export", "simumax", "llama32_1b", "-s", "world=8,gbs=8,seq=4096"),
+         "SimuMax cannot express tied = true of llama32_1b", "--set tied="),
+    Case("export to an unknown tool", "E001", ("export", "simumaxx", "llama3_8b"),
+         "export writes no files of kind 'simumaxx'", "did you mean 'simumax'?"),
 ]  # fmt: skip

@@ -91,22 +91,31 @@ class Reading:
         return default
 
     def place(self, key: str) -> Place:
-        """Where the key stands, or the beginning of the text."""
+        """Where the key stands, one inside an object too (``optimizer.zero_stage``), or the beginning of the text."""
         for config in (self.config, self.outer):
             if isinstance(config, Object) and key in config.places:
                 return config.places[key]
-        return Place(self.source, 1, 1)
+        first, _, path = key.partition(".")
+        return _inner_place(self.config, first, path) or Place(self.source, 1, 1)
 
     def place_of(self, keys: Iterable[str]) -> Place:
         """Where the first of some keys stands that the file has."""
-        names = (self.written(k.partition(".")[0]) for k in keys)
-        return next((self.place(n) for n in names if n is not None), Place(self.source, 1, 1))
+        parts = ((self.written(first), point + path) for first, point, path in (k.partition(".") for k in keys))
+        return next((self.place(n + path) for n, path in parts if n is not None), Place(self.source, 1, 1))
 
     def conflict(self, keys: Iterable[str], message: str, hint: str | None = None) -> InputError:
         return error("E511", message, self.place_of(keys), hint or "one of the two keys is wrong")
 
     def inexpressible(self, keys: Iterable[str], message: str, hint: str | None = None) -> InputError:
         return error("E512", message, self.place_of(keys), hint or "write the model as a .sym file instead")
+
+
+def _inner_place(config: object, key: str, path: str) -> Place | None:
+    """The place of a key inside an object; of the innermost one that is there where it is not."""
+    if not isinstance(config, Object) or key not in config.places:
+        return None
+    first, _, rest = path.partition(".")
+    return (_inner_place(config[key], first, rest) if path else None) or config.places[key]
 
 
 def _inside(value: object, path: Iterable[str]) -> object:

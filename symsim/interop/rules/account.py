@@ -1,0 +1,83 @@
+"""What becomes of each key of another tool's file: a rule reads it, it has no effect, or nobody knows it.
+
+A key counts as known where a rule reads it, a remark or a check asks for it, or ``inert`` lists it. A key that changes
+the cost and cannot be said here is known too: a ``remark`` of its rule says what it would change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from symsim.diagnostics import Diagnostic, InputError, error, nearest
+from symsim.interop.model_text import printable
+from symsim.interop.rules.key_expressions import asked
+from symsim.interop.rules.reading import Reading
+from symsim.interop.rules.rule_book import Rule
+
+MOST_SHOWN = 60
+"""Letters of a key that a message shows."""
+
+
+def account(
+    reading: Reading, rules: Iterable[Rule], lenient: bool = False, known: Iterable[str] = (), silent: str = ""
+) -> list[str]:
+    """Remarks of keys that no rule knows, if the file is read leniently.
+
+    Keys inside an object are named with points: ``zero_optimization.stage``. An object is known as a whole where no
+    rule names a key inside it. ``known`` are further keys, such as those that told the kind of the file. ``silent``
+    says what the tool itself does with a key that it does not know, where it does not refuse it.
+
+    Raises:
+        InputError: E522 for each key that is not known, with near spellings, unless ``lenient``.
+    """
+    named = _named(reading, rules, known)
+    unknown = [key for key in keys_of(reading.config) if not _is_known(key, named)]
+    if lenient:
+        return [f"'{printable(key, MOST_SHOWN)}' is not known here, and left out" for key in unknown]
+    problems = [problem for key in unknown for problem in _unknown(key, reading, named, silent)]
+    if problems:
+        raise InputError(problems)
+    return []
+
+
+def keys_of(config: Mapping[str, object], before: str = "") -> Iterator[str]:
+    """Every key of an object, and of the objects in it, with points between; an empty object is a key itself."""
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            yield from keys_of(value, f"{before}{key}.")
+        else:
+            yield f"{before}{key}"
+
+
+def _named(reading: Reading, rules: Iterable[Rule], known: Iterable[str]) -> frozenset[str]:
+    """Every key that is known, under each of its names."""
+    found = {*known, *reading.asked}
+    for rule in rules:
+        found |= rule.inert
+        for node in (*rule.arguments.values(), *(check.condition for check in rule.checks)):
+            found.update(asked(node))
+    for name in tuple(found):
+        key, point, inside = name.partition(".")
+        found.update(f"{other}{point}{inside}" for other in reading.facts.names(key))
+    return frozenset(found) | reading.facts.inert
+
+
+def _is_known(key: str, named: frozenset[str]) -> bool:
+    """Whether the key is named, or an object that holds it is, as a whole."""
+    if key in named:
+        return True
+    parts = key.split(".")
+    wholes = (".".join(parts[:k]) for k in range(1, len(parts)))
+    return any(whole in named and not any(n.startswith(f"{whole}.") for n in named) for whole in wholes)
+
+
+def _unknown(key: str, reading: Reading, named: frozenset[str], silent: str) -> Sequence[Diagnostic]:
+    near = nearest(key, named) if len(key) <= MOST_SHOWN else None
+    hint = f"{silent}; {near}" if silent and near else silent or near
+    problem = error(
+        "E522",
+        f"'{printable(key, MOST_SHOWN)}' is not known here",
+        reading.place(key),
+        f"{hint or 'take it out'}; --lenient leaves it out",
+    )
+    return problem.diagnostics

@@ -1,0 +1,1 @@
+"""Files of SimuMax: strategies, models, and the folders that its runs leave."""
