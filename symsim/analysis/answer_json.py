@@ -124,11 +124,15 @@ def given_back(fit: MemoryFit) -> list[str]:
 
 
 def model_of(asked: Question, found: Answer) -> dict[str, Any]:
-    return {
+    """Name and sizes of the model; ``trained_parameters``, adapters included, where some weights are frozen."""
+    out = {
         "name": asked.model.name,
         "parameters": round(found.values["parameters"]),
         "active_parameters": round(found.values["active_parameters"]),
     }
+    if "trained_parameters" in found.values:
+        out["trained_parameters"] = round(found.values["trained_parameters"])
+    return out
 
 
 def _parameters(found: Answer) -> list[dict[str, int]]:

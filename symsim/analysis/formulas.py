@@ -61,7 +61,7 @@ def _kept(asked: Question, keep: frozenset[str]) -> frozenset[str]:
 
 _TOTALS: Mapping[str, tuple[str, ...]] = {
     "memory": ("memory.peak", "memory.host"),
-    "params": ("parameters", "active_parameters"),
+    "params": ("parameters", "active_parameters", "trained_parameters"),
     "flops": (
         "flops.forward_per_token",
         "flops.model_per_iteration",
@@ -81,7 +81,7 @@ _TOTALS: Mapping[str, tuple[str, ...]] = {
 }
 _STAGES: Mapping[str, tuple[str, ...]] = {
     "memory": ("weights", "gradients", "optimizer", "activations", "workspace", "peak", "host"),
-    "params": ("P", "P_expert"),
+    "params": ("P", "P_trained", "P_expert", "P_expert_trained"),
     "flops": ("flops.stage",),
     "communication": (),
     "time": ("F", "B", "t", "offload.bandwidth"),

@@ -95,7 +95,11 @@ def _runs(stages: Stages, group: Group, optimizer: States) -> list[Run]:
         for part in stages.parts:
             for operator in part.unit.operators:
                 for weight in operator.weights:
-                    if weight.expert is not group.expert or (kind_of(weight) == "matrix") is not matrices:
+                    if (
+                        not weight.trained
+                        or weight.expert is not group.expert
+                        or (kind_of(weight) == "matrix") is not matrices
+                    ):
                         continue
                     number = weight.shape[0] if weight.expert else Integer(1)
                     size = tidy(weight.elements / number)

@@ -12,6 +12,7 @@ from symsim.compiler.layer_patterns import stretches
 from symsim.compiler.legality_rules import in_sizes, make_rule, rule_of, size
 from symsim.compiler.operators import OperatorCall
 from symsim.compiler.scope import BlockScope, Surroundings
+from symsim.compiler.trained import Trained, trained
 from symsim.diagnostics import Diagnostic, InputError, Place, Source, error, nearest
 from symsim.functions import remainder
 from symsim.language import tree
@@ -64,10 +65,11 @@ def expand(
         InputError: the library or the model's own blocks do not fit together.
     """
     surroundings = surroundings_of(model, library, structure, kept, assumed)
-    walk = _Walk(library, surroundings, model.own)
+    walk = _Walk(library, surroundings, model.own, trained(structure))
     if model.family not in library.families:
         raise error("E213", f"no family is called '{model.family}'", None, nearest(model.family, library.families))
     graph = walk.family(library.families[model.family])
+    walk.trained.check()
     entries = {name: surroundings.defined[name] for name in surroundings.defined}
     formulas = {n: _formula(surroundings.values[n]) for n in model.dimensions if n not in kept}
     following = {n: formula for n, formula in formulas.items() if formula is not None}
@@ -79,6 +81,14 @@ def _formula(value: Value) -> sympy.Expr | None:
 
 
 _TRACED = "reached by"
+
+ADAPTER = "lora_"
+"""The library's block ``lora_f`` is the adapter of operator ``f``."""
+
+
+def _another(tensor: Tensor, name: str) -> Tensor:
+    """A tensor of the same shape."""
+    return Tensor(name, tensor.shape, tensor.element, tensor.elements, tensor.bytes)
 
 
 def _tensors(count: int) -> str:
@@ -100,6 +110,7 @@ class _Frame:
     path: tuple[str, ...]
     regions: tuple[Region, ...]
     body: tuple[tree.Body, _Frame] | None = None
+    added: bool = False
 
 
 @dataclass
@@ -109,8 +120,9 @@ class _UnitBuilder:
     operators: list[Operator] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=dict)
 
-    def unit(self, output: Tensor | None) -> Unit:
-        return Unit(self.name, tuple(self.operators), self.input, output)
+    def unit(self, output: Tensor | None, constants: set[Tensor]) -> Unit:
+        met = {t for o in self.operators for t in (*o.inputs, *o.outputs)}
+        return Unit(self.name, tuple(self.operators), self.input, output, frozenset(met & constants))
 
     def unique(self, name: str) -> str:
         count = self.names[name] = self.names.get(name, 0) + 1
@@ -127,8 +139,9 @@ class _Kind:
 
 
 class _Walk:
-    def __init__(self, library: Library, surroundings: Surroundings, own: Source | None) -> None:
+    def __init__(self, library: Library, surroundings: Surroundings, own: Source | None, chosen: Trained) -> None:
         self.library = library
+        self.trained = chosen
         self.surroundings = surroundings
         self._own = own
         self._operators = 0
@@ -152,7 +165,8 @@ class _Walk:
         for statement in self._flat(item.body.statements, frame.scope):
             if isinstance(statement, tree.Repeat) and not statement.unrolled:
                 if prologue is None:
-                    prologue = self._unit.unit(frame.stream)
+                    prologue = self._unit.unit(frame.stream, self.surroundings.constants)
+                    frame.stream = self._entering_layers(frame.stream)
                 frame.stream = self._pipeline(statement, frame)
                 frame.tensors["x"] = frame.stream
                 self._unit = _UnitBuilder("head", frame.stream)
@@ -164,9 +178,17 @@ class _Walk:
                 self._statement(statement, frame)
         if prologue is None:
             raise error("E227", f"family '{item.name}' repeats no layers", item.place, "write: repeat layers { … }")
-        return Graph(
-            prologue, tuple(self._slots), self._unit.unit(None), self._layers, self._regions(), self._layers_of_head
-        )
+        epilogue = self._unit.unit(None, self.surroundings.constants)
+        return Graph(prologue, tuple(self._slots), epilogue, self._layers, self._regions(), self._layers_of_head)
+
+    def _entering_layers(self, stream: Tensor) -> Tensor:
+        """What enters the first layer. Where it needs no gradient, layers that are recomputed whole are given one all
+        the same: a reentrant checkpoint runs backward only if an input of it does.
+
+        Source: NVIDIA-NeMo/Megatron-Bridge, peft/recompute.py; Hugging Face transformers, enable_input_require_grads.
+        """
+        whole = self.surroundings.values["recompute"] == "full"
+        return _another(stream, stream.name) if whole and stream in self.surroundings.constants else stream
 
     def _regions(self) -> frozenset[str]:
         """Regions that some layer of the model is in."""
@@ -211,12 +233,30 @@ class _Walk:
         if self.surroundings.by_layer:
             return self._differing_layers(repeat, frame, count, times)
         pattern = self._pattern(repeat.body, frame, repeat.place)
-        for residue, call in enumerate(pattern):
-            unit, stream = self._layer(call, frame, stream)
-            if times != 0:
-                self._slots.append(Slot(unit, start, len(pattern), residue, count))
+        constant = stream in self.surroundings.constants
+        units, stream = self._turn(pattern, frame, stream)
+        if constant and stream not in self.surroundings.constants and times > 1:
+            # The gradient ends inside of the first turn, whose layers are other kinds.
+            frame.scope.decided("<", count, 2, False)
+            self._place(units, start, sympy.Integer(1))
+            units, stream = self._turn(pattern, frame, stream)
+            self._place(units, start + len(pattern), count - 1)
+        elif times != 0:
+            self._place(units, start, count)
         self._layers = self._layers + count * len(pattern)
         return stream
+
+    def _turn(self, pattern: list[tree.Call | tree.Body], frame: _Frame, stream: Tensor) -> tuple[list[Unit], Tensor]:
+        """The layers of a pattern, once."""
+        units: list[Unit] = []
+        for call in pattern:
+            unit, stream = self._layer(call, frame, stream)
+            units.append(unit)
+        return units, stream
+
+    def _place(self, pattern: list[Unit], start: sympy.Expr, count: sympy.Expr) -> None:
+        """A pattern of layers, ``count`` times from position ``start`` on."""
+        self._slots += [Slot(unit, start, len(pattern), residue, count) for residue, unit in enumerate(pattern)]
 
     def _differing_layers(self, repeat: tree.Repeat, frame: _Frame, count: sympy.Expr, times: int) -> Tensor:
         """Layers with dimensions of their own, one after the other; what repeats becomes a pattern again."""
@@ -273,18 +313,24 @@ class _Walk:
         else:
             key, name = (id(layer),), "layer"
         surroundings = self.surroundings
+        constant = stream in surroundings.constants
+        key = (constant, *key)
         known = self._kinds.setdefault(key, [])
         found = next((k for k in known if all(surroundings.values[n] == v for n, v in k.read.items())), None)
         if found is None:
             outside_read, surroundings.read = surroundings.read, set()
-            entering = Tensor("x", stream.shape, stream.element, stream.elements, stream.bytes)
+            entering = _another(stream, "x")
+            if constant:
+                surroundings.constants.add(entering)
             outside, self._unit = self._unit, _UnitBuilder(self._kind_name(name), entering)
             inner = _Frame(frame.scope, {**frame.tensors, "x": entering}, entering, (), ())
             result = self._call(layer, inner) if isinstance(layer, tree.Call) else self._body(layer, inner)
             if not self._unit.operators:
                 raise error("E246", f"'{name}' is a layer without operators", layer.place, "a layer computes something")
             read = {n: surroundings.values[n] for n in sorted(surroundings.read)}
-            known.append(found := _Kind(self._unit.unit(result), result, read))
+            if constant and result not in surroundings.constants:
+                self._unit.name += "_first"
+            known.append(found := _Kind(self._unit.unit(result, surroundings.constants), result, read))
             self._unit = outside
             surroundings.read |= outside_read
         return found.unit, found.output
@@ -406,7 +452,8 @@ class _Walk:
         body, outer = frame.body
         tensors, _ = self._arguments(call, (), frame)
         stream = tensors[0] if tensors else frame.stream
-        inner = _Frame(outer.scope, {**outer.tensors, "x": stream}, stream, outer.path, frame.regions, outer.body)
+        tensors_inside = {**outer.tensors, "x": stream}
+        inner = _Frame(outer.scope, tensors_inside, stream, outer.path, frame.regions, outer.body, outer.added)
         return self._body(body, inner)
 
     def _block(self, call: tree.Call, frame: _Frame, label: str | None) -> Tensor:
@@ -426,7 +473,7 @@ class _Walk:
         scope = BlockScope(self.surroundings, values)
         body = (call.body, frame) if call.body is not None else None
         inside = {"x": stream, **dict(zip(wanted, tensors, strict=False))}
-        return self._body(item.body, _Frame(scope, inside, stream, path, regions, body))
+        return self._body(item.body, _Frame(scope, inside, stream, path, regions, body, frame.added))
 
     def _operator(self, call: tree.Call, frame: _Frame, label: str | None) -> tuple[Tensor, ...]:
         item = self.library.operators[call.callee]
@@ -441,15 +488,48 @@ class _Walk:
         if self._operators > MAX_OPERATORS:
             message = f"more than {MAX_OPERATORS} operators"
             raise error("E236", message, call.place, "repeat layers instead of writing them out")
-        name = self._unit.unique(".".join((*frame.path, label or item.name)))
-        made = OperatorCall(item, self.surroundings, values, name)
+        path = (self._unit.name, ".".join((*frame.path, label or item.name)))
+        name = self._unit.unique(path[-1])
+
+        def is_trained(weight: str, traits: frozenset[str]) -> bool:
+            if frame.added:
+                return True
+            of_table = "embedding" in traits and self._unit.name == "embedding"
+            named = self.trained.weight((*path, weight), frame.regions, "tied" in traits, of_table)
+            return named and "frozen" not in traits
+
+        made = OperatorCall(item, self.surroundings, values, name, is_trained, frame.added)
         node = made.node(tensors, frame.regions, call.place)
         for require, scope in made.requires:
             self._require(require, scope)
-        if self._dropped(frame.regions):
+        if node.has_backward and self._dropped(frame.regions):
             self.surroundings.discarded.update(t for t in node.outputs if t not in node.inputs)
         self._unit.operators.append(node)
+        adapter = self.library.blocks.get(ADAPTER + item.name)
+        if adapter is not None and not frame.added and self.trained.has_adapter(path, frame.regions):
+            return (self._adapter(adapter, call, tensors, node, values, frame, (*frame.path, label or item.name)),)
         return node.outputs
+
+    def _adapter(
+        self,
+        adapter: tree.BlockItem,
+        call: tree.Call,
+        inputs: tuple[Tensor, ...],
+        node: Operator,
+        values: dict[str, Value],
+        frame: _Frame,
+        path: tuple[str, ...],
+    ) -> Tensor:
+        """The low-rank adapter of a linear layer: a block of its input, its output, and the values of its call."""
+        names = [p.name for p in adapter.parameters if p.bracketed]
+        wanted = {p.name for p in adapter.parameters if not p.bracketed}
+        if len(names) != 2 or not wanted <= values.keys():
+            hint = f"write block {adapter.name}(x[], y[], …), with parameters of the operator alone"
+            raise error("E235", f"'{adapter.name}' is called with input and output", adapter.place, hint)
+        given = {n: v for n, v in values.items() if n in wanted}
+        inside = {"x": inputs[0], **dict(zip(names, (inputs[0], node.outputs[0]), strict=True))}
+        scope = BlockScope(self.surroundings, given)
+        return self._body(adapter.body, _Frame(scope, inside, inputs[0], path, frame.regions, added=True))
 
     def _dropped(self, regions: tuple[Region, ...]) -> bool:
         """Whether recomputation drops what leaves the operators of these regions."""

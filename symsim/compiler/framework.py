@@ -11,7 +11,7 @@ from sympy import Expr, Integer
 from symsim.compiler.dealt_parameters import dealt
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.profile import Profile
-from symsim.compiler.sharding import gradients_away, groups, offloaded
+from symsim.compiler.sharding import gradients_away, groups, offloaded, trained_elements
 from symsim.compiler.simplify import tidy, total
 from symsim.compiler.stages import Stages
 from symsim.elements import ELEMENT_BYTES, element_bytes
@@ -29,7 +29,7 @@ def framework_buffers(profile: Profile, structure: Structure, stages: Stages, st
     zero = int(structure["zero"])  # type: ignore[arg-type]
     items: list[Expr] = []
     if profile["reduction_copy"] and zero == 0:
-        buckets = sympy.Add(*(weight * g.elements * less(1, g.ranks) for g in groups(structure, ledger)))
+        buckets = sympy.Add(*(weight * g.trained * less(1, g.ranks) for g in groups(structure, ledger)))
         items.append(
             ledger.define("buckets", buckets, "buckets of all gradients for their reduction", "bytes", "memory")
         )
@@ -65,10 +65,10 @@ def _kept_gradients(profile: Profile, structure: Structure, ledger: Ledger) -> E
     if zero == 2:
         if gradients_away(profile, structure):
             return Integer(0)
-        return weight * sympy.Add(*(group.elements / group.shard for group in groups(structure, ledger)))
+        return weight * sympy.Add(*(group.trained / group.shard for group in groups(structure, ledger)))
     other_optimizer = structure["precision"] == "fp16" or "optimizer" in offloaded(structure)
     wider = _narrow(structure) and not other_optimizer
-    return weight * (ledger.value("P") + ledger.value("P_expert")) if wider else Integer(0)
+    return weight * (trained_elements("P", ledger) + trained_elements("P_expert", ledger)) if wider else Integer(0)
 
 
 def rises(profile: Profile, structure: Structure, ledger: Ledger) -> list[Expr]:
@@ -87,7 +87,7 @@ def rise_of_gradients(profile: Profile, structure: Structure, ledger: Ledger) ->
     if profile["gradient_copies"] != "after_backward" or not _narrow(structure):
         return None
     weight = element_bytes("activation", str(structure["precision"]))
-    elements = ledger.value("P") + ledger.value("P_expert")
+    elements = trained_elements("P", ledger) + trained_elements("P_expert", ledger)
     whole = ledger.define(
         "w_gradients", sympy.sympify(weight) * elements, "gradients before they are accumulated", "bytes", "memory"
     )
@@ -106,7 +106,7 @@ def rise_of_step(profile: Profile, structure: Structure, ledger: Ledger) -> Expr
     if not profile["step_copies"] or zero == 0 or flat or "optimizer" in offloaded(structure):
         return None
     size = sympy.sympify(made + (fp32 if made < fp32 else 0))
-    elements = sympy.Add(*(group.elements / group.shard for group in groups(structure, ledger)))
+    elements = sympy.Add(*(group.trained / group.shard for group in groups(structure, ledger)))
     if profile["step_group"] and zero == 3:
         elements = minimum(sympy.sympify(profile["step_group"]), elements)
     whole = ledger.define("w_step", size * elements, "flat and fp32 gradients of the shard", "bytes", "memory")
@@ -124,7 +124,7 @@ def rise_of_dealt(profile: Profile, structure: Structure, ledger: Ledger) -> Exp
         return None
     weight = sympy.sympify(element_bytes("activation", str(structure["precision"])))
     own = 1 + ledger.value("deal.share")
-    copies = [weight * own * less(1, group.ranks) * group.elements for group in groups(structure, ledger)]
+    copies = [weight * own * less(1, group.ranks) * group.trained for group in groups(structure, ledger)]
     most = maximum(*copies) if len(copies) > 1 else copies[0]
     whole = ledger.define("w_dealt", most, "flat copies of the parameters of all ranks", "bytes", "memory")
     above = whole - symbol("activations")

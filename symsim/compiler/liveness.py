@@ -14,11 +14,9 @@ from typing import Literal
 
 from sympy import Expr
 
-from symsim.records.graph import Operator, Tensor, Unit
+from symsim.records.graph import WITHOUT_GRADIENT, Operator, Tensor, Unit
 
 MomentPhase = Literal["forward", "recompute", "backward"]
-
-WITHOUT_GRADIENT = frozenset({"int64", "int32", "bool", "byte"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +90,7 @@ class Rests:
 class _Walk:
     def __init__(self, unit: Unit, lifetimes: Lifetimes) -> None:
         self.operators = unit.operators
+        self.constants = unit.constants
         self.life = lifetimes
         self.last_read: dict[Tensor, int] = {}
         for index, operator in enumerate(unit.operators):
@@ -113,7 +112,8 @@ class _Walk:
             out.append(Moment(operator.name, "forward", alive, operator.work["forward"].workspace))
         for index in reversed(range(len(self.operators))):
             out += [m for group in self.life.groups if group.again == index for m in self._again(group)]
-            out.append(self._backward(index))
+            if self.operators[index].has_backward:
+                out.append(self._backward(index))
         return tuple(out)
 
     def _fresh(self, operator: Operator) -> list[Tensor]:
@@ -154,9 +154,10 @@ class _Walk:
         return Moment(operator.name, "backward", alive, workspace)
 
     def _flows_back(self, operator: Operator, tensor: Tensor) -> bool:
-        return (
-            tensor not in operator.passes and tensor not in operator.outputs and tensor.element not in WITHOUT_GRADIENT
-        )
+        return tensor not in operator.passes and tensor not in operator.outputs and self._has_gradient(tensor)
+
+    def _has_gradient(self, tensor: Tensor) -> bool:
+        return tensor.element not in WITHOUT_GRADIENT and tensor not in self.constants
 
     def _contribution(self, tensor: Tensor, index: int) -> Tensor:
         """The gradient's own storage at its first contribution, one more until it is added later."""
@@ -174,7 +175,7 @@ class _Walk:
         """The storage of each tensor's gradient, shared where an operator passes one on."""
         storage: dict[Tensor, Tensor] = {}
         for tensor, read in sorted(self.last_read.items(), key=lambda item: -item[1]):
-            if tensor.element in WITHOUT_GRADIENT:
+            if not self._has_gradient(tensor):
                 continue
             passed = self.operators[read].passes.get(tensor) if read < len(self.operators) else None
             storage[tensor] = storage[passed] if passed is not None and passed in storage else _gradient(tensor)

@@ -13,24 +13,33 @@ from symsim.compiler.late_weights import waiting
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.profile import Profile
 from symsim.compiler.simplify import Bounds, Terms, dominates, tidy, total
-from symsim.compiler.stages import Stages
+from symsim.compiler.stages import Part, Stages
 from symsim.compiler.units import Held
 from symsim.functions import equal, less, maximum, stage_max, stage_sum
+from symsim.records.graph import Weight
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
 
 def parameters(stages: Stages, ledger: Ledger) -> None:
-    """Elements that one rank of stage ``i`` holds: ``P`` dense and ``P_expert`` expert ones."""
+    """Elements that one rank of stage ``i`` holds: ``P`` dense and ``P_expert`` expert ones; where some of them are
+    frozen, ``P_trained`` and ``P_expert_trained`` are those that are not."""
     for name, expert, meaning in (("P", False, "dense parameters"), ("P_expert", True, "expert parameters")):
-        elements: Expr = Integer(0)
-        for part in stages.parts:
-            own = [w for o in part.unit.operators for w in o.weights if w.expert is expert]
-            plain = total(w.elements for w in own if not w.tied)
-            elements += part.count * tidy(plain)
-            elements += part.untied * tidy(total(w.elements for w in own if w.tied))
+        held = [(p, [w for o in p.unit.operators for w in o.weights if w.expert is expert]) for p in stages.parts]
+        elements = _elements(held)
         if elements != 0 or not expert:
             ledger.define(name, elements, f"{meaning} of one rank", "elements", "params")
+        if not all(w.trained for _, own in held for w in own):
+            trained = _elements([(part, [w for w in own if w.trained]) for part, own in held])
+            ledger.define(f"{name}_trained", trained, "of them trained", "elements", "params")
+
+
+def _elements(held: list[tuple[Part, list[Weight]]]) -> Expr:
+    elements: Expr = Integer(0)
+    for part, own in held:
+        elements += part.count * tidy(total(w.elements for w in own if not w.tied))
+        elements += part.untied * tidy(total(w.elements for w in own if w.tied))
+    return elements
 
 
 def activations(
@@ -82,7 +91,7 @@ def sent_gradient(stages: Stages, stream: Expr) -> Expr:
 
     Source: Megatron-Core, pipeline_parallel/schedules.py.
     """
-    return stages.has_previous * stream
+    return stages.has_previous * stream if stages.returns_gradient else Integer(0)
 
 
 def handed(stages: Stages, stream: Expr, structure: Structure) -> Expr:
@@ -95,7 +104,8 @@ def handed(stages: Stages, stream: Expr, structure: Structure) -> Expr:
     """
     if structure["schedule"] == "gpipe":
         return Integer(0)
-    return less(symbol("f"), symbol("m")) * (stages.has_previous + stages.has_next) * stream
+    held = stages.has_previous + (stages.has_next if stages.returns_gradient else 0)
+    return less(symbol("f"), symbol("m")) * held * stream
 
 
 def _held_at_once(

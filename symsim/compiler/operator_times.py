@@ -20,6 +20,7 @@ from symsim.compiler.ledger import Ledger
 from symsim.compiler.network import message_time
 from symsim.compiler.overlapped_transfers import host_transfers, overlapped, shards
 from symsim.compiler.profile import Profile
+from symsim.compiler.sharding import trained_elements
 from symsim.compiler.simplify import KEPT_FORMS, tidy, total
 from symsim.compiler.stages import virtual_chunks
 from symsim.compiler.units import Held
@@ -179,7 +180,7 @@ def accumulated(pricing: Pricing) -> Expr:
         return Integer(0)
     made = sympy.sympify(element_bytes("activation", str(pricing.structure["precision"])))
     buffer = sympy.sympify(element_bytes(str(pricing.structure["grad_dtype"]), "bf16"))
-    elements = pricing.ledger.value("P") + pricing.ledger.value("P_expert")
+    elements = trained_elements("P", pricing.ledger) + trained_elements("P_expert", pricing.ledger)
     moved = (made + 2 * buffer) * elements
     rate = symbol("hbm.bandwidth") * symbol("hbm.efficiency")
     meaning = "gradients of one micro-batch added to their buffer"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import sympy
@@ -12,7 +13,18 @@ from symsim.diagnostics import Place, error, nearest
 from symsim.elements import ELEMENT_NAMES, element_bytes
 from symsim.language import tree
 from symsim.language.expressions import Value, evaluate, number, truth
-from symsim.records.graph import PHASES, Kernel, Message, Operator, PhaseName, Region, Tensor, Weight, Work
+from symsim.records.graph import (
+    PHASES,
+    WITHOUT_GRADIENT,
+    Kernel,
+    Message,
+    Operator,
+    PhaseName,
+    Region,
+    Tensor,
+    Weight,
+    Work,
+)
 
 TRANSPOSE = {"gather": "scatter", "scatter": "gather", "copy": "reduce", "reduce": "copy", "all_to_all": "all_to_all"}
 """What an exchange does backward. ``copy`` sends nothing forward and sums gradients backward."""
@@ -32,12 +44,21 @@ class OperatorCall:
     """Evaluates the items of one operator in order; ``node`` is what comes out."""
 
     def __init__(
-        self, item: tree.OperatorItem, surroundings: Surroundings, values: Mapping[str, Value], name: str
+        self,
+        item: tree.OperatorItem,
+        surroundings: Surroundings,
+        values: Mapping[str, Value],
+        name: str,
+        trained: Callable[[str, frozenset[str]], bool] = lambda name, traits: True,
+        added: bool = False,
     ) -> None:
+        """``trained`` tells of a weight, by its name and traits, whether it is; ``added``: an adapter's operator."""
         self.item = item
         self.name = name
+        self._trained = trained
+        self._added = added
         self.requires: list[tuple[tree.Require, OperatorScope]] = []
-        self._scope = OperatorScope(surroundings, values)
+        self._scope = OperatorScope(surroundings, values, lambda name: trained(name, frozenset()))
         self._weights: list[Weight] = []
         self._saves: list[Tensor] = []
         self._buffers: list[Tensor] = []
@@ -55,10 +76,19 @@ class OperatorCall:
         for kind, operand, result, axis in self._exchanges:
             self._send("forward", kind, operand, result, axis)
             self._send("input_grad", TRANSPOSE[kind], result, operand, axis)
-        work = {phase: collected.work() for phase, collected in self._work.items()}
         saves = tuple(dict.fromkeys(self._saves))
         weights, buffers = tuple(self._weights), tuple(self._buffers)
         read = tuple(t for t in inputs if t not in self._holds)
+        work = {phase: collected.work() for phase, collected in self._work.items()}
+        unknown = self._without_gradients(read, outputs)
+        for phase in unknown:
+            work[phase] = _nothing(work[phase])
+        if self._vectors_alone():
+            work["weight_grad"] = replace(_nothing(work["weight_grad"]), traffic=work["weight_grad"].traffic)
+        if self._added:
+            work = {phase: replace(done, counted=sympy.Integer(0)) for phase, done in work.items()}
+        has_backward = len(unknown) < 2
+        saves = saves if has_backward else ()
         return Operator(
             self.name,
             self.item.name,
@@ -71,7 +101,24 @@ class OperatorCall:
             self._passes,
             tuple(self._holds),
             work,
+            has_backward,
         )
+
+    def _without_gradients(self, read: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> tuple[PhaseName, ...]:
+        """The gradients that no one asks for, as autograd decides it: of inputs that nothing trained leads to, of
+        weights that are not trained. What such an operator gives needs none either."""
+        constants = self._scope.surroundings.constants
+        to_input = any(t not in constants and t.element not in WITHOUT_GRADIENT for t in read)
+        to_weight = any(w.trained for w in self._weights) if self._weights else to_input
+        if not to_input and not to_weight:
+            constants.update(t for t in outputs if t not in read)
+        wanted = {"input_grad": to_input, "weight_grad": to_weight}
+        return tuple(phase for phase in PHASES if not wanted.get(phase, True))
+
+    def _vectors_alone(self) -> bool:
+        """Whether biases alone are trained of an operator with a matrix, whose are the kernels of ``weight_grad``."""
+        matrices = [w for w in self._weights if len(w.shape) - w.expert >= 2]
+        return bool(matrices) and not any(w.trained for w in matrices)
 
     def _bind_inputs(self, inputs: tuple[Tensor, ...], place: Place) -> None:
         for pattern, given in zip(self.item.inputs, inputs, strict=True):
@@ -106,7 +153,7 @@ class OperatorCall:
             case tree.Weight():
                 self._weight(item)
             case tree.Local(tensor=tensor):
-                self._tensor(tensor)
+                self._scope.local.add(self._tensor(tensor))
             case tree.Buffer(tensor=tensor):
                 self._buffers.append(self._tensor(tensor))
             case tree.Passes(output=output, inputs=names, place=place):
@@ -155,7 +202,19 @@ class OperatorCall:
         tensor = self._tensor(item.tensor)
         active = self._amount(item.active) if item.active is not None else sympy.Integer(1)
         traits = {name: name in item.traits for name in ("expert", "tied", "embedding", "quantised")}
-        self._weights.append(Weight(tensor.name, tensor.shape, tensor.elements, active=active, **traits))
+        trained = self._trained(item.tensor.name, frozenset(item.traits))
+        self._scope.trained[tensor] = trained
+        self._weights.append(
+            Weight(
+                tensor.name,
+                tensor.shape,
+                tensor.elements,
+                active=active,
+                trained=trained,
+                added=self._added,
+                **traits,
+            )
+        )
 
     def _saved(self, item: tree.TensorShape | tree.Name) -> Tensor:
         if isinstance(item, tree.TensorShape):
@@ -227,3 +286,8 @@ class _Phase:
     def work(self) -> Work:
         counted = sum((k.unmasked for k in self.kernels), sympy.Integer(0)) if self.counted is None else self.counted
         return Work(tuple(self.kernels), dict(self.traffic), tuple(self.messages), self.workspace, counted)
+
+
+def _nothing(work: Work) -> Work:
+    """A phase that does not run; Megatron's own count of FLOPs has it all the same."""
+    return Work((), {}, (), sympy.Integer(0), work.counted)

@@ -11,7 +11,7 @@ from symsim.compiler.ledger import Ledger
 from symsim.compiler.network import message_time
 from symsim.compiler.overlapped_transfers import overlapped, replica_times
 from symsim.compiler.profile import Profile
-from symsim.compiler.sharding import groups, step_share
+from symsim.compiler.sharding import groups, step_share, trained_elements
 from symsim.elements import ELEMENT_BYTES, element_bytes
 from symsim.functions import less, maximum, minimum
 from symsim.records.graph import Message
@@ -61,7 +61,7 @@ def tail(structure: Structure, profile: Profile, optimizer_traffic: Fraction, ti
 
 def _last_bucket(ledger: Ledger) -> Expr:
     """The share of a stage's gradients that is reduced when nothing is left to compute."""
-    elements = ledger.value("P") + ledger.value("P_expert")
+    elements = trained_elements("P", ledger) + trained_elements("P_expert", ledger)
     bucket = maximum(BUCKET, BUCKET_OF_RANK * symbol("dp") * symbol("cp"))
     return minimum(1, bucket / maximum(elements, 1))
 
@@ -77,7 +77,7 @@ def step_time(structure: Structure, profile: Profile, optimizer_traffic: Fractio
     for group in groups(structure, ledger):
         share = step_share(group, structure, ledger)
         own = sympy.sympify(optimizer_traffic) + ELEMENT_BYTES["fp32"] * sympy.sympify(profile["gradient_passes"])
-        moved += own * share + grad * sympy.sympify(profile["buffer_passes"]) * group.elements
+        moved += own * share + grad * sympy.sympify(profile["buffer_passes"]) * group.trained
     away = ledger.value("offload.step")
     transfers = away / symbol("host.bandwidth") if away != 0 else Integer(0)
     return moved / (symbol("hbm.bandwidth") * symbol("hbm.efficiency")) + transfers + profile.figure("step")

@@ -56,7 +56,8 @@ def phase(unit: Unit, recompute: frozenset[str], whole: bool, offload: frozenset
     """Order one unit. ``recompute`` and ``offload`` name regions; ``whole`` recomputes all of the unit."""
     operators = unit.operators
     made = _producers(operators)
-    groups = [_group(operators, made, *bounds) for bounds in _spans(operators, recompute, whole)]
+    spans = (s for s in _spans(operators, recompute, whole) if any(o.has_backward for o in operators[s[0] : s[1] + 1]))
+    groups = [_group(operators, made, *bounds) for bounds in spans]
     dropped = {t for g in groups for t in g.dropped}
     need: dict[Tensor, int] = {}
     for index, operator in enumerate(operators):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,7 +35,7 @@ class Surroundings:
     it still selects one structure; ``assumed`` collects what was decided so, in order: a condition that is 1
     or 0, and whether it held. ``discarded`` are tensors that recomputation drops. ``by_layer`` are dimensions that
     differ between layers: ``values`` has those of the layer that is being unfolded, and ``read`` collects which
-    of them it uses.
+    of them it uses. ``constants`` are tensors to which nothing that is trained leads.
     """
 
     values: dict[str, Value]
@@ -46,6 +46,7 @@ class Surroundings:
     assumed: dict[sympy.Expr, bool] = field(default_factory=dict)
     by_layer: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
+    constants: set[Tensor] = field(default_factory=set)
 
     def enter_layer(self, number: int) -> None:
         """Layers after the last, those of multi-token prediction, are like the last."""
@@ -117,12 +118,22 @@ class OperatorScope(BlockScope):
     """In an operator a tensor's name is its bytes, and ``d`` before it the bytes of its gradient.
 
     ``x.elements`` counts its elements; ``w.main_grad`` is the bytes of a weight's gradient buffer;
-    ``x.discarded`` says whether recomputation drops it. Gradients of GEMM operands are not quantised.
+    ``x.discarded`` says whether recomputation drops it, ``x.requires_grad`` whether a gradient of it is made.
+    Gradients of GEMM operands are not quantised.
     """
 
-    def __init__(self, surroundings: Surroundings, values: Mapping[str, Value]) -> None:
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        values: Mapping[str, Value],
+        named_trained: Callable[[str], bool] = lambda name: True,
+    ) -> None:
+        """``named_trained``: whether a weight of this name would be trained, for one that another operator holds."""
         super().__init__(surroundings, values)
+        self.named_trained = named_trained
         self.tensors: dict[str, Tensor] = {}
+        self.trained: dict[Tensor, bool] = {}
+        self.local: set[Tensor] = set()
 
     def lookup(self, name: str) -> Value | None:
         base, _, attribute = name.partition(".")
@@ -135,6 +146,10 @@ class OperatorScope(BlockScope):
             return tensor.elements * self.surroundings.main_grad_bytes
         if tensor is not None and attribute == "discarded":
             return tensor in self.surroundings.discarded
+        if tensor is not None and attribute == "requires_grad":
+            if tensor in self.local:
+                return self.named_trained(base)
+            return self.trained.get(tensor, tensor not in self.surroundings.constants)
         value = super().lookup(name)
         if value is None and name.startswith("d") and name[1:] in self.tensors:
             return self.gradient_bytes(self.tensors[name[1:]])

@@ -9,7 +9,7 @@ TransformerEngine, module/base.py (get_weight_workspace) for quantised copies th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import sympy
@@ -49,11 +49,12 @@ INSTANCES = "num_distributed_optimizer_instances"
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The dense or the expert parameters of a rank: ``elements`` of them, ``ranks`` hold replicas, a
-    shard is spread over ``shard`` of these."""
+    """The dense or the expert parameters of a rank: ``elements`` of them, of which ``trained`` have gradients and
+    optimizer states; ``ranks`` hold replicas, a shard is spread over ``shard`` of these."""
 
     name: str
     elements: Expr
+    trained: Expr
     expert: bool
     axis: str
     ranks: Expr
@@ -62,12 +63,28 @@ class Group:
     def own(self, part: Part) -> list[Weight]:
         return [w for o in part.unit.operators for w in o.weights if w.expert is self.expert]
 
+    def own_trained(self, part: Part) -> list[Weight]:
+        return [w for w in self.own(part) if w.trained]
+
+    @property
+    def trained_name(self) -> str:
+        """The name of what is trained of it: of all of it, where nothing is frozen."""
+        return str(self.trained) if self.trained.is_Symbol else self.name
+
 
 def groups(structure: Structure, ledger: Ledger) -> list[Group]:
     """Dense parameters, sharded over dp·cp, and those of experts, over edp."""
     found = [("P", False, "dp", symbol("dp") * symbol("cp")), ("P_expert", True, "edp", symbol("edp"))]
     return [
-        Group(name, symbol(name), expert, axis, ranks, _shard(ranks, structure))
+        Group(
+            name,
+            symbol(name),
+            trained_elements(name, ledger),
+            expert,
+            axis,
+            ranks,
+            _shard(ranks, structure),
+        )
         for name, expert, axis, ranks in found
         if name in ledger
     ]
@@ -84,11 +101,17 @@ def _shard(ranks: Expr, structure: Structure) -> Expr:
     return minimum(symbol("zero_shard"), ranks) if "zero_shard" in structure.symbols else ranks
 
 
-def held_elements(stages: Stages, group: Group, amount: Callable[[Weight], Expr]) -> Expr:
-    """An amount of each weight of a group, summed over the stage; a tied one counts where the embedding is not."""
+def trained_elements(name: str, ledger: Ledger) -> Expr:
+    """Elements of ``P`` or ``P_expert`` that are trained: all, unless some are frozen; 0 where there are none."""
+    return ledger.value(f"{name}_trained") if f"{name}_trained" in ledger else ledger.value(name)
+
+
+def held_elements(stages: Stages, group: Group, amount: Callable[[Weight], Expr], trained: bool = False) -> Expr:
+    """An amount of each weight of a group, or of those that are ``trained``, summed over the stage; a tied one counts
+    where the embedding is not."""
     out: Expr = Integer(0)
     for part in stages.parts:
-        own = group.own(part)
+        own = group.own_trained(part) if trained else group.own(part)
         out += part.count * tidy(total(amount(w) for w in own if not w.tied))
         out += part.untied * tidy(total(amount(w) for w in own if w.tied))
     return out
@@ -97,6 +120,8 @@ def held_elements(stages: Stages, group: Group, amount: Callable[[Weight], Expr]
 def states(stages: Stages, structure: Structure, profile: Profile, optimizer: States, ledger: Ledger) -> None:
     """Weights, gradients and optimizer states; each parameter group has its own sharding."""
     zero = int(structure["zero"])  # type: ignore[arg-type]
+    for group in groups(structure, ledger):
+        _parts_that_are_sent(stages, group, structure, ledger)
     grad = sympy.sympify(element_bytes(str(structure["grad_dtype"]), "bf16"))
     found = groups(structure, ledger)
     parts: dict[str, Expr] = {"weights": Integer(0), "gradients": Integer(0), "optimizer": Integer(0)}
@@ -105,7 +130,7 @@ def states(stages: Stages, structure: Structure, profile: Profile, optimizer: St
         state = _optimizer(stages, group, optimizer, ledger)
         for name, amount, stage in (
             ("weights", weight, 3),
-            ("gradients", grad * group.elements, 2),
+            ("gradients", grad * group.trained, 2),
             ("optimizer", state, 1),
         ):
             parts[name] += amount / (group.shard if zero >= stage else 1)
@@ -133,13 +158,35 @@ def _dealt_states(stages: Stages, found: list[Group], optimizer: States, whole: 
 def step_share(group: Group, structure: Structure, ledger: Ledger) -> Expr:
     """Elements of a group of which one rank makes the optimizer step: the fullest rank, where parameters are dealt."""
     if dealt(structure):
-        return ledger.value("deal.share") * group.elements
-    return group.elements / (group.shard if structure["zero"] != 0 else 1)
+        return ledger.value("deal.share") * group.trained
+    return group.trained / (group.shard if structure["zero"] != 0 else 1)
 
 
 def gathers_after_step(structure: Structure) -> bool:
     """Whether a rank steps a part of its parameters alone, and gets the others from those that step them."""
     return structure["zero"] != 0 or dealt(structure)
+
+
+def _parts_that_are_sent(stages: Stages, group: Group, structure: Structure, ledger: Ledger) -> None:
+    """Where some weights are frozen: of the elements those that are gathered again for the backward pass, and how many
+    travel quantised."""
+    quantised = bool(structure["fp8_params"]) and structure["precision"] == "fp8"
+    if structure["zero"] == 3 and not all(p.unit.has_backward for p in stages.parts if group.own(p)):
+        with_backward = replace(stages, parts=tuple(p for p in stages.parts if p.unit.has_backward))
+        for name, amount, meaning in (
+            (f"{group.name}_backward", lambda w: w.elements, "of them in units with a backward pass"),
+            (f"{group.name}_backward_quantised", _quantised_elements, "of them operands of quantised GEMMs"),
+        ):
+            if quantised or not name.endswith("quantised"):
+                ledger.define(name, held_elements(with_backward, group, amount), meaning, "elements", "params")
+    if quantised and structure["zero"] != 3 and group.trained != group.elements:
+        elements = held_elements(stages, group, _quantised_elements, trained=True)
+        name = f"{group.name}_trained_quantised"
+        ledger.define(name, elements, "trained operands of quantised GEMMs", "elements", "params")
+
+
+def _quantised_elements(weight: Weight) -> Expr:
+    return weight.elements if weight.quantised else Integer(0)
 
 
 def stepped(structure: Structure, ledger: Ledger) -> tuple[Expr, Expr]:
@@ -184,11 +231,11 @@ def _weights(
     """
     plain, operand = _weight_bytes(structure), _operand_bytes(structure)
     if profile["master_is_weight"] and structure["zero"] == 3 and optimizer.has_master():
-        return Integer(0)
+        return plain * (group.elements - group.trained)
     whole = plain * group.elements
     if operand == 0 or (passing(structure) and not structure["fp8_params"]):
         return whole
-    elements = held_elements(stages, group, lambda w: w.elements if w.quantised else Integer(0))
+    elements = held_elements(stages, group, _quantised_elements)
     name = f"{group.name}_quantised"
     quantised = ledger.define(name, elements, "of them operands of quantised GEMMs", "elements", "params")
     if structure["fp8_params"]:
@@ -207,14 +254,14 @@ def _optimizer(stages: Stages, group: Group, optimizer: States, ledger: Ledger) 
     alike: dict[Expr, list[str]] = {}
     for kind in ("matrix", "embedding", "vector"):
         alike.setdefault(sympy.sympify(optimizer.bytes_each(kind)), []).append(kind)
-    amount, rest = Integer(0), group.elements
+    amount, rest = Integer(0), group.trained
     for size, kinds in list(alike.items())[:-1]:
-        elements = held_elements(stages, group, partial(_elements_of, kinds))
+        elements = held_elements(stages, group, partial(_elements_of, kinds), trained=True)
         meaning = f"of them in {' and '.join(_PLURAL[k] for k in kinds)}"
-        counted = ledger.define(f"{group.name}_{kinds[0]}", elements, meaning, "elements", "params")
+        counted = ledger.define(f"{group.trained_name}_{kinds[0]}", elements, meaning, "elements", "params")
         amount, rest = amount + size * counted, rest - counted
     amount += list(alike)[-1] * rest
-    factored = held_elements(stages, group, optimizer.bytes_whole)
+    factored = held_elements(stages, group, optimizer.bytes_whole, trained=True)
     if factored != 0:
         name = f"factors{group.name.removeprefix('P')}"
         amount += ledger.define(name, factored, "states by row and by column", "bytes", "memory")
@@ -265,7 +312,7 @@ def reducing(held: Held, profile: Profile, structure: Structure, ledger: Ledger)
     size = sympy.sympify(element_bytes(str(structure["grad_dtype"]), "bf16")) * (1 + with_previous)
     amount: Expr = Integer(0)
     for group in groups(structure, ledger):
-        amount += less(1, group.shard) * size * tidy(total(w.elements for w in group.own(held.part)))
+        amount += less(1, group.shard) * size * tidy(total(w.elements for w in group.own_trained(held.part)))
     what = f"gradients of {f'two {held.title}s' if with_previous else f'one {held.title}'}, before they are reduced"
     return ledger.define(f"reducing{held.suffix}", amount, what, "bytes", "memory")
 
@@ -273,12 +320,12 @@ def reducing(held: Held, profile: Profile, structure: Structure, ledger: Ledger)
 def _reducing_bucket(held: Held, profile: Profile, structure: Structure, ledger: Ledger) -> Expr:
     """Source: DeepSpeed, runtime/comm/coalesced_collectives.py (reduce_scatter_coalesced)."""
     found = groups(structure, ledger)
-    own = (w for group in found for w in group.own(held.part))
+    own = (w for group in found for w in group.own_trained(held.part))
     weights = dict(enumerate(terms(w.elements) for w in own))
     if not weights:
         return Integer(0)
     largest = [tidy(elements) for elements in undominated(weights, {}).values()]
-    copied = minimum(sympy.sympify(profile["gradient_bucket"]), sympy.Add(*(group.elements for group in found)))
+    copied = minimum(sympy.sympify(profile["gradient_bucket"]), sympy.Add(*(group.trained for group in found)))
     one = maximum(*largest) if len(largest) > 1 else largest[0]
     what = f"gradients on their way into and out of the bucket while one {held.title} runs"
     return ledger.define(f"reducing{held.suffix}", _weight_bytes(structure) * (copied + one), what, "bytes", "memory")
@@ -293,11 +340,14 @@ def step_volumes(structure: Structure, ledger: Ledger) -> Iterable[tuple[str, Ex
     zero = int(structure["zero"])  # type: ignore[arg-type]
     m = symbol("m")
     for group in groups(structure, ledger):
-        sent = (m if zero >= 2 else 1) * _reduced(group, group.elements, structure)
+        sent = (m if zero >= 2 else 1) * _reduced(group, group.trained, structure)
         yield f"sent.{group.axis}.gradients", sent, f"gradients sent over {group.axis} in one step"
         if gathers_after_step(structure):
-            sent = (2 * m if zero == 3 else 1) * _spread(group, _sent_weights(group, structure, ledger))
-            yield f"sent.{group.axis}.parameters", sent, f"parameters sent over {group.axis} in one step"
+            yield (
+                f"sent.{group.axis}.parameters",
+                _spread(group, _sent_weights(group, structure, ledger)),
+                f"parameters sent over {group.axis} in one step",
+            )
 
 
 def unit_volumes(held: Held, structure: Structure, ledger: Ledger) -> Iterable[tuple[str, Expr, str]]:
@@ -310,11 +360,14 @@ def unit_volumes(held: Held, structure: Structure, ledger: Ledger) -> Iterable[t
             continue
         where = f"over {group.axis} by one {held.title} for one micro-batch"
         name = f"sent.{group.axis}.gradients.one{held.suffix}"
-        yield name, _reduced(group, elements, structure), f"gradients sent {where}"
+        trained = tidy(total(w.elements for w in own if w.trained))
+        if trained != 0:
+            yield name, _reduced(group, trained, structure), f"gradients sent {where}"
         if zero == 3:
             quantised = tidy(total(w.elements for w in own if w.quantised))
-            sent = _spread(group, _weight_bytes_sent(elements, quantised, structure))
-            yield f"sent.{group.axis}.parameters.one{held.suffix}", 2 * sent, f"parameters sent {where}"
+            times = 2 if held.part.unit.has_backward else 1
+            sent = times * _spread(group, _weight_bytes_sent(elements, quantised, structure))
+            yield f"sent.{group.axis}.parameters.one{held.suffix}", sent, f"parameters sent {where}"
 
 
 def _reduced(group: Group, elements: Expr, structure: Structure) -> Expr:
@@ -337,7 +390,17 @@ def _spread(group: Group, amount: Expr) -> Expr:
 
 
 def _sent_weights(group: Group, structure: Structure, ledger: Ledger) -> Expr:
-    return _weight_bytes_sent(group.elements, ledger.value(f"{group.name}_quantised"), structure)
+    """Bytes of weights that are gathered in a step: those that the optimizer changed, once; or, of shards, all for each
+    forward pass, and for each backward pass those of units that have one."""
+    if structure["zero"] != 3:
+        changed = symbol(f"{group.name}_trained_quantised") if group.trained != group.elements else None
+        quantised = ledger.value(str(changed) if changed is not None else f"{group.name}_quantised")
+        return _weight_bytes_sent(group.trained, quantised, structure)
+    forward = _weight_bytes_sent(group.elements, ledger.value(f"{group.name}_quantised"), structure)
+    if f"{group.name}_backward" not in ledger:
+        return 2 * symbol("m") * forward
+    backward = ledger.value(f"{group.name}_backward"), ledger.value(f"{group.name}_backward_quantised")
+    return symbol("m") * (forward + _weight_bytes_sent(*backward, structure))
 
 
 def _weight_bytes_sent(elements: Expr, quantised: Expr, structure: Structure) -> Expr:

@@ -71,6 +71,12 @@ class Stages:
     has_previous: Expr
     has_next: Expr
 
+    @property
+    def returns_gradient(self) -> bool:
+        """Whether a gradient of the stream leaves the head, and goes back from stage to stage."""
+        head = self.parts[-1].unit
+        return head.input not in head.constants
+
 
 @dataclass(frozen=True, slots=True)
 class _Run:
@@ -337,6 +343,6 @@ def _before(run: _Run, x: Expr, layers: Expr) -> Expr:
 
 
 def tied_elements(held: Stages) -> Expr:
-    """Elements of a table that the embedding's stage and another stage hold."""
+    """Elements of a table that the embedding's stage and another stage train."""
     weights = (w for part in held.parts if part.untied != 0 for o in part.unit.operators for w in o.weights if w.tied)
-    return sympy.Add(*(w.elements for w in weights))
+    return sympy.Add(*(w.elements for w in weights if w.trained))

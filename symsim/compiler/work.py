@@ -14,7 +14,7 @@ from symsim.compiler.sharding import step_volumes
 from symsim.compiler.simplify import tidy, total
 from symsim.compiler.units import Held
 from symsim.functions import stage_sum
-from symsim.records.graph import PHASES, Graph, Kernel, PhaseName, Unit
+from symsim.records.graph import PHASES, Graph, Kernel, PhaseName, Unit, Weight
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
@@ -38,11 +38,16 @@ def _units_of(graph: Graph) -> list[tuple[Expr, Unit]]:
 
 def parameter_totals(graph: Graph, vocab: Expr) -> tuple[Expr, Expr]:
     """Parameters of the architecture as published, and those that one token uses; a tied weight counts once."""
-    weights = [(n, w) for n, unit in _units_of(graph) for o in unit.operators for w in o.weights if not w.tied]
+    weights = [(n, w) for n, w in _weights_of(graph) if not w.added]
     return (
         tidy(total(published(n * w.elements, vocab) for n, w in weights)),
         tidy(total(published(n * w.elements * w.active, vocab) for n, w in weights)),
     )
+
+
+def _weights_of(graph: Graph) -> list[tuple[Expr, Weight]]:
+    """Every weight, and how many of it there are; a tied one is the embedding's."""
+    return [(n, w) for n, unit in _units_of(graph) for o in unit.operators for w in o.weights if not w.tied]
 
 
 def model_totals(graph: Graph, vocab: Expr, ledger: Ledger) -> None:
@@ -55,6 +60,11 @@ def model_totals(graph: Graph, vocab: Expr, ledger: Ledger) -> None:
     held, active = parameter_totals(graph, vocab)
     ledger.define("parameters", held, "parameters of the model", "elements", "params")
     ledger.define("active_parameters", active, "parameters that one token uses", "elements", "params")
+    every = _weights_of(graph)
+    if not all(w.trained for _, w in every):
+        trained = tidy(total(published(n * w.elements, vocab) for n, w in every if w.trained))
+        meaning = "parameters that are trained, adapters included"
+        ledger.define("trained_parameters", trained, meaning, "elements", "params")
     counted_by_megatron = [n * o.work[phase].counted for n, unit in counted for o in unit.operators for phase in PHASES]
     kernels = [(n, phase, k) for n, unit in counted for phase, k in _kernels(unit)]
     seq = symbol("seq")

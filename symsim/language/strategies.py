@@ -338,16 +338,29 @@ def _size(choice: Choice, value: Evaluated, place: Place) -> int:
 
 
 def _regions(choice: Choice, value: Evaluated, place: Place) -> Value:
-    hint = f"write {choice.name} = none, {choice.name} = full, or {choice.name} = {{core_attn, mlp}}"
+    words = choice.words or ("none", "full")
+    hint = ", ".join(f"{choice.name} = {word}" for word in words)
+    hint = f"write {hint}, or {choice.name} = {{{EXAMPLES.get(choice.name, 'core_attn, mlp')}}}"
     if isinstance(value, frozenset):
         names = frozenset(str(v) for v in value)
         if not all(isinstance(v, str) for v in value):
-            raise error("E207", f"'{choice.name}' is a set of region names", place, hint)
+            raise error("E207", f"'{choice.name}' is a set of {_what_it_names(choice)}", place, hint)
+        if not names and "none" not in words:
+            raise error("E207", f"'{choice.name}' names nothing", place, hint)
         return names if names else "none"
     if not isinstance(value, str):
-        message = f"'{choice.name}' is none, full or a set of region names, not {describe(value)}"
+        wanted = f"{', '.join(words)} or a set of {_what_it_names(choice)}"
+        message = f"'{choice.name}' is {wanted}, not {describe(value)}"
         raise error("E207", message, place, hint)
-    return str(value) if value in ("none", "full") else frozenset({str(value)})
+    return str(value) if value in words else frozenset({str(value)})
+
+
+EXAMPLES = {"trainable": "attention, head", "lora_targets": "qkv, output"}
+"""Names that a hint about a choice gives, where they are not regions that are recomputed."""
+
+
+def _what_it_names(choice: Choice) -> str:
+    return "names of regions or operators" if choice.name in EXAMPLES else "region names"
 
 
 def _text(choice: Choice, value: Evaluated, place: Place) -> str:

@@ -50,6 +50,7 @@ def plan(strategy: Strategy, needs_sizes: bool = True) -> Plan:
     _settle_schedule(values, strategy)
     _settle_precision(values, strategy)
     megatron_rules.settle(values, strategy.places)
+    _settle_trained(values, strategy)
     if values["offload"] == "full":
         hint = "name what leaves the GPU: offload = {core_attn, optimizer}"
         raise error("E324", "offload takes names, not full", strategy.places["offload"], hint)
@@ -161,6 +162,27 @@ def _settle_precision(values: dict[str, Value | None], strategy: Strategy) -> No
         if values[name] != CHOICES[name].default and values["optimizer"] != "adam":
             message = f"{name} is of optimizer = adam, not {values['optimizer']}"
             raise error("E324", message, strategy.places[name], f"leave {name} out, or take optimizer = adam")
+
+
+def _settle_trained(values: dict[str, Value | None], strategy: Strategy) -> None:
+    """With adapters the weights are frozen unless they are named.
+
+    Raises:
+        InputError: nothing is trained, or adapters with weights that are all trained.
+    """
+    if values["lora_rank"] is None:
+        if values["lora_targets"] != "all":
+            message = "lora_targets says which linear layers have adapters of lora_rank"
+            raise error("E324", message, strategy.places["lora_targets"], "add lora_rank = 16, or leave it out")
+        if values["trainable"] == "none":
+            hint = "name what is trained: trainable = {attention}; or give adapters: lora_rank = 16"
+            raise error("E324", "trainable = none leaves nothing to train", strategy.places["trainable"], hint)
+    elif values["trainable"] == "all":
+        if "trainable" in strategy.values:
+            message = "lora_rank adds adapters to weights that are frozen, and trainable is all"
+            hint = "leave trainable out, or name what else is trained"
+            raise error("E324", message, strategy.places["trainable"], hint)
+        values["trainable"] = "none"
 
 
 def _step_size(values: dict[str, Value | None], strategy: Strategy) -> None:

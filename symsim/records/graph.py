@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 PhaseName = Literal["forward", "input_grad", "weight_grad"]
 PHASES: tuple[PhaseName, ...] = ("forward", "input_grad", "weight_grad")
 
+WITHOUT_GRADIENT = frozenset({"int64", "int32", "bool", "byte"})
+"""Element types of tensors that have no gradient."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tensor:
@@ -35,7 +38,8 @@ class Weight:
     and its first dimension counts experts; a ``tied`` one shares the embedding's storage where both
     are on one rank; an ``embedding`` is one of the vocabulary or of positions, or the head's; a
     ``quantised`` one is an operand of GEMMs in the strategy's precision; ``active`` is the share
-    that one token uses.
+    that one token uses. One that is not ``trained`` has no gradient; an ``added`` one is no part of the model as
+    published.
     """
 
     name: str
@@ -46,6 +50,8 @@ class Weight:
     embedding: bool
     quantised: bool
     active: Expr
+    trained: bool = True
+    added: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +115,8 @@ class Operator:
 
     ``buffers`` stay allocated from first use on, shared by name and shape. ``passes`` maps an input
     to the output whose gradient it shares. ``holds`` are tensors that are not read here and stay
-    alive until the forward pass of the operator is over, as variables of the code around it do.
+    alive until the forward pass of the operator is over, as variables of the code around it do. An operator that no
+    gradient leads through has no backward pass (``has_backward``).
     """
 
     name: str
@@ -123,6 +130,7 @@ class Operator:
     passes: Mapping[Tensor, Tensor]
     holds: tuple[Tensor, ...]
     work: Mapping[PhaseName, Work]
+    has_backward: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,13 +138,19 @@ class Unit:
     """Operators that stay together on a stage: a layer, or what stands before or after all layers.
 
     ``input`` is the residual stream as it enters (``None`` for what begins the model), ``output`` as
-    it leaves (``None`` for what ends it).
+    it leaves (``None`` for what ends it). ``constants`` are tensors without a gradient: nothing that is trained
+    leads to them.
     """
 
     name: str
     operators: tuple[Operator, ...]
     input: Tensor | None
     output: Tensor | None
+    constants: frozenset[Tensor] = frozenset()
+
+    @property
+    def has_backward(self) -> bool:
+        return any(o.has_backward for o in self.operators)
 
 
 @dataclass(frozen=True, slots=True)

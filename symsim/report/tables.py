@@ -148,9 +148,13 @@ def print_question(result: dict[str, Any]) -> None:
     sizes = f"{decimal_text(model['parameters'])} parameters"
     if active != model["parameters"]:
         sizes += f", {decimal_text(active)} active"
+    trained = decimal_text(model.get("trained_parameters", model["parameters"]))
+    if trained != decimal_text(model["parameters"]):
+        sizes += f", {trained} trained"
     print(f"{model['name']} · {sizes} · {result['system'] or 'no machine'}")
     names = ("world", "dp", "tp", "cp", "pp", "vp", "ep", "etp", "mbs", "gbs", "microbatches", "seq")
-    shown = (n for n in names if n not in ("cp", "vp", "ep", "etp") or strategy[n] != 1)
+    shown = [n for n in names if n not in ("cp", "vp", "ep", "etp") or strategy[n] != 1]
+    shown += ["lora_rank"] if strategy["lora_rank"] is not None else []
     print_wrapped("  ".join(f"{n}{NO_BREAK}{strategy[n]}" for n in shown))
 
 
