@@ -12,7 +12,7 @@ from symsim.analysis.requirements import unmet
 from symsim.cli.job_options import job_options, run_options, settings_with
 from symsim.cli.options import json_option, model_argument, set_option, strategy_option, system_option
 from symsim.diagnostics import error, placed
-from symsim.loading.question import question
+from symsim.loading.question import gives_strategy, question
 from symsim.report.strict_json import json_text
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def command(
     """
     derive = strategy is None and gpus is not None
     settings = settings_with(settings, gpus=gpus, gbs=gbs, seq=seq, tokens=tokens, price=price)
-    if strategy is None and not settings:
+    if strategy is None and not settings and not gives_strategy(model):
         hint = "--gpus 8, -s NAME, or choices such as -s tp=8,world=8,gbs=64,seq=4096"
         raise error("E002", "eval needs a strategy", None, hint)
     chosen = _chosen(model, system, settings) if derive else None

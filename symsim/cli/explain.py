@@ -11,7 +11,7 @@ from symsim.analysis.explaining.explain_plan import explain_plan
 from symsim.cli.options import json_option, model_argument, set_option, strategy_option, system_option
 from symsim.cli.progress_message import progress_message
 from symsim.diagnostics import error
-from symsim.loading.question import question
+from symsim.loading.question import gives_strategy, question
 from symsim.report.strict_json import json_text
 
 
@@ -74,7 +74,7 @@ def command(
     symsim explain llama3_70b -s tp8_pp4 -y h100_sxm --of time --faster
     symsim explain mixtral_8x7b -s moe_ep8 --set recompute='{core_attn}' --json
     """
-    if strategy is None and not settings:
+    if strategy is None and not settings and not gives_strategy(model):
         hint = "-s NAME, or choices such as -s tp=8,world=8,gbs=64,seq=4096"
         raise error("E002", "explain needs a strategy", None, hint)
     asked = question(model, strategy, system, settings)

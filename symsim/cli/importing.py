@@ -91,6 +91,31 @@ _HELP = {
     symsim eval run.sym -y h100_sxm
     symsim eval pretrain_gpt.sh -y h100_sxm --set world=64   # without that step
     """,
+    "deepspeed": """Print the strategy of a ds_config.json of DeepSpeed.
+
+    Its "auto" is what the TrainingArguments of Hugging Face say, which go behind it as JSON or YAML. Pipelines and
+    recomputation are in code and in no such file.
+
+    \b
+    symsim import deepspeed ds_config.json training_args.json -o run.sym
+    symsim eval llama3_8b -s run.sym -y h100_sxm --set world=64 --set seq=4096
+    """,
+    "accelerate": """Print the strategy of a configuration of accelerate's launcher.
+
+    It is one of FSDP 1 or 2, of DeepSpeed, of Megatron-LM or of plain data parallelism.
+
+    Micro-batch and accumulation are the script's: its TrainingArguments may go behind the file as JSON or YAML.
+
+    \b
+    symsim import accelerate fsdp.yaml training_args.json -o run.sym
+    symsim eval llama3_8b -s fsdp.yaml -y h100_sxm --set mbs=1 --set gbs=64 --set seq=4096
+    """,
+    "nanotron": """Print the model and the strategy of a YAML of nanotron.
+
+    \b
+    symsim import nanotron config.yaml -o run.sym
+    symsim eval config.yaml -y h100_sxm
+    """,
 }
 """What the help of each tool says; the first example is the one of its kind."""
 

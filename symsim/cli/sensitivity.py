@@ -11,7 +11,7 @@ from symsim.analysis.sensitivities.sensitivity import sensitivity
 from symsim.analysis.sensitivities.sensitivity_json import document
 from symsim.cli.options import json_option, model_argument, set_option, strategy_option, system_option
 from symsim.diagnostics import error, placed
-from symsim.loading.question import question
+from symsim.loading.question import gives_strategy, question
 from symsim.report.atomic_write import check_outputs
 from symsim.report.strict_json import json_text
 
@@ -64,7 +64,7 @@ def command(
     symsim sensitivity deepseek_v3 -s deepseek_v3_2048 -y b200 \\
         --of 'memory.capacity - memory.peak'
     """
-    if strategy is None and not settings:
+    if strategy is None and not settings and not gives_strategy(model):
         hint = "-s NAME, or choices such as -s tp=8,world=8,gbs=64,seq=4096"
         raise error("E002", "sensitivity needs a strategy", None, hint)
     wanted = None if names is None else tuple(n.strip() for n in names.split(",") if n.strip())

@@ -15,7 +15,7 @@ from symsim.cli.options import STRATEGY, json_option, model_argument, set_option
 from symsim.diagnostics import error, placed
 from symsim.language.expressions import Plain, evaluate, number, out_of_bounds
 from symsim.language.figures import MAX_FIGURE
-from symsim.loading.question import question
+from symsim.loading.question import gives_strategy, question
 from symsim.report.strict_json import json_text
 
 
@@ -80,7 +80,7 @@ def command(
     symsim solve llama3_70b -s tp8_pp4 -s tp=4,pp=8,world=128,gbs=128,seq=8192 \\
         -y h100_sxm --for gbs
     """
-    if not strategies and not settings:
+    if not strategies and not settings and not gives_strategy(model):
         hint = "-s NAME, or choices such as -s tp=8,world=8,gbs=64,seq=4096"
         raise error("E002", "solve needs a strategy", None, hint)
     _check(strategies, constraints, largest, smallest, of)

@@ -12,7 +12,7 @@ from symsim.analysis.evaluate import answer, machine_of
 from symsim.analysis.timeline import shortened, timeline
 from symsim.cli.options import model_argument, set_option, strategy_option, system_option
 from symsim.diagnostics import error, placed
-from symsim.loading.question import question
+from symsim.loading.question import gives_strategy, question
 from symsim.report.atomic_write import check_outputs, write_whole
 
 
@@ -51,7 +51,7 @@ def command(
     symsim trace llama3_70b -s tp8_pp4 -y h100_sxm --set vp=4 --micro-batches 8 \\
         -o trace.json --plot step.png
     """
-    if strategy is None and not settings:
+    if strategy is None and not settings and not gives_strategy(model):
         hint = "-s NAME, or choices such as -s tp=8,world=8,gbs=64,seq=4096"
         raise error("E002", "trace needs a strategy", None, hint)
     if system is None:

@@ -15,6 +15,9 @@ from symsim.interop.foreign_file import JSON, ForeignFile
 TOOLS = {
     "megatron": "megatron",
     "simumax": "simumax",
+    "deepspeed": "deepspeed",
+    "accelerate": "accelerate",
+    "nanotron": "nanotron",
     "hf": "huggingface",
 }
 """Word of ``symsim import`` → package of the tool, in the order in which a file is tried.

@@ -64,3 +64,8 @@ def question(
 def _strategy(model: str | Source, strategy: str | None, settings: tuple[str, ...]) -> Strategy:
     own = run_of(model).strategy if strategy is None and isinstance(model, str) else None
     return kept_files.strategy(strategy, settings) if own is None else strategy_of(own, settings)
+
+
+def gives_strategy(model: str) -> bool:
+    """Whether what a command names as its model holds a strategy too."""
+    return run_of(model).strategy is not None

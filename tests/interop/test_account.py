@@ -46,6 +46,7 @@ def reading(**keys: Any) -> Reading:
         {"whole": {"kind": 1}},
         {"drop": 0.1, "other": 1},
         {"zero_stage": 2},
+        {"optimizer": {}},
     ],
     ids=str,
 )
@@ -59,7 +60,7 @@ def test_a_key_that_a_rule_names_is_known(keys: dict[str, Any]) -> None:
         ({"sizes": {"tp": 2, "pq": 2}}, "sizes.pq", "sizes.tp"),
         ({"optimiser": {"zero": {"stage": 1}}}, "optimiser.zero.stage", "optimizer.zero.stage"),
         ({"whole": {"kinds": 1}}, "whole.kinds", "whole.kind"),
-        ({"optimizer": {}}, "optimizer", None),
+        ({"unheard": {}}, "unheard", None),
     ],
 )
 def test_another_key_is_an_error_with_a_near_spelling(keys: dict[str, Any], name: str, near: str | None) -> None:

@@ -31,7 +31,7 @@ def account(
         InputError: E522 for each key that is not known, with near spellings, unless ``lenient``.
     """
     named = _named(reading, rules, known)
-    unknown = [key for key in keys_of(reading.config) if not _is_known(key, named)]
+    unknown = [key for key, value in entries(reading.config) if not _is_known(key, value, named)]
     if lenient:
         return [f"'{printable(key, MOST_SHOWN)}' is not known here, and left out" for key in unknown]
     problems = [problem for key in unknown for problem in _unknown(key, reading, named, silent)]
@@ -40,13 +40,18 @@ def account(
     return []
 
 
-def keys_of(config: Mapping[str, object], before: str = "") -> Iterator[str]:
+def keys_of(config: Mapping[str, object]) -> Iterator[str]:
     """Every key of an object, and of the objects in it, with points between; an empty object is a key itself."""
+    return (key for key, _ in entries(config))
+
+
+def entries(config: Mapping[str, object], before: str = "") -> Iterator[tuple[str, object]]:
+    """Every key of :func:`keys_of` with its value."""
     for key, value in config.items():
         if isinstance(value, Mapping) and value:
-            yield from keys_of(value, f"{before}{key}.")
+            yield from entries(value, f"{before}{key}.")
         else:
-            yield f"{before}{key}"
+            yield f"{before}{key}", value
 
 
 def _named(reading: Reading, rules: Iterable[Rule], known: Iterable[str]) -> frozenset[str]:
@@ -62,9 +67,9 @@ def _named(reading: Reading, rules: Iterable[Rule], known: Iterable[str]) -> fro
     return frozenset(found) | reading.facts.inert
 
 
-def _is_known(key: str, named: frozenset[str]) -> bool:
-    """Whether the key is named, or an object that holds it is, as a whole."""
-    if key in named:
+def _is_known(key: str, value: object, named: frozenset[str]) -> bool:
+    """Whether the key is named, or an object that holds it is, as a whole; of an empty object, a key inside it."""
+    if key in named or (value == {} and any(name.startswith(f"{key}.") for name in named)):
         return True
     parts = key.split(".")
     wholes = (".".join(parts[:k]) for k in range(1, len(parts)))

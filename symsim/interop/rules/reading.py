@@ -17,7 +17,8 @@ class Reading:
     """The keys of one file over the defaults of its tool.
 
     ``outer`` is the object that it is nested in, if any; ``refused_by`` says in words whose refusal a ``refuse`` is,
-    and ``kind_of_file`` what tells rules apart. ``asked`` collects the keys that rules used.
+    ``kind_of_file`` what tells rules apart, and ``instead`` what to do where a file cannot be expressed. ``asked``
+    collects the keys that rules used. A key inside an object is named with points: ``zero_optimization.stage``.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class Reading:
         outer: Mapping[str, object] | None = None,
         refused_by: str = "the tool itself refuses this file",
         kind_of_file: str = "file",
+        instead: str = "write the model as a .sym file instead",
     ) -> None:
         self.config = config
         self.source = source
@@ -35,6 +37,7 @@ class Reading:
         self.outer = outer or {}
         self.refused_by = refused_by
         self.kind_of_file = kind_of_file
+        self.instead = instead
         self.asked: set[str] = set()
 
     def value(self, name: str) -> Any:
@@ -66,7 +69,12 @@ class Reading:
 
     def given(self, name: str) -> bool:
         """Whether the file has the key."""
-        return self.written(name) is not None
+        key, *path = name.split(".")
+        written = self.written(key)
+        if written is None or not path:
+            return written is not None
+        holder = _inside(self.config[written], path[:-1])
+        return isinstance(holder, Mapping) and path[-1] in holder
 
     def written(self, key: str) -> str | None:
         """The name under which the file has a key of the class; a value is preferred to null.
@@ -107,7 +115,7 @@ class Reading:
         return error("E511", message, self.place_of(keys), hint or "one of the two keys is wrong")
 
     def inexpressible(self, keys: Iterable[str], message: str, hint: str | None = None) -> InputError:
-        return error("E512", message, self.place_of(keys), hint or "write the model as a .sym file instead")
+        return error("E512", message, self.place_of(keys), hint or self.instead)
 
 
 def _inner_place(config: object, key: str, path: str) -> Place | None:

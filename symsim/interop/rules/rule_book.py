@@ -9,6 +9,7 @@ from functools import cache
 
 from symsim import resources
 from symsim.diagnostics import Source, error
+from symsim.interop.rules.abbreviations import expanded, is_abbreviation
 from symsim.interop.rules.key_expressions import Keys, asked, evaluate, spoken_list
 from symsim.language import tree
 from symsim.language.parser import parse_part
@@ -66,14 +67,14 @@ class RuleBook:
         items = self.configs(name)
         for item in items:
             if item.when is None or evaluate(item.when, keys) is True:
-                return self._inherited(item)
+                return _whole(self._inherited(item))
         tried = [key for item in items if item.when is not None for key in asked(item.when)]
         message = f"{spoken_list(sorted(set(tried)))} cannot be expressed for this {keys.reading.kind_of_file}"
         raise keys.reading.inexpressible(tried, message)
 
     def every_rule(self, name: str) -> Iterable[tuple[tree.ConfigItem, Rule]]:
         """All rules of one name, each with what it has from others."""
-        return ((item, self._inherited(item)) for item in self.configs(name))
+        return ((item, _whole(self._inherited(item))) for item in self.configs(name))
 
     def configs(self, name: str, asker: tree.ConfigItem | None = None) -> list[tree.ConfigItem]:
         """The items of one name.
@@ -101,6 +102,15 @@ class RuleBook:
         base = self._inherited(self.configs(item.like, item)[-1], depth + 1)
         arguments = {n: v for n, v in {**base.arguments, **own}.items() if not _is_left_out(v)}
         return Rule(item.family, arguments, (*base.checks, *checks), base.inert | inert)
+
+
+def _whole(rule: Rule) -> Rule:
+    """The rule with its abbreviations written out."""
+    meanings = {n: v for n, v in rule.arguments.items() if is_abbreviation(n)}
+    if not meanings:
+        return rule
+    arguments = {n: expanded(v, meanings) for n, v in rule.arguments.items() if n not in meanings}
+    return Rule(rule.family, arguments, tuple(expanded(c, meanings) for c in rule.checks), rule.inert)
 
 
 @cache

@@ -1,0 +1,1 @@
+"""The YAML of accelerate's launcher, read and written."""

@@ -1,0 +1,1 @@
+"""The YAML of nanotron, read and written."""
