@@ -12,7 +12,6 @@ from symsim.analysis.imported_model import different_count, renamed
 from symsim.diagnostics import InputError, error
 from symsim.interop import formats
 from symsim.interop.foreign_file import read_foreign
-from symsim.loading.model_files import source_of
 from symsim.loading.run_files import foreign_path
 from symsim.report.atomic_write import check_outputs, write_whole
 
@@ -64,7 +63,7 @@ def hugging_face(config: str, output: Path | None) -> None:
         hint = "give the path of a file that ends in .json, or of a folder that holds a config.json"
         raise error("E500", f"'{config}' is not a config.json", None, hint)
     check_outputs(((output, "-o"),))
-    source = source_of(config)
+    source = formats.translated([read_foreign(path)], "hf")
     if output is not None:
         source = renamed(source, output.stem)
     different = different_count(source, path)
@@ -115,6 +114,32 @@ _HELP = {
     \b
     symsim import nanotron config.yaml -o run.sym
     symsim eval config.yaml -y h100_sxm
+    """,
+    "simumax": """Print the text of a strategy of SimuMax, of a model, or of both.
+
+    FILE is a JSON of its configs/strategy or configs/models, or the strategy_config.json or model_config.json of a
+    run. Some ways to recompute depend on the model: give its file too.
+
+    \b
+    symsim import simumax strategy.json model.json -o run.sym
+    symsim eval model.json -s strategy.json -y h100_sxm   # without that step
+    """,
+    "calculon": """Print the text of an execution of Calculon, of a model, or of both.
+
+    The length of a sequence is in the model's file, and whether heads share keys and values in the execution's: give
+    both.
+
+    \b
+    symsim import calculon model.json execution.json -o run.sym
+    symsim eval model.json -s execution.json -y a100_sxm   # without that step
+    """,
+    "estimator": """Print the text of a request of the Megatron Memory Estimator.
+
+    FILE is what its page sends, as JSON. The model is its custom_hf_config, or a config.json that is given too.
+
+    \b
+    symsim import estimator request.json config.json -o run.sym
+    symsim eval config.json -s request.json -y h100_sxm --set gbs=256   # without that step
     """,
 }
 """What the help of each tool says; the first example is the one of its kind."""

@@ -30,6 +30,7 @@ class Target:
 
 TARGETS = {
     "simumax": Target("simumax", "SimuMax", ("strategy", "model")),
+    "calculon": Target("calculon", "Calculon", ("execution", "model")),
 }
 """Word of ``symsim export`` → the tool that it writes for."""
 
@@ -101,6 +102,12 @@ class Expressed:
     def leave_out(self, name: str, reason: str = "") -> None:
         """A choice that is not written: it changes no more than an estimate, or nothing (no reason)."""
         self.left_out[name] = reason
+
+    def estimates(self, reasons: Mapping[str, str]) -> None:
+        """Choices that change no more than an estimate: said where they are made."""
+        for name, reason in reasons.items():
+            made = self.asked.values[name] != CHOICES[name].default
+            self.leave_out(name, reason if made else "")
 
     def refuse(self, name: str, reason: str, hint: str | None = None) -> None:
         """A choice without which the plan would be another."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
-from symsim.diagnostics import Place, Source, error
+from symsim.diagnostics import InputError, Place, Source, error
 from symsim.interop.foreign_file import JSON, ForeignFile
 
 TOOLS = {
@@ -18,6 +18,8 @@ TOOLS = {
     "deepspeed": "deepspeed",
     "accelerate": "accelerate",
     "nanotron": "nanotron",
+    "calculon": "calculon",
+    "estimator": "estimator",
     "hf": "huggingface",
 }
 """Word of ``symsim import`` → package of the tool, in the order in which a file is tried.
@@ -31,7 +33,7 @@ class Kind:
     """One kind of file. ``translate`` gives text of the language: a model, a strategy, or one behind the other.
 
     ``reads_others``: whether the translation opens files that this one names. A kind that is only recognised has
-    ``refused``: what to give in its place.
+    ``refused``: what to give in its place. ``pairs``: a file of another such kind of the tool may be needed to read it.
     """
 
     tool: str
@@ -40,6 +42,7 @@ class Kind:
     translate: Callable[[Sequence[ForeignFile], bool], str] | None = None
     refused: str = ""
     reads_others: bool = False
+    pairs: bool = False
 
 
 RECOGNISED = "recognised"
@@ -64,7 +67,7 @@ def translated(files: Sequence[ForeignFile], tool: str | None = None, lenient: b
         InputError: nothing knows the file, it is refused by its kind, or what it says is wrong.
     """
     first = files[0]
-    kind = kind_of(first, tool)
+    kind = next((kind for file in files if (kind := kind_of(file, tool)) is not None), None)
     if kind is None:
         if first.problem is not None:
             raise first.problem
@@ -83,6 +86,24 @@ def translated(files: Sequence[ForeignFile], tool: str | None = None, lenient: b
     return Source(f"{first.path} (translated)", kind.translate(files, lenient))
 
 
+def no_machine(file: ForeignFile) -> InputError:
+    """What is said of another tool's file that stands where a machine does."""
+    kind = kind_of(file)
+    title = kind.title if kind is not None else "of no kind that is known here"
+    hint = kind.refused if kind is not None and kind.translate is None else NAME_A_MACHINE
+    return error("E521", f"{file.path} is {title}, and no machine that is read", Place(file.source, 1, 1), hint)
+
+
+NAME_A_MACHINE = "name a machine with -y, shipped ('symsim list systems') or a .sym file of yours (docs/machines.md)"
+
+
+def are_pair(first: Kind | None, second: Kind | None) -> bool:
+    """Whether files of two kinds are read together: the model and the strategy of one tool."""
+    if first is None or second is None or first.translate is None or second.translate is None:
+        return False
+    return first.pairs and second.pairs and first.tool == second.tool and first.title != second.title
+
+
 def by_kind(files: Sequence[ForeignFile], tool: str, titles: Sequence[str]) -> list[ForeignFile | None]:
     """Files that belong together, at most one of each kind, in the order of the ``titles`` of the kinds.
 
@@ -91,16 +112,13 @@ def by_kind(files: Sequence[ForeignFile], tool: str, titles: Sequence[str]) -> l
     """
     found: dict[str, ForeignFile] = {}
     for file in files:
-        kind = kind_of(file, tool)
+        kind = kind_of(file, tool) or kind_of(file)
         place = Place(file.source, 1, 1)
         if kind is None or kind.title not in titles:
             if file.problem is not None:
                 raise file.problem
-            of = kind or kind_of(file)
-            message = (
-                f"{file.path} is {of.title}" if of is not None else f"{file.path} is of no kind that is known here"
-            )
-            raise error("E520", message, place, f"what belongs together here: {', '.join(titles)}")
+            title = kind.title if kind is not None else "of no kind that is known here"
+            raise error("E520", f"{file.path} is {title}", place, f"what belongs together here: {', '.join(titles)}")
         if kind.title in found:
             raise error("E520", f"{file.path} is {kind.title} too", place, f"give one: {found[kind.title].path}")
         found[kind.title] = file

@@ -13,6 +13,7 @@ from typing import Any
 
 from symsim.compiler import cache
 from symsim.diagnostics import InputError, Place, Source, error
+from symsim.interop.foreign_file import read_foreign
 from symsim.language.expressions import MAX_BITS
 from symsim.language.figures import LINKS, NEEDED, PEAKS, check_name, is_possible, is_whole, unit_of
 from symsim.language.strategies import INLINE, Strategy, checked_choice, load_strategy, strategy_of, strategy_source
@@ -70,8 +71,13 @@ def system(given: str, overrides: Mapping[str, Any], places: Mapping[str, Place]
     """A machine; one without overrides is kept.
 
     Raises:
-        InputError: it cannot be read or checked.
+        InputError: it cannot be read or checked, or is a file of another tool.
     """
+    path = foreign_path(given)
+    if path is not None:
+        from symsim.interop.formats import no_machine
+
+        raise no_machine(read_foreign(path))
     if overrides:
         return load_system(given, overrides, places)
     source, folder = system_source(given)

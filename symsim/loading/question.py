@@ -11,7 +11,7 @@ from symsim.language.strategies import Strategy, route_overrides, strategy_of
 from symsim.loading import kept_files
 from symsim.loading.model_files import load_model, source_of
 from symsim.loading.plan import Plan, plan
-from symsim.loading.run_files import run_of
+from symsim.loading.run_files import run_of, run_of_pair
 from symsim.records.model import Model
 from symsim.records.system import System
 
@@ -47,8 +47,12 @@ def question(
     Raises:
         InputError: anything that cannot be read, parsed or settled.
     """
-    source = model if isinstance(model, Source) else source_of(model)
-    chosen = strategy if isinstance(strategy, Strategy) else _strategy(model, strategy, settings)
+    pair = run_of_pair(model, strategy) if isinstance(model, str) and isinstance(strategy, str) else None
+    if pair is not None and pair.model is not None and pair.strategy is not None:
+        source, chosen = pair.model, strategy_of(pair.strategy, settings)
+    else:
+        source = model if isinstance(model, Source) else source_of(model)
+        chosen = strategy if isinstance(strategy, Strategy) else _strategy(model, strategy, settings)
     base = load_model(source, {})
     for_model, for_system = route_overrides(chosen, base.dimensions, {})
     loaded = load_model(source, for_model) if for_model else base

@@ -36,6 +36,22 @@ def run_of(given: str) -> Run:
     return parts_of(_translated(path) if path is not None else model_source(given))
 
 
+def run_of_pair(model: str, strategy: str) -> Run | None:
+    """The model and the strategy of one tool, read together where what one file says depends on the other.
+
+    Raises:
+        InputError: a file cannot be read, or what they say is wrong.
+    """
+    paths = (foreign_path(model), foreign_path(strategy))
+    if paths[0] is None or paths[1] is None:
+        return None
+    from symsim.interop import formats
+
+    read = [read_foreign(paths[0]), read_foreign(paths[1])]
+    kinds = [formats.kind_of(file) for file in read]
+    return parts_of(formats.translated(read, kinds[0].tool)) if kinds[0] and formats.are_pair(*kinds) else None
+
+
 def parts_of(source: Source) -> Run:
     """Model and strategy of one text, each with the other's lines left empty."""
     found = _STRATEGY.search(source.text)

@@ -13,6 +13,14 @@ MODEL = {"hidden_size": 64, "head_num": 4, "kv_head_num": 4, "head_size": 16, "i
          "vocab_size": 256, "use_swiglu": True}  # fmt: skip
 MACHINE = {"sys_name": "m", "num_per_node": 8, "accelerator": {}, "networks": {}}
 AUDIT = {"model": "m", "schedule": "1f1b", "candidates": []}
+CALCULON = {
+    "num_procs": 8, "tensor_par": 2, "pipeline_par": 2, "data_par": 2, "tensor_par_net": 0, "pipeline_par_net": 1,
+    "data_par_net": 1, "batch_size": 8, "microbatch_size": 1, "datatype": "float16", "fused_activation": True,
+    "attention_type": "multihead", "activation_recompute": "none", "pipeline_interleaving": 1,
+    "optimizer_sharding": True, "tensor_par_comm_type": "rs_ag", "tensor_par_overlap": "none", "seq_par_ag_redo": True,
+    "data_par_overlap": False, "weight_offload": False, "activations_offload": False, "optimizer_offload": False,
+    "training": True,
+}  # fmt: skip
 
 
 def simumax(**values: object) -> dict[str, str]:
@@ -50,6 +58,28 @@ CASES = [
          "name a machine with -y", "machine.json:1:1", {"machine.json": json.dumps(MACHINE)}),
     Case("report of SimuMax", "E521", ("import", "simumax", "audit.json"), "no strategy",
          "give the strategy file that lies next to it", "audit.json:1:1", {"audit.json": json.dumps(AUDIT)}),
+    Case("machine in place of a strategy", "E520", ("import", "calculon", "execution.json", "machine.json"),
+         "machine.json is a machine of SimuMax", "what belongs together here: an execution of Calculon",
+         "machine.json:1:1", {"execution.json": json.dumps(CALCULON), "machine.json": json.dumps(MACHINE)}, False),
+    Case("key that Calculon needs", "E508", ("import", "calculon", "model.json"), "model.json has no 'num_blocks'",
+         "Calculon needs it and has no default", "model.json:1:1",
+         {"model.json": json.dumps({"hidden": 64, "feedforward": 256, "seq_size": 128, "attn_heads": 4,
+                                    "attn_size": 16})}),
+    Case("word that Calculon does not have", "E511", ("import", "calculon", "execution.json"),
+         "attention_type is multihead or multiquery", "Calculon itself refuses this file", "execution.json:13:1",
+         {"execution.json": json.dumps({**CALCULON, "attention_type": "grouped"}, indent=0)}, False),
+    Case("request that the estimator refuses", "E511", ("import", "estimator", "request.json"),
+         "num_gpus must be a positive multiple of 8, not 12", "the estimator itself refuses", "request.json:1:24",
+         {"request.json": json.dumps({"hf_model_path": "m", "num_gpus": 12})}),
+    Case("machine of another tool", "E521", ("eval", "llama3_8b", "-s", "world=8,gbs=8,seq=4096", "-y", "machine.json"),
+         "machine.json is a machine of SimuMax, with its measured efficiencies, and no machine that is read",
+         "name a machine with -y", "machine.json:1:1", {"machine.json": json.dumps(MACHINE)}),
+    Case("Calculon's model as one of Hugging Face", "E520", ("import", "hf", "model.json"),
+         "model.json is a model of SimuMax", "symsim import simumax model.json", "model.json:1:1",
+         {"model.json": json.dumps(MODEL)}, False),
+    Case("plan that Calculon has no words for", "E523",
+         ("export", "calculon", "gpt3_175b", "-s", "world=8,tp=8,gbs=8,seq=2048"),
+         "Calculon cannot express attention = flash: it keeps all scores", "--set attention=unfused"),
     Case("plan that SimuMax has no words for", "E523",
          ("export", "simumax", "llama3_8b", "-s", "world=8,gbs=8,seq=4096,zero=3"),
          "SimuMax cannot express zero = 3: zero_state 2 and 3 are computed as 1 there", "--set zero=",
@@ -68,7 +98,7 @@ CASES = [
           "args.json": json.dumps({"output_dir": "x", "per_device_train_batch_size": 4})}),
     Case("key that DeepSpeed passes over", "E522", ("import", "deepspeed", "ds_config.json"),
          "'zero_optimisation.stage' is not known here", "did you mean 'zero_optimization.stage'?",
-         "ds_config.json:1:59",
+         "ds_config.json:1:61",
          {"ds_config.json": json.dumps({"train_micro_batch_size_per_gpu": 1, "zero_optimisation": {"stage": 1}})}),
     Case("arguments alone", "E521", ("eval", "llama3_8b", "-s", "args.json"), "args.json is TrainingArguments",
          "give them behind the plan", "args.json:1:1",

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from symsim.interop.foreign_file import JSON, ForeignFile
 from symsim.interop.formats import Kind
 
+CONFIGURATION = "a config.json of Hugging Face"
+
 
 def _is_configuration(file: ForeignFile) -> bool:
     return file.path.suffix.lower() in JSON and (file.has("model_type") or file.has("architectures"))
@@ -18,4 +20,4 @@ def _translate(files: Sequence[ForeignFile], lenient: bool) -> str:
     return translate.load(files[0].path, files[0].source).text
 
 
-KINDS = (Kind("hf", "a config.json of Hugging Face", _is_configuration, _translate),)
+KINDS = (Kind("hf", CONFIGURATION, _is_configuration, _translate),)

@@ -1,7 +1,7 @@
 """What another tool itself says of the keys of its files, from ``formats/TOOL/classes.json``.
 
-The table has a ``source`` and, for each type of file, ``defaults`` of its keys, ``inert`` keys that change nothing that
-is counted, and ``renamed`` ones.
+The table has a ``source`` and, for each type of file, ``defaults`` of its keys, those that are ``needed``, ``inert``
+ones that change nothing that is counted, and ``renamed`` ones.
 """
 
 from __future__ import annotations
@@ -35,3 +35,8 @@ def key_facts(tool: str, *types: str) -> KeyFacts:
         {key: value for of in found for key, value in of.get("renamed", {}).items()},
         frozenset(key for of in found for key in of.get("inert", ())),
     )
+
+
+def needed(tool: str, type_of_file: str) -> tuple[str, ...]:
+    """Keys that a file must have: the tool has no default for them."""
+    return tuple(_table(tool)["types"][type_of_file].get("needed", ()))

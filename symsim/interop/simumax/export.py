@@ -32,6 +32,9 @@ ESTIMATES = {
 MODULES = frozenset({"layernorm", "mla_up_proj", "moe_act", "mlp", "moe"})
 """Regions that ``megatron_recompute_modules`` has."""
 
+OUTPUTS = frozenset({"layernorm", "moe_act"})
+"""Those of them that SimuMax does not take together with fp8."""
+
 FAMILIES = ("llama", "moe", "deepseek")
 
 
@@ -42,11 +45,7 @@ def export(asked: Settled) -> Export:
         InputError: E523, see :func:`symsim.interop.exports.export`.
     """
     words = Expressed("SimuMax", asked)
-    for name, reason in ESTIMATES.items():
-        if asked.values[name] not in (None, False, 1):
-            words.leave_out(name, reason)
-        else:
-            words.leave_out(name)
+    words.estimates(ESTIMATES)
     strategy = {**_sizes(words), **_recomputation(words), **_kernels(words)}
     model = _model(words)
     words.others(SAID)
@@ -138,12 +137,14 @@ def _recomputation(words: Expressed) -> dict[str, object]:
         written |= {"recompute_granularity": "sdp_only"}
     elif regions == frozenset({"attention"}):
         written |= {"recompute_granularity": "attn_only"}
-    elif isinstance(regions, frozenset) and regions <= MODULES:
+    elif isinstance(regions, frozenset) and regions <= MODULES and not (regions & OUTPUTS and _is_fp8(words)):
         written |= {
             "recompute_granularity": "selective_recompute",
             "megatron_recompute": True,
             "megatron_recompute_modules": sorted(regions),
         }
+    elif isinstance(regions, frozenset) and regions <= MODULES:
+        words.refuse("recompute", f"it has no {' and '.join(sorted(OUTPUTS))} with fp8")
     else:
         words.refuse("recompute", f"it has full, core_attn or attention alone, or some of {', '.join(sorted(MODULES))}")
     if values["offload"] == frozenset({"expert_fc1"}) and regions != "full":
@@ -153,12 +154,17 @@ def _recomputation(words: Expressed) -> dict[str, object]:
     return written
 
 
+def _is_fp8(words: Expressed) -> bool:
+    return words.asked.values["precision"] == "fp8"
+
+
 def _model(words: Expressed) -> dict[str, object]:
     model = words.asked.model
     if model.family not in FAMILIES or model.own is not None:
         words.refuse_model(f"its layers are those of {', '.join(FAMILIES)}")
         return {}
     dimensions: Mapping[str, Dimension] = model.dimensions
+    words.leave_out("max_positions")
     for name, value in _ONE_VALUE.items():
         words.need_dimension(name, value, "its layers have none" if not value else f"it has {value} alone")
     if dimensions["activation"] not in ("swiglu", "gelu"):

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symsim.interop.foreign_file import ForeignFile
-from symsim.interop.formats import Kind
+from symsim.interop.formats import NAME_A_MACHINE, Kind
+
+STRATEGY = "a strategy of SimuMax"
+MODEL = "a model of SimuMax"
 
 
 def _is_strategy(file: ForeignFile) -> bool:
@@ -25,19 +28,20 @@ def _is_audit(file: ForeignFile) -> bool:
 
 
 def _translate(files: Sequence[ForeignFile], lenient: bool) -> str:
-    from symsim.interop.simumax.translate import translate
+    from symsim.interop.rules.model_and_strategy import Tool
 
-    return translate(files, lenient)
+    silent = "SimuMax's class refuses it"
+    return Tool("simumax", "SimuMax", STRATEGY, MODEL, silent, title_key="model_name").text(files, lenient)
 
 
 KINDS = (
-    Kind("simumax", "a strategy of SimuMax", _is_strategy, _translate),
-    Kind("simumax", "a model of SimuMax", _is_model, _translate),
+    Kind("simumax", STRATEGY, _is_strategy, _translate, pairs=True),
+    Kind("simumax", MODEL, _is_model, _translate, pairs=True),
     Kind(
         "simumax",
         "a machine of SimuMax, with its measured efficiencies",
         _is_system,
-        refused="name a machine with -y, shipped ('symsim list systems') or a .sym file of yours (docs/machines.md)",
+        refused=NAME_A_MACHINE,
     ),
     Kind(
         "simumax",
