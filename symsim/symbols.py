@@ -52,6 +52,8 @@ VOCABULARY: dict[str, Entry] = {
         Entry("last_stage_layers", r"\mathit{last\_stage\_layers}", "layers on the last stage"),
         Entry("moe_imbalance", r"\mathit{moe\_imbalance}", "tokens on the busiest expert over the mean", "", "amount"),
         Entry("moe_capacity", r"\mathit{moe\_capacity}", "tokens kept per expert over the mean", "", "amount"),
+        Entry("lora_rank", r"\mathit{lora\_rank}", "rank of low-rank adapters"),
+        Entry("packing_fill", r"\mathit{packing\_fill}", "share of a sequence that documents fill", "", "amount"),
         Entry("vocab_multiple", r"\mathit{vocab\_multiple}", "the vocabulary is padded to a multiple of this times tp"),
         Entry("tokens", r"\mathit{tokens}", "tokens of the whole run", "tokens"),
         Entry("price", r"\mathit{price}", "price of one GPU for one hour", "", "amount"),

@@ -82,6 +82,7 @@ def document(asked: Question, found: Answer, machine: Machine | None, defaults: 
         "memory": memory,
         "time": time,
         "throughput": None if machine is None else _throughput(asked, found, machine),
+        "documents": _documents(found),
         "run": run_of(asked, found),
         "assumptions": [
             *assumptions(asked, machine),
@@ -133,6 +134,18 @@ def model_of(asked: Question, found: Answer) -> dict[str, Any]:
     if "trained_parameters" in found.values:
         out["trained_parameters"] = round(found.values["trained_parameters"])
     return out
+
+
+def _documents(found: Answer) -> dict[str, Any] | None:
+    """Documents of a step and how much of it is padding, where the strategy has their lengths."""
+    if "documents" not in found.values:
+        return None
+    rate = found.values.get("throughput.document_tokens_per_s")
+    return {
+        "count": float(found.values["documents"]),
+        "padded_tokens": float(found.values.get("padded_tokens", 0)),
+        "tokens_per_s": None if rate is None else float(rate),
+    }
 
 
 def _parameters(found: Answer) -> list[dict[str, int]]:
@@ -215,6 +228,8 @@ def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
         share = values["moe_imbalance"]
         even = "the routed tokens are spread evenly over the experts"
         out.append(even if share == 1 else f"the busiest expert has {share} times the mean of the tokens")
+    if values["lengths"] is not None:
+        out.append(documents_assumed(bool(values["packed"])))
     left_out = "CUDA context, communication library and fragmentation are not in it"
     out.append(f"peak allocated: {left_out}" + ("" if machine is None else " but stated separately, as overhead"))
     if values["framework"] != "megatron":
@@ -243,6 +258,16 @@ def assumptions(asked: Question, machine: Machine | None) -> tuple[str, ...]:
         out += machine.assumptions
         out += _ideal(asked, machine)
     return tuple(out)
+
+
+def documents_assumed(packed: bool) -> str:
+    """What an answer takes for granted of documents in sequences."""
+    if not packed:
+        return "lengths: each document is padded to seq, and padding is computed like any token"
+    return (
+        "lengths: every micro-batch and every rank of cp and dp has the mean of the documents, whole, and each attends "
+        "to itself alone"
+    )
 
 
 def _ideal(asked: Question, machine: Machine) -> list[str]:

@@ -29,6 +29,9 @@ def setting(name: str, value: Setting) -> str:
     Raises:
         InputError: a value that is none of these.
     """
+    choice = CHOICES.get(name)
+    if isinstance(value, list | tuple | range) and choice is not None and choice.kind == "lengths":
+        return f"{name}=[{', '.join(_text(name, v) for v in value)}]"
     if isinstance(value, list | tuple | range):
         return f"{name} in {{{', '.join(_text(name, v) for v in value)}}}"
     text = _text(name, value)

@@ -7,6 +7,7 @@ from typing import Any
 
 import sympy
 
+from symsim.compiler.document_packing import documents_of
 from symsim.compiler.profile import profile_of
 from symsim.compiler.scope import BlockScope, Surroundings
 from symsim.elements import OPERAND_BLOCK, QUANTISED_PRECISIONS, element_bytes
@@ -52,6 +53,7 @@ def surroundings_of(
         elif not isinstance(dimension, tuple):
             values[name] = dimension
     surroundings = Surroundings(values, known, element_bytes(str(structure["grad_dtype"]), "bf16"))
+    surroundings.documents = documents_of(structure) if structure["packed"] else None
     surroundings.assumed = {} if assumed is None else assumed
     surroundings.by_layer = {n: v for n, v in model.dimensions.items() if isinstance(v, tuple)}
     if kept:

@@ -12,7 +12,8 @@ from symsim.compiler.scope import OperatorScope, Surroundings
 from symsim.diagnostics import Place, error, nearest
 from symsim.elements import ELEMENT_NAMES, element_bytes
 from symsim.language import tree
-from symsim.language.expressions import Value, evaluate, number, truth
+from symsim.language.expressions import Value, evaluate, names_in, number, truth
+from symsim.records.document_lengths import Documents
 from symsim.records.graph import (
     PHASES,
     WITHOUT_GRADIENT,
@@ -38,6 +39,9 @@ COLLECTIVE = {
 }
 AXES = ("tp", "cp", "cp_a2a", "cp_ring", "ep", "etp")
 """Axes over which an operator may send; gradients travel over dp and edp by themselves."""
+
+
+SEQUENCE, FILL = "seq", "packing_fill"
 
 
 class OperatorCall:
@@ -170,6 +174,39 @@ class OperatorCall:
             case _:
                 raise AssertionError(item)
 
+    def _runs_of(self, entry: tree.Compute) -> list[OperatorScope]:
+        """What a kernel is evaluated in: of a kernel that works on sequences, once for the documents of each length."""
+        documents = self._scope.surroundings.documents
+        if documents is None or not any(SEQUENCE in names_in(size) for size in entry.shape):
+            return [self._scope]
+        return [self._of_length(length, documents) for length, _ in documents.counts]
+
+    def _of_length(self, length: int, documents: Documents) -> OperatorScope:
+        """The scope in which a document is the sequence: ``seq`` its tokens, ``mbs`` how many of that length a
+        micro-batch has, and the tokens of the operator those that are in them."""
+        scope = OperatorScope(self._scope.surroundings, self._scope.values, self._scope.named_trained)
+        scope.tensors, scope.trained, scope.local = self._scope.tensors, self._scope.trained, self._scope.local
+        filled = sympy.sympify(scope.lookup(FILL)) * sympy.sympify(documents.share(length))
+        sequences, tokens = (sympy.sympify(scope.lookup(n)) for n in ("mbs", SEQUENCE))
+        scope.values |= {SEQUENCE: sympy.Integer(length), "mbs": sequences * tokens * filled / length}
+        first = self.item.inputs[0].shape[0]
+        if isinstance(first, tree.Name):
+            scope.values[first.name] = sympy.sympify(self._scope.lookup(first.name)) * filled
+        for item in self.item.items:
+            if isinstance(item, tree.Let):
+                scope.values[item.name] = evaluate(item.value, scope)
+        return scope
+
+    def _kernel(self, entry: tree.Compute, scope: OperatorScope) -> Kernel:
+        def amount(node: tree.Expression | None, default: sympy.Expr) -> sympy.Expr:
+            return default if node is None else sympy.sympify(number(evaluate(node, scope), node.place, scope))
+
+        total = amount(entry.flops, sympy.Integer(0))
+        again = amount(entry.recomputing, sympy.Integer(0))
+        causal, unmasked = (amount(node, total - again) for node in (entry.causal, entry.unmasked))
+        sizes = tuple(amount(s, sympy.Integer(0)) for s in entry.shape)
+        return Kernel(total, entry.rate, sizes, again, causal, unmasked)
+
     def _amount(self, node: tree.Expression) -> sympy.Expr:
         return sympy.sympify(number(evaluate(node, self._scope), node.place, self._scope))
 
@@ -249,12 +286,7 @@ class OperatorCall:
     def _entry(self, phase: _Phase, entry: tree.Node) -> None:
         match entry:
             case tree.Compute():
-                total = self._amount(entry.flops)
-                again = self._amount(entry.recomputing) if entry.recomputing is not None else sympy.Integer(0)
-                causal = self._amount(entry.causal) if entry.causal is not None else total - again
-                unmasked = self._amount(entry.unmasked) if entry.unmasked is not None else total - again
-                sizes = tuple(self._amount(s) for s in entry.shape)
-                phase.kernels.append(Kernel(total, entry.rate, sizes, again, causal, unmasked))
+                phase.kernels += [self._kernel(entry, scope) for scope in self._runs_of(entry)]
             case tree.Traffic(amount=amount, rate=rate):
                 phase.traffic[rate] = phase.traffic.get(rate, sympy.Integer(0)) + self._amount(amount)
             case tree.Counted(amount=amount):

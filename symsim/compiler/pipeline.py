@@ -8,7 +8,7 @@ from typing import Any
 import sympy
 from sympy import Expr
 
-from symsim.compiler import device, memory, offload, optimizer_step, schedule, sharding, work
+from symsim.compiler import device, document_packing, memory, offload, optimizer_step, schedule, sharding, work
 from symsim.compiler.efficiency import Efficiencies
 from symsim.compiler.expand import Definitions, expand
 from symsim.compiler.in_flight import SPLIT_BACKWARD, schedule_rules
@@ -87,6 +87,7 @@ def compile_cost(
         run(device_memory, given=(profile,))
     with timed("work"):
         run(flops, given=(units,))
+        run(documents, given=())
         sent = run(stream_sent, given=(stream, profile))
         run(messages, given=(units, sent))
         forms = run(efficiencies, given=(library,))
@@ -189,6 +190,10 @@ def flops(structure: Structure, ledger: Ledger, units: Any) -> None:
     work.hardware_flops(units, ledger)
 
 
+def documents(structure: Structure, ledger: Ledger) -> None:
+    document_packing.documents_of_a_step(structure, ledger)
+
+
 def stream_sent(structure: Structure, ledger: Ledger, stream: Expr, profile: Profile) -> Any:
     return sent_stream(stream, structure, profile)
 
@@ -234,6 +239,7 @@ def step_tail(structure: Structure, ledger: Ledger, profile: Profile, optimizer:
 
 def rates(structure: Structure, ledger: Ledger) -> None:
     schedule.throughput(str(structure["precision"]), ledger)
+    document_packing.rate_of_documents(ledger)
     training_run(ledger)
 
 
@@ -261,7 +267,8 @@ def inputs_of(
 
 def mesh_rules(structure: Structure, ledger: Ledger, held: Stages) -> tuple[Rule, ...]:
     experts = any(w.expert for part in held.parts for o in part.unit.operators for w in o.weights)
-    return (*_mesh_rules(structure, experts), *schedule_rules(structure, held.alike != 1))
+    of_documents = document_packing.rules(structure)
+    return (*_mesh_rules(structure, experts), *of_documents, *schedule_rules(structure, held.alike != 1))
 
 
 def _mesh_rules(structure: Structure, experts: bool) -> tuple[Rule, ...]:

@@ -14,6 +14,7 @@ from symsim.diagnostics import Place, error
 from symsim.elements import element_bytes
 from symsim.language.expressions import Plain, Value
 from symsim.language.function_table import FUNCTIONS
+from symsim.records.document_lengths import Documents
 from symsim.records.graph import Tensor
 
 SYMBOLIC: Mapping[str, Any] = {
@@ -36,6 +37,7 @@ class Surroundings:
     or 0, and whether it held. ``discarded`` are tensors that recomputation drops. ``by_layer`` are dimensions that
     differ between layers: ``values`` has those of the layer that is being unfolded, and ``read`` collects which
     of them it uses. ``constants`` are tensors to which nothing that is trained leads.
+    ``documents`` are those that are packed into sequences.
     """
 
     values: dict[str, Value]
@@ -47,6 +49,7 @@ class Surroundings:
     by_layer: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
     constants: set[Tensor] = field(default_factory=set)
+    documents: Documents | None = None
 
     def enter_layer(self, number: int) -> None:
         """Layers after the last, those of multi-token prediction, are like the last."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from symsim import resources
 from symsim.diagnostics import InputError, Place, Source, error, nearest
 from symsim.language import tree
+from symsim.language.document_lengths import document_lengths
 from symsim.language.expression_text import expression_text
 from symsim.language.expressions import (
     SET_HINT,
@@ -201,7 +202,7 @@ def elaborate_strategy(parsed: tree.StrategyFile, name: str, settings: tuple[tre
                 overrides[choice.name] = choice.value
             else:
                 refuse_unit(choice.name, choice.value)
-                value = evaluate(choice.value, Plain({}))
+                value = document_lengths(choice.value) if known.kind == "lengths" else evaluate(choice.value, Plain({}))
                 among.pop(choice.name, None)
                 if known.default is None and value == "none":
                     unmade.add(choice.name)
@@ -257,8 +258,10 @@ def members(choice: Choice | None, node: tree.Expression, known: Mapping[str, Ev
         InputError: no set, an empty one, or a value that the choice cannot have.
     """
     scope = Plain(known)
-    if isinstance(node, tree.SetOf):
-        found: list[tuple[Evaluated, Place]] = [(evaluate(item, scope), item.place) for item in node.items]
+    if isinstance(node, tree.SetOf) and choice is not None and choice.kind == "lengths":
+        found: list[tuple[Evaluated, Place]] = [(document_lengths(item), item.place) for item in node.items]
+    elif isinstance(node, tree.SetOf):
+        found = [(evaluate(item, scope), item.place) for item in node.items]
     else:
         whole = evaluate(node, scope)
         if not isinstance(whole, frozenset):
@@ -295,6 +298,9 @@ def checked_choice(choice: Choice, value: Evaluated, place: Place) -> Value:
             if choice.name == "moe_imbalance" and amount < 1:
                 message = f"'moe_imbalance' must be at least 1, not {describe(amount)}"
                 raise error("E312", message, place, "the busiest expert has no fewer tokens than the mean: 1.25")
+            if choice.name == "packing_fill" and amount > 1:
+                message = f"'packing_fill' must be at most 1, not {describe(amount)}"
+                raise error("E312", message, place, "a share of each sequence: 0.98")
             return amount  # type: ignore[no-any-return]
         case "flag":
             if not isinstance(value, bool):
@@ -303,6 +309,8 @@ def checked_choice(choice: Choice, value: Evaluated, place: Place) -> Value:
             return value
         case "regions":
             return _regions(choice, value, place)
+        case "lengths":
+            return str(value)
         case "text":
             return _text(choice, value, place)
     word = int(value) if choice.name == "zero" and isinstance(value, int) and not isinstance(value, bool) else value

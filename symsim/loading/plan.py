@@ -51,6 +51,7 @@ def plan(strategy: Strategy, needs_sizes: bool = True) -> Plan:
     _settle_precision(values, strategy)
     megatron_rules.settle(values, strategy.places)
     _settle_trained(values, strategy)
+    _settle_lengths(values, strategy)
     if values["offload"] == "full":
         hint = "name what leaves the GPU: offload = {core_attn, optimizer}"
         raise error("E324", "offload takes names, not full", strategy.places["offload"], hint)
@@ -183,6 +184,27 @@ def _settle_trained(values: dict[str, Value | None], strategy: Strategy) -> None
             hint = "leave trainable out, or name what else is trained"
             raise error("E324", message, strategy.places["trainable"], hint)
         values["trainable"] = "none"
+
+
+def _settle_lengths(values: dict[str, Value | None], strategy: Strategy) -> None:
+    """Raises InputError for choices that say how documents are put into sequences where there are none, or where the
+    attention's kernel takes one document for a sequence."""
+    if values["lengths"] is None:
+        for name in ("packed", "packing_fill"):
+            if values[name] != CHOICES[name].default:
+                message = f"{name} says how documents of lengths are put into sequences"
+                raise error(
+                    "E324", message, strategy.places[name], "add lengths = [repeat 3 512, 2048], or leave it out"
+                )
+    elif not values["packed"]:
+        if values["packing_fill"] != 1:
+            message = "packing_fill is the share of packed sequences that documents fill, and packed is false"
+            raise error(
+                "E324", message, strategy.places["packing_fill"], "leave it out: it follows from lengths and seq"
+            )
+    elif values["attention"] == "unfused":
+        message = "packed documents need an attention that knows where they end, and attention is unfused"
+        raise error("E324", message, strategy.places["lengths"], "use attention = flash, or packed = false")
 
 
 def _step_size(values: dict[str, Value | None], strategy: Strategy) -> None:

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Literal
 
 Value = int | Fraction | bool | str | frozenset[str]
-Kind = Literal["size", "number", "flag", "word", "regions", "text"]
+Kind = Literal["size", "number", "flag", "word", "regions", "text", "lengths"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,9 @@ CHOICES: dict[str, Choice] = {
         _size("gbs", None, "sequences in one step of the job"),
         _size("microbatches", None, "micro-batches per step; instead of gbs"),
         _size("seq", None, "tokens of one sequence"),
+        Choice("lengths", "lengths", None, "tokens of the documents that sequences are made of"),
+        _flag("packed", True, "documents follow each other in a sequence; else each is padded to a sequence"),
+        Choice("packing_fill", "number", 1, "share of a packed sequence that documents fill", structural=False),
         _flag("sequence_parallel", True, "Megatron's sequence parallelism; no effect at tp = 1"),
         Choice("precision", "word", "bf16", "precision of the GEMMs",
                ("bf16", "fp16", "fp32", "fp8", "mxfp8", "nvfp4")),

@@ -121,7 +121,7 @@ def print_answer(result: dict[str, Any]) -> None:
     _memory(result["memory"])
     if result["time"] is not None:
         print()
-        _time(result["time"], result["throughput"])
+        _time(result["time"], result["throughput"], result["documents"])
     if result["run"] is not None:
         from symsim.report.training_run import print_run
 
@@ -188,7 +188,7 @@ def peak_error_text(memory: Mapping[str, Any]) -> str:
     return text
 
 
-def _time(time: dict[str, Any], throughput: dict[str, Any]) -> None:
+def _time(time: dict[str, Any], throughput: dict[str, Any], documents: dict[str, Any] | None) -> None:
     total = time["iteration_s"]
     rows = [[n.replace("_", " "), seconds_text(s), f"{s / total:.1%}"] for n, s in time["breakdown"].items() if s > 0]
     rows.append(["iteration", seconds_text(total), "100.0%"])
@@ -199,6 +199,13 @@ def _time(time: dict[str, Any], throughput: dict[str, Any]) -> None:
         f"{throughput['tokens_per_s_per_gpu']:,.0f} tokens/s per GPU, {throughput['tokens_per_s']:,.0f} in all · "
         f"bubble {time['bubble_share']:.1%} of the step"
     )
+    if documents is not None:
+        tokens = throughput["tokens_per_s"]
+        share = f"{1 - documents['tokens_per_s'] / tokens:.1%} of the tokens are padding"
+        print_wrapped(
+            f"{documents['count']:,.0f} documents in a step · {share} · "
+            f"{documents['tokens_per_s']:,.0f} tokens/s without it"
+        )
     print()
     _utilisation(throughput)
 

@@ -105,6 +105,7 @@ TOGETHER = {
     ("overlap_moe_expert_parallel_comm", "true"): ("ep=2", "vp=2"),
     ("delay_wgrad_compute", "true"): ("overlap_moe_expert_parallel_comm=true", "ep=2", "vp=2"),
     ("trainable", "none"): ("lora_rank=8",),
+    ("packed", "false"): ("lengths=[repeat 3 512, 2048]",),
 }
 """Values that have a meaning with another choice alone."""
 
@@ -138,7 +139,7 @@ def _fields(answered: Any, path: str = "") -> set[str]:
     return {path}
 
 
-EVERY_ITEM = ("recompute=full", "trainable={moe}", "framework=nanotron", "tokens=1T", "price=2")
+EVERY_ITEM = ("recompute=full", "trainable={moe}", "lengths=[512, 2048]", "framework=nanotron", "tokens=1T", "price=2")
 """Choices under which a step has every item of its breakdown, and a run every figure."""
 
 
