@@ -164,4 +164,9 @@ class OperatorScope(BlockScope):
         return tensor.elements * sympy.sympify(element_bytes("activation", str(self.lookup("precision"))))
 
     def names(self) -> Iterable[str]:
-        return [*self.tensors, *super().names()]
+        attributes = (f"{tensor}.{attribute}" for tensor in self.tensors for attribute in ATTRIBUTES)
+        return [*self.tensors, *attributes, *super().names()]
+
+
+ATTRIBUTES = ("elements", "main_grad", "discarded", "requires_grad")
+"""What an expression may ask of a tensor, besides its bytes."""

@@ -21,8 +21,9 @@ LENGTHS = "[repeat 5 256, repeat 3 1024, 2048]"
 ALL = sum(length * count for length, count in COUNTS.items())
 """Tokens of these documents together."""
 
-MODELS = ("llama3_8b", "gemma3_27b", "llama4_scout", "deepseek_v3", "deepseek_v32", "deepseek_v4_flash", "gpt_oss_20b",
-          "qwen3_next_80b_a3b", "kimi_linear_48b_a3b", "granite4_h_small", "minimax_m2")  # fmt: skip
+SELDOM = ("deepseek_v3", "gpt_oss_20b", "qwen3_next_80b_a3b", "kimi_linear_48b_a3b", "granite4_h_small", "minimax_m2")
+MODELS = ("llama3_8b", "gemma3_27b", "llama4_scout", "deepseek_v32", "deepseek_v4_flash",
+          *(pytest.param(model, marks=pytest.mark.slow) for model in SELDOM))  # fmt: skip
 """Full, sliding, chunked, latent, sparse and compressed attention, and mixers that need no pairs."""
 
 

@@ -139,7 +139,15 @@ def _fields(answered: Any, path: str = "") -> set[str]:
     return {path}
 
 
-EVERY_ITEM = ("recompute=full", "trainable={moe}", "lengths=[512, 2048]", "framework=nanotron", "tokens=1T", "price=2")
+EVERY_ITEM = (
+    "recompute=full",
+    "trainable={moe}",
+    "lengths=[512, 2048]",
+    "packing_fill=0.9",
+    "framework=nanotron",
+    "tokens=1T",
+    "price=2",
+)
 """Choices under which a step has every item of its breakdown, and a run every figure."""
 
 

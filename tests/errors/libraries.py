@@ -125,7 +125,7 @@ CASES = [
     operator("unknown name in an operator", "E203", OP + "{ forward { traffic zz } }", "unknown name 'zz'", "a number",
              "1:67"),
     operator("attribute that tensors have not", "E203", OP + "{ forward { traffic x.elemnts } }",
-             "unknown name 'x.elemnts'", "a number", "1:67"),
+             "unknown name 'x.elemnts'", "did you mean 'x.elements'?", "1:67"),
     operator("size in an exponent", "E209", OP + "{ saves s[2 ** tp] }", "an exponent must be a whole number", "x ** 2",
              "1:57"),
     operator("divisors of a size", "E207", OP + "{ saves s[divisors(tp)] }", "divisors() needs plain numbers", "",
