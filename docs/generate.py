@@ -50,7 +50,7 @@ from symsim.report.memory_accuracy import error_table, widening_table
 from symsim.symbols import symbol
 
 DOCS = Path(__file__).resolve().parent
-PAGES = [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [DOCS.parent / "README.md", *sorted(DOCS.rglob("*.md"))]
 
 
 def refreshed(page: str, slow: bool = False) -> str:

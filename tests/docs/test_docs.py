@@ -20,7 +20,7 @@ from symsim.loading.question import question
 from symsim.records.strategy import CHOICES
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def page_of(path: Path) -> str:
