@@ -171,7 +171,7 @@ def at_size(asked: Question, name: str, value: int | Fraction) -> Plan:
     places = defaultdict(lambda: _place(name), {**asked.plan.places, name: _place(name)})
     if other is not None:
         places.pop(other, None)
-    return plan(Strategy(asked.strategy_name, "", given, {}, {}, asked.requires, None, places))
+    return plan(Strategy(asked.strategy_name, "", given, {}, {}, asked.requires, None, places), model=asked.model)
 
 
 def setting(about: Parameter, value: float, asked: Question) -> str:

@@ -44,8 +44,8 @@ def surroundings_of(
     values["sp"] = symbol("tp") if structure["sequence_parallel"] else 1
     values["quantised"] = structure["precision"] in QUANTISED_PRECISIONS
     values["operand_block"] = OPERAND_BLOCK.get(str(structure["precision"]), 1)
-    values["te_version"] = _version_number(structure["te_version"])
-    values["framework_version"] = _version_number(structure["framework_version"]) or CURRENT
+    values["te_version"] = version_number(structure["te_version"])
+    values["framework_version"] = version_number(structure["framework_version"]) or CURRENT
     for name, dimension in model.dimensions.items():
         if name in kept and isinstance(dimension, int) and not isinstance(dimension, bool):
             values[name] = symbol(name)
@@ -135,7 +135,7 @@ def _derive(model: Model, family: tree.FamilyItem, kept: frozenset[str], surroun
                 values[parameter.name] = derived
 
 
-def _version_number(text: Value | None) -> int:
+def version_number(text: Value | None) -> int:
     """``2.11.0`` → 2011000, so that versions compare as numbers; unset is 0."""
     if not isinstance(text, str):
         return 0

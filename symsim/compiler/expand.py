@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import sympy
 
+from symsim.compiler.after_layers import cut
 from symsim.compiler.block_environment import surroundings_of
 from symsim.compiler.layer_patterns import stretches
 from symsim.compiler.legality_rules import in_sizes, make_rule, rule_of, size
@@ -119,6 +120,7 @@ class _UnitBuilder:
     input: Tensor | None
     operators: list[Operator] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=dict)
+    in_layers: set[int] = field(default_factory=set)
 
     def unit(self, output: Tensor | None, constants: set[Tensor]) -> Unit:
         met = {t for o in self.operators for t in (*o.inputs, *o.outputs)}
@@ -153,6 +155,7 @@ class _Walk:
         self._kinds: dict[tuple[object, ...], list[_Kind]] = {}
         self._region_count = 0
         self._layers_of_head = 0
+        self._in_layer_of_head = False
         self._depth = 0
 
     # the family
@@ -171,15 +174,16 @@ class _Walk:
                 frame.tensors["x"] = frame.stream
                 self._unit = _UnitBuilder("head", frame.stream)
             else:
-                if isinstance(statement, tree.Call) and self._is_layer(statement):
+                if isinstance(statement, tree.Call) and self._is_layer(statement) and statement.body is None:
                     raise error(
                         "E226", "a layer outside of the repeated layers", statement.place, "write: repeat 1 { … }"
                     )
                 self._statement(statement, frame)
         if prologue is None:
             raise error("E227", f"family '{item.name}' repeats no layers", item.place, "write: repeat layers { … }")
-        epilogue = self._unit.unit(None, self.surroundings.constants)
-        return Graph(prologue, tuple(self._slots), epilogue, self._layers, self._regions(), self._layers_of_head)
+        whole = self._unit.unit(None, self.surroundings.constants)
+        after = cut(whole, frozenset(self._unit.in_layers))
+        return Graph(prologue, tuple(self._slots), after, self._layers, self._regions(), self._layers_of_head)
 
     def _entering_layers(self, stream: Tensor) -> Tensor:
         """What enters the first layer. Where it needs no gradient, layers that are recomputed whole are given one all
@@ -463,7 +467,8 @@ class _Walk:
             asked = "needs a body" if item.takes_body else "takes no body"
             hint = f"write {item.name} {{ … }}" if item.takes_body else "a block that takes one is declared 'with body'"
             raise error("E234", f"'{item.name}' {asked}", call.place, hint)
-        self._layers_of_head += item.is_layer and self._unit.name == "head"
+        if item.is_layer and self._unit.name == "head" and not self._in_layer_of_head:
+            return self._layer_of_head(call, frame, label)
         stream = tensors[0] if tensors else frame.stream
         path = frame.path if item.takes_body or item.is_layer else (*frame.path, label or item.name)
         regions = frame.regions if item.region is None else (*frame.regions, self._region(item.region, item.discard))
@@ -474,6 +479,16 @@ class _Walk:
         body = (call.body, frame) if call.body is not None else None
         inside = {"x": stream, **dict(zip(wanted, tensors, strict=False))}
         return self._body(item.body, _Frame(scope, inside, stream, path, regions, body, frame.added))
+
+    def _layer_of_head(self, call: tree.Call, frame: _Frame, label: str | None) -> Tensor:
+        """A layer after all others, of multi-token prediction; layers inside of it are parts of it."""
+        first = len(self._unit.operators)
+        self._layers_of_head += 1
+        self._in_layer_of_head = True
+        result = self._block(call, frame, label)
+        self._in_layer_of_head = False
+        self._unit.in_layers.update(range(first, len(self._unit.operators)))
+        return result
 
     def _operator(self, call: tree.Call, frame: _Frame, label: str | None) -> tuple[Tensor, ...]:
         item = self.library.operators[call.callee]

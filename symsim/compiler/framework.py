@@ -46,7 +46,7 @@ def framework_buffers(profile: Profile, structure: Structure, stages: Stages, st
         bucket = several * weight * sympy.sympify(profile["gradient_bucket"])
         items.append(ledger.define("bucket", bucket, "bucket in which gradients are reduced", "bytes", "memory"))
     if profile["kept_outputs"]:
-        sent = ledger.value("f") * stages.has_next * stream
+        sent = ledger.value("f") * (stages.has_next + stages.predictions_to) * stream
         items.append(ledger.define("outputs", sent, "outputs that the next stage has", "bytes", "memory"))
     if profile["embedding_copy"]:
         first = stages.parts[0]

@@ -91,7 +91,8 @@ def sent_gradient(stages: Stages, stream: Expr) -> Expr:
 
     Source: Megatron-Core, pipeline_parallel/schedules.py.
     """
-    return stages.has_previous * stream if stages.returns_gradient else Integer(0)
+    received = stages.has_previous + stages.predictions_from
+    return received * stream if stages.returns_gradient else Integer(0)
 
 
 def handed(stages: Stages, stream: Expr, structure: Structure) -> Expr:
@@ -104,7 +105,8 @@ def handed(stages: Stages, stream: Expr, structure: Structure) -> Expr:
     """
     if structure["schedule"] == "gpipe":
         return Integer(0)
-    held = stages.has_previous + (stages.has_next if stages.returns_gradient else 0)
+    received, sent = stages.has_previous + stages.predictions_from, stages.has_next + stages.predictions_to
+    held = received + (sent if stages.returns_gradient else 0)
     return less(symbol("f"), symbol("m")) * held * stream
 
 
@@ -135,9 +137,10 @@ def _saved_by_chunk(k: int, units: tuple[Held, ...], ledger: Ledger) -> Expr:
 
 
 def _held_by_like_chunks(units: tuple[Held, ...], moment: Holding, ledger: Ledger) -> Expr:
-    """Only the embedding and the head, which one chunk has and the others lack, are counted apart."""
+    """Only the embedding and what comes after all layers, which one chunk has and the others lack, count apart."""
     amounts: list[Expr] = []
-    for held, flying in ((units[0], moment.embedding), (units[-1], moment.head)):
+    for held in (h for h in units if not h.part.is_layer):
+        flying = moment.embedding if held is units[0] else moment.head
         meaning = f"micro-batches in flight in the {held.title}"
         number = flying if flying == 1 else ledger.define(f"f{held.suffix}", flying, meaning, "", "memory")
         amounts.append(number * held.kept_count * ledger.value(f"A{held.suffix}"))

@@ -79,7 +79,8 @@ def compile_cost(
         held = run(held_by_stages, given=(graph, profile))
         units = run(units_of, given=(held,))
     with timed("memory"):
-        stream = graph.epilogue.input.bytes if graph.epilogue.input is not None else sympy.Integer(0)
+        entering = graph.after.head.input
+        stream = entering.bytes if entering is not None else sympy.Integer(0)
         optimizer = run(states_of_optimizer, given=(library,))
         run(parameters, given=(held, graph, _dimension(model, "vocab", kept)))
         run(model_states, given=(held, profile, optimizer))
@@ -89,13 +90,13 @@ def compile_cost(
         run(flops, given=(units,))
         run(documents, given=())
         sent = run(stream_sent, given=(stream, profile))
-        run(messages, given=(units, sent))
+        run(messages, given=(units, sent, held))
         forms = run(efficiencies, given=(library,))
         shares, kinds = run(operator_times, given=(units, profile, forms))
         run(pass_times, given=(units, kinds, profile, forms))
         run(host_link, given=())
     with timed("schedule"):
-        run(pipeline_time, given=(sent, stream))
+        run(pipeline_time, given=(sent, stream, held, graph.layers_of_head))
         run(step_tail, given=(profile, optimizer, held))
         run(rates, given=())
     if details or moments:
@@ -198,8 +199,8 @@ def stream_sent(structure: Structure, ledger: Ledger, stream: Expr, profile: Pro
     return sent_stream(stream, structure, profile)
 
 
-def messages(structure: Structure, ledger: Ledger, units: Any, sent: Any) -> None:
-    work.messages(units, sent, structure, ledger)
+def messages(structure: Structure, ledger: Ledger, units: Any, sent: Any, held: Stages) -> None:
+    work.messages(units, sent, held.predictions_to, structure, ledger)
 
 
 def efficiencies(structure: Structure, ledger: Ledger, library: Library) -> Efficiencies:
@@ -227,8 +228,10 @@ def host_link(structure: Structure, ledger: Ledger) -> None:
     offload.bandwidth(ledger)
 
 
-def pipeline_time(structure: Structure, ledger: Ledger, sent: Any, stream: Expr) -> None:
-    schedule.schedule(structure, sent, stream, ledger)
+def pipeline_time(
+    structure: Structure, ledger: Ledger, sent: Any, stream: Expr, held: Stages, predictions: int
+) -> None:
+    schedule.schedule(structure, sent, stream, held, predictions, ledger)
 
 
 def step_tail(structure: Structure, ledger: Ledger, profile: Profile, optimizer: Any, held: Stages) -> None:

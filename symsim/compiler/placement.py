@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from sympy import Expr, Integer
 
+from symsim.compiler.block_environment import version_number
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.legality_rules import divides, make_rule, size
 from symsim.compiler.profile import Profile
@@ -33,6 +34,14 @@ class Position:
     is_last: Expr
     after_first: Expr
     mirrored: bool
+
+    def stands_at(self, position: int, ranks: int) -> Expr:
+        """1 on the rank at a position, of so many ranks."""
+        if position == ranks - 1:
+            return self.is_last
+        if position == 0:
+            return self.is_first
+        return equal(symbol("i"), ranks - 1 - position if self.mirrored else position)
 
     def reaches(self, position: int, ranks: int) -> Expr:
         """1 from a position on, of so many ranks."""
@@ -56,6 +65,9 @@ class Placement:
     """``first(turn, position)`` is the first layer of a stage, ``held(turn, position)`` how many it has.
 
     ``alike``: all turns of a position hold equally many; ``may_be_empty``: some stage may hold none.
+    ``last_layer`` and ``multi_token`` are 1 on the stage that has the last layer, and the layers of multi-token
+    prediction; not given, both are with the loss. ``apart``: the position, in the last turn, of layers of multi-token
+    prediction that are not.
     """
 
     first: Callable[[int, Position], Expr]
@@ -63,6 +75,9 @@ class Placement:
     rules: tuple[Rule, ...]
     alike: bool = True
     may_be_empty: bool = False
+    last_layer: Callable[[int, Position], Expr] | None = None
+    multi_token: Callable[[int, Position], Expr] | None = None
+    apart: int | None = None
 
 
 def placement(
@@ -78,7 +93,7 @@ def placement(
     transformer_layer.get_transformer_layer_offset; of the other frameworks, models/library/frameworks.sym.
     """
     if structure["layout"] is not None:
-        return written_out(parse_layout(str(structure["layout"])), turns, ledger)
+        return written_out(parse_layout(str(structure["layout"])), turns, structure, ledger)
     if any(n in structure.symbols for n in ("first_stage_layers", "last_stage_layers")):
         return given_ends(layers, turns, structure, ledger)
     embedding, loss = int(bool(structure["embedding_in_split"])), int(bool(structure["loss_in_split"]))
@@ -172,20 +187,23 @@ def ends_as_layers(layers: Expr, turns: Expr, embedding: int, loss: int) -> Plac
         own = embedding * at.is_first if turn == 0 else Integer(0)
         return share - own - (loss * at.is_last if turn == turns - 1 else Integer(0))
 
-    return Placement(first, held, rules, alike=turns == 1, may_be_empty=True)
+    def last_layer(turn: int, at: Position) -> Expr:
+        """Where a share is the loss alone, the stage before it."""
+        return where(equal(share, 1), equal(at.index, pp - 2), at.is_last) if turn == turns - 1 else Integer(0)
+
+    return Placement(first, held, rules, turns == 1, may_be_empty=True, last_layer=last_layer if loss else None)
 
 
 def given_ends(layers: Expr, turns: Expr, structure: Structure, ledger: Ledger) -> Placement:
-    """First and last rank hold what is said, the others equally many; a rank's chunks are equal.
+    """First and last rank hold what is said, the others equally many, at least one; a rank's chunks are equal.
 
-    With one rank it holds everything.
+    Source: Megatron-Core 0.16.1, TransformerConfig.__post_init__ for what is refused.
     """
     pp = symbol("pp")
     given = [n for n in ("first_stage_layers", "last_stage_layers") if n in structure.symbols]
     rest = layers - sum((symbol(n) for n in given), Integer(0))
     share = rest / maximum(pp - len(given), 1)
     start, end = (symbol(n) if n in given else share for n in ("first_stage_layers", "last_stage_layers"))
-    start, end = where(equal(pp, 1), layers, start), where(equal(pp, 1), layers, end)
     named = " and ".join(f"{{{name}}}" for name in given)
     rules = [
         divides(
@@ -193,22 +211,33 @@ def given_ends(layers: Expr, turns: Expr, structure: Structure, ledger: Ledger) 
         ),
         make_rule(rest, ">=", Integer(0), f"{named} are more than all {size(layers)} layers"),
         make_rule(
-            less(1, pp) * at_most(pp, len(given)) * rest,
+            equal(pp, len(given)) * rest,
             "==",
             Integer(0),
             f"{named} are not all {size(layers)} layers, and there is no stage between",
         ),
+        make_rule(
+            less(len(given), pp) * equal(rest, 0),
+            "==",
+            Integer(0),
+            f"with {named} no layers are left for the stages between",
+        ),
     ]
+    if len(given) > 1:
+        rules.append(make_rule(pp, ">=", Integer(2), f"{named} are of two stages, and there is one"))
     if turns != 1:
         chunks = f"{size(turns)} chunks of a rank do not divide the layers of each stage"
         rules += [divides(turns, amount, chunks) for amount in (start, end, less(len(given), pp) * share)]
+        alone = f"{named} leave no stage between, and chunks of a rank need one"
+        rules.append(make_rule(equal(pp, len(given)), "==", Integer(0), alone))
 
     def before(at: Position) -> Expr:
         formula = at.after_first * (start + (at.index - 1) * share)
         return ledger.define("a", formula, "layers before the stage", "", "sizes")
 
     def on_rank(at: Position) -> Expr:
-        held = where(at.is_first, start, where(at.is_last, end, share))
+        held = where(at.is_last, end, share) if "last_stage_layers" in given else share
+        held = where(at.is_first, start, held) if "first_stage_layers" in given else held
         return ledger.define("L", held, "layers of any kind on the stage", "", "sizes")
 
     return Placement(
@@ -219,7 +248,11 @@ def given_ends(layers: Expr, turns: Expr, structure: Structure, ledger: Ledger) 
     )
 
 
-def written_out(layout: Layout, turns: Expr, ledger: Ledger) -> Placement:
+MULTI_TOKEN_APART = 16_000
+"""Megatron-Core 0.16.0, the first whose layouts may put multi-token layers on another stage than the loss."""
+
+
+def written_out(layout: Layout, turns: Expr, structure: Structure, ledger: Ledger) -> Placement:
     """Every stage as the layout says; neighbours with equally many layers share a term of the formula."""
     stages = symbol("pp") * turns
     rule = make_rule(
@@ -250,7 +283,30 @@ def written_out(layout: Layout, turns: Expr, ledger: Ledger) -> Placement:
         _, counts = turn_of(turn)
         return counts[0] + sum((by * at.reaches(k, len(counts)) for k, by in steps(counts)), Integer(0))
 
-    return Placement(first, held, (rule,), alike, may_be_empty=0 in layout.layers)
+    def on_stage(stage: int) -> Callable[[int, Position], Expr]:
+        """1 on the stage with this number, in the order in which data passes them."""
+        ranks = layout.stages // int(turns)
+        return lambda turn, at: at.stands_at(stage % ranks, ranks) if turn == stage // ranks else Integer(0)
+
+    rules = [rule]
+    if turns.is_Integer and layout.multi_token_stage // (layout.stages // int(turns)) != turns - 1:
+        message = "layout has layers of multi-token prediction in a virtual chunk that is not the last of its rank"
+        rules.append(make_rule(Integer(1), "==", Integer(0), message))
+    apart = layout.multi_token_stage != layout.stages - 1
+    if apart and 0 < version_number(structure["framework_version"]) < MULTI_TOKEN_APART:
+        message = "layout has layers of multi-token prediction apart from the loss: from framework_version 0.16.0 on"
+        rules.append(make_rule(Integer(1), "==", Integer(0), message))
+    holding = [stage for stage, count in enumerate(layout.layers) if count]
+    return Placement(
+        first,
+        held,
+        tuple(rules),
+        alike,
+        may_be_empty=0 in layout.layers,
+        last_layer=on_stage(holding[-1]) if turns.is_Integer and holding else None,
+        multi_token=on_stage(layout.multi_token_stage) if turns.is_Integer and layout.multi_token else None,
+        apart=layout.multi_token_stage % (layout.stages // int(turns)) if turns.is_Integer and apart else None,
+    )
 
 
 def check_layout(layers: Expr, multi_token: int, structure: Structure) -> None:

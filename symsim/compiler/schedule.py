@@ -8,17 +8,19 @@ from sympy import Expr, Integer
 from symsim.compiler.bubbles import bubble, waiting
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.network import message_time
+from symsim.compiler.stages import Stages
 from symsim.functions import less, maximum, stage_max, stage_pick
 from symsim.records.graph import Message
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
 
-def schedule(structure: Structure, sent: Expr, whole: Expr, ledger: Ledger) -> None:
+def schedule(structure: Structure, sent: Expr, whole: Expr, held: Stages, predictions: int, ledger: Ledger) -> None:
     """The pipelined part of a step: m micro-batches through the slowest stage, and what that stage waits.
 
     ``sent``: bytes that a rank sends on; where that is not the ``whole`` that its neighbour needs, the
-    neighbour's tensor-parallel ranks gather it.
+    neighbour's tensor-parallel ranks gather it. ``predictions`` of further tokens go with the stream from a stage of
+    multi-token prediction to the loss; in the bubble their messages count like the others.
 
     Each schedule's wait, and how exact it is, stands in :mod:`symsim.compiler.bubbles`.
     """
@@ -28,12 +30,24 @@ def schedule(structure: Structure, sent: Expr, whole: Expr, ledger: Ledger) -> N
         spent += less(1, symbol("pp")) * message_time(Message("all_gather", whole, "tp"), ledger)
     hop = ledger.define("p2p", spent, "one hop to a neighbour", "s", "time")
     meaning = "messages to neighbours for one micro-batch"
-    hops = ledger.define("stage.pp", waiting(structure, hop), meaning, "s", "time")
+    waits = waiting(structure, hop) + _with_predictions(structure, hop, held, predictions, ledger)
+    hops = ledger.define("stage.pp", waits, meaning, "s", "time")
     whole = ledger.value("F") + ledger.value("B") + hops
     stage = ledger.define("t", whole, "one micro-batch on the stage", "s", "time")
     slowest = ledger.define("t_max", stage_max(stage), "one micro-batch on the slowest stage", "s", "time")
     waits = ledger.define("time.bubble", bubble(structure, hop, ledger), "pipeline fills and drains", "s", "time")
     ledger.define("time.pipeline", m * slowest + waits, "all micro-batches through all stages", "s", "time")
+
+
+def _with_predictions(structure: Structure, hop: Expr, held: Stages, predictions: int, ledger: Ledger) -> Expr:
+    """What a stage waits more for messages that have predictions with them."""
+    if structure["overlap_p2p"] or held.predictions_to == 0:
+        return Integer(0)
+    longer = message_time(Message("send_receive", (1 + predictions) * symbol("sent.pp"), "pp"), ledger)
+    meaning = "what a hop takes more with predictions of further tokens"
+    more = ledger.define("p2p.predictions", maximum(longer - hop, 0), meaning, "s", "time")
+    links = (held.predictions_from + held.predictions_to) / predictions
+    return (1 if structure["schedule"] == "1f1b" else 2) * more * links
 
 
 def iteration(ledger: Ledger) -> None:

@@ -20,14 +20,14 @@ from symsim.compiler.profile import Profile
 from symsim.compiler.rounding import rounded_down
 from symsim.compiler.simplify import tidy, total
 from symsim.diagnostics import error
-from symsim.functions import less, maximum, minimum, remainder
+from symsim.functions import at_most, less, maximum, minimum, remainder
 from symsim.records.cost import Rule
 from symsim.records.graph import Graph, Slot, Unit
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
 BEFORE_ALL, AFTER_ALL = -1, 1_000_000
-"""Segments of what stands before and after all layers."""
+"""Segments of what stands before and after all layers; units after them follow each other."""
 
 Counts = tuple[Expr, ...]
 """One number for each chunk of a rank."""
@@ -58,8 +58,9 @@ class Stages:
 
     ``chunks``: how many chunks the parts tell apart. It is 1 where ``alike``, the number of chunks of a
     rank, is more and all hold the same layers. ``copies`` of the model are held by the pipeline, and a
-    micro-batch passes one of them. ``behind``: 1 on a rank with a chunk that has another before it;
-    ``ahead``: with one that has another after it.
+    micro-batch passes one of them. ``has_previous``: 1 on a rank with a chunk that has another before it;
+    ``has_next``: with one that has another after it. ``predictions_from``, ``predictions_to``: predictions of further
+    tokens that the residual stream from the stage before, and to the stage after, has with it.
     """
 
     parts: tuple[Part, ...]
@@ -70,6 +71,8 @@ class Stages:
     copies: int
     has_previous: Expr
     has_next: Expr
+    predictions_from: Expr = Integer(0)  # noqa: RUF009
+    predictions_to: Expr = Integer(0)  # noqa: RUF009
 
     @property
     def returns_gradient(self) -> bool:
@@ -93,7 +96,7 @@ class _Run:
 @dataclass(frozen=True, slots=True)
 class _Chunk:
     """A stage of the pipeline as its rank sees it: ``held`` layers from ``a`` on; 1 where it begins or
-    ends the model."""
+    ends the model, has the last layer, or the layers of multi-token prediction."""
 
     a: Expr
     held: Expr
@@ -101,6 +104,8 @@ class _Chunk:
     has_head: Expr
     no_embedding: Expr
     suffix: str
+    has_final: Expr
+    has_multi_token: Expr
 
     def has_previous(self, count: Expr) -> Expr:
         """Where its first ``count`` layers end."""
@@ -121,7 +126,8 @@ def stages(graph: Graph, structure: Structure, profile: Profile, ledger: Ledger)
     kinds = _kinds(runs, chunks, single, graph.layers, None if again is None else alike * again)
     if not single:
         _leave_the_rest_to_the_longest(kinds, chunks)
-    parts = [_end(graph.prologue, chunks, head=False)]
+    apart = structure["schedule"] not in ("zb_v", "dualpipe")
+    parts = [_end(graph.prologue, chunks, [c.has_embedding for c in chunks], BEFORE_ALL, apart)]
     for kind in kinds:
         suffix = "" if single else f"_{kind.unit.name}"
         held = _named(kind.held, "n", suffix, f"{'' if single else kind.unit.name + ' '}layers", "", chunks, ledger)
@@ -132,12 +138,33 @@ def stages(graph: Graph, structure: Structure, profile: Profile, ledger: Ledger)
         parts.append(
             Part(kind.unit, held[-1], whole[-1], tuple(held[:-1]), tuple(whole[:-1]), True, kind.segments, Integer(0))
         )
-    parts.append(_end(graph.epilogue, chunks, head=True))
+    after = graph.after
+    for segment, (unit, where_held) in enumerate(
+        (
+            (after.final, [c.has_final for c in chunks]),
+            (after.multi_token, [c.has_multi_token for c in chunks]),
+            (after.head, [c.has_head for c in chunks]),
+        )
+    ):
+        if unit is not None:
+            parts.append(_end(unit, chunks, where_held, AFTER_ALL + segment, apart))
     copies = 2 if structure["schedule"] == "dualpipe" else 1
     i, pp = symbol("i"), symbol("pp")
     alone = len(chunks) == 1 and alike == 1
     has_previous, has_next = (less(0, i), less(i, pp - 1)) if alone else (less(1, pp), less(1, pp))
-    return Stages(tuple(parts), placed.rules, placed.may_be_empty, len(chunks), alike, copies, has_previous, has_next)
+    sent = _predictions(graph.layers_of_head, placed, _positions(structure)[-1][1]) if placed.apart is not None else ()
+    return Stages(
+        tuple(parts), placed.rules, placed.may_be_empty, len(chunks), alike, copies, has_previous, has_next, *sent
+    )
+
+
+def _predictions(count: int, placed: Placement, at: Position) -> tuple[Expr, Expr]:
+    """How many predictions the stream has with it on its way to a rank and from it, behind their layers.
+
+    Source: Megatron-Core 0.16.1, multi_token_prediction.MultiTokenPredictionBlock.forward: they are put together.
+    """
+    start, last = Integer(placed.apart), symbol("pp") - 1
+    return count * less(start, at.index), count * at_most(start, at.index) * less(at.index, last)
 
 
 def _chunks(
@@ -154,7 +181,8 @@ def _chunks(
         placed = placement(graph.layers, vp, structure, profile, head, ledger)
         if placed.alike:
             at = forward()
-            whole = _Chunk(Integer(0), vp * placed.held(0, at), at.is_first, at.is_last, at.after_first, "")
+            last = at.is_last
+            whole = _Chunk(Integer(0), vp * placed.held(0, at), at.is_first, last, at.after_first, "", last, last)
             return [whole], placed, vp
     positions = _positions(structure)
     turns = Integer(1 + max(turn for turn, _ in positions))
@@ -164,13 +192,20 @@ def _chunks(
             Integer(0) if single else placed.first(turn, at),
             placed.held(turn, at),
             at.is_first if turn == 0 else Integer(0),
-            at.is_last if turn == turns - 1 else Integer(0),
+            _ends(turn, turns, at),
             at.after_first if turn == 0 else Integer(1),
             f".{k}" if len(positions) > 1 else "",
+            placed.last_layer(turn, at) if placed.last_layer else _ends(turn, turns, at),
+            placed.multi_token(turn, at) if placed.multi_token else _ends(turn, turns, at),
         )
         for k, (turn, at) in enumerate(positions)
     ]
     return chunks, placed, Integer(1)
+
+
+def _ends(turn: int, turns: Expr, at: Position) -> Expr:
+    """1 where the model ends."""
+    return at.is_last if turn == turns - 1 else Integer(0)
 
 
 def _head_work(graph: Graph) -> Expr:
@@ -180,7 +215,8 @@ def _head_work(graph: Graph) -> Expr:
         return tidy(total(k.flops for o in unit.operators for k in o.work["forward"].kernels if k.rate == "matmul"))
 
     layers = sympy.Add(*(slot.repeats * work(slot.unit) for slot in graph.slots))
-    return sympy.Integer(0) if layers == 0 else sympy.cancel(work(graph.epilogue) * graph.layers / layers)
+    head = sympy.Add(*map(work, graph.after.units))
+    return sympy.Integer(0) if layers == 0 else sympy.cancel(head * graph.layers / layers)
 
 
 class NumberNeededError(Exception):
@@ -288,14 +324,22 @@ def _named(
     return [*out, ledger.define(f"{letter}{suffix}", sympy.Add(*out), f"{what} on the rank{state}", "", "sizes")]
 
 
-def _end(unit: Unit, chunks: list[_Chunk], head: bool) -> Part:
-    """The embedding or the head, where a chunk begins or ends the model."""
-    embeddings = [c.has_embedding for c in chunks]
-    present = [c.has_head for c in chunks] if head else embeddings
+def _end(unit: Unit, chunks: list[_Chunk], present: list[Expr], segment: int, apart: bool) -> Part:
+    """The embedding, or what comes after all layers, in the chunks where it is present.
+
+    Chunks that are models ``apart`` each have their copy of a shared table; else a rank that has the embedding in any
+    chunk needs no other.
+    """
     none = (Integer(0),) * len(chunks)
-    segment = AFTER_ALL if head else BEFORE_ALL
-    apart = sympy.Mul(*(c.no_embedding for c in chunks))
-    untied = sympy.Add(*(p * apart for p in present if p not in embeddings)) if head else Integer(0)
+    embeddings = [c.has_embedding for c in chunks]
+    nowhere = sympy.Mul(*(c.no_embedding for c in chunks))
+    untied = sympy.Add(
+        *(
+            p * (c.no_embedding if apart else nowhere)
+            for p, c in zip(present, chunks, strict=True)
+            if segment != BEFORE_ALL and (apart or p not in embeddings)
+        )
+    )
     return Part(unit, sympy.Add(*present), Integer(0), tuple(present), none, False, (segment, segment), untied)
 
 

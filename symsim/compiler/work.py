@@ -30,7 +30,7 @@ def published(expression: Expr, vocab: Expr) -> Expr:
 
 def _units_of(graph: Graph) -> list[tuple[Expr, Unit]]:
     """Every kind of unit of the model, and how many of it there are."""
-    counts: dict[Unit, Expr] = {graph.prologue: Integer(1), graph.epilogue: Integer(1)}
+    counts: dict[Unit, Expr] = {unit: Integer(1) for unit in (graph.prologue, *graph.after.units)}
     for slot in graph.slots:
         counts[slot.unit] = counts.get(slot.unit, Integer(0)) + slot.repeats
     return [(n, unit) for unit, n in counts.items()]
@@ -153,7 +153,7 @@ def sent_stream(stream: Expr, structure: Structure, profile: Profile) -> Expr:
     return stream / symbol("tp") if whole_on_each else stream
 
 
-def messages(units: tuple[Held, ...], stream: Expr, structure: Structure, ledger: Ledger) -> None:
+def messages(units: tuple[Held, ...], stream: Expr, predictions: Expr, structure: Structure, ledger: Ledger) -> None:
     """Bytes that one rank sends: over each axis for a micro-batch, over dp, edp for a step."""
     for axis in ("tp", "cp", "ep", "etp"):
         stage: Expr = Integer(0)
@@ -163,5 +163,8 @@ def messages(units: tuple[Held, ...], stream: Expr, structure: Structure, ledger
         if stage != 0:
             ledger.define(f"sent.{axis}", stage, f"sent over {axis} for one micro-batch", "bytes", "communication")
     ledger.define("sent.pp", stream, "sent to the next stage for one micro-batch, each way", "bytes", "communication")
+    if predictions != 0:
+        meaning = "predictions of further tokens sent along to the next stage"
+        ledger.define("sent.pp.predictions", predictions * stream, meaning, "bytes", "communication")
     for name, volume, meaning in step_volumes(structure, ledger):
         ledger.define(name, volume, meaning, "bytes", "communication")

@@ -4,7 +4,10 @@
 a stage, ``x*n`` repeats a letter or an end, ``(…)*n`` a group; commas mean nothing. Data passes the
 stages in the order in which they are written: rank 0 … pp − 1, and again for every virtual chunk.
 
-Source: Megatron-Core, transformer/pipeline_parallel_layer_layout.py.
+As in Megatron-Core, groups are written out first and letters repeated then, so ``(t*2|)*3`` is ``tt|tt|tt|`` and a
+repeat behind a group's repeat is one of its last letter; ``t*0`` is no letter.
+
+Source: Megatron-Core 0.16.1, transformer/pipeline_parallel_layer_layout.py.
 """
 
 from __future__ import annotations
@@ -26,16 +29,23 @@ MAX_LAYERS = 10**6
 MAX_CHANGES = 256
 """Most neighbouring stages that hold different numbers of layers: each is a term of a formula."""
 
-_MARK = re.compile(r"(?P<letter>[EtmL|])|(?P<open>\()|(?P<close>\))|(?P<skip>,)")
-_REPEAT = re.compile(r"\*([0-9]{1,9})")
+MAX_WRITTEN_OUT = 200_000
+"""Most letters of all groups with their repeats."""
+
+_GROUP = re.compile(r"\(([^)]+)\)\*([0-9]+)")
+_REPEAT = re.compile(r"(.)\*([0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """``layers`` of every stage in order, and how many layers of multi-token prediction the last one has."""
+    """``layers`` of every stage in order, and how many layers of multi-token prediction one of them has, and which.
+
+    Without any, ``multi_token_stage`` is the last.
+    """
 
     layers: tuple[int, ...]
     multi_token: int
+    multi_token_stage: int
 
     @property
     def stages(self) -> int:
@@ -52,12 +62,13 @@ def parse_layout(text: str, place: Place | None = None) -> Layout:
     return _Reader(text, place).layout()
 
 
-@dataclass(slots=True)
-class _Stage:
-    """What one stage holds, and where in the text its letters stand."""
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A letter so many times, and where it stands in the text."""
 
-    count: dict[str, int]
-    at: dict[str, int]
+    letter: str
+    times: int
+    position: int
 
 
 class _Reader:
@@ -68,104 +79,116 @@ class _Reader:
     def layout(self) -> Layout:
         if len(self.text) > MAX_LETTERS:
             raise self._wrong(0, f"a layout has at most {MAX_LETTERS:,} letters", "write repeats as (tt|)*30")
-        stages = self._stages()
-        self._ends(stages)
-        layers = tuple(stage.count.get("t", 0) for stage in stages)
+        runs = self._runs(self._without_groups())
+        for run in runs:
+            if run.letter not in LETTERS and run.letter != "|":
+                raise self._not_a_letter(run)
+        self._order([run for run in runs if run.letter != "|"])
+        return self._placed(runs)
+
+    def _without_groups(self) -> list[tuple[str, int]]:
+        """Letters and their positions, commas left out, with each group as often as it repeats."""
+        marks = [(letter, k) for k, letter in enumerate(self.text) if letter != ","]
+        out: list[tuple[str, int]] = []
+        behind = 0
+        for group in _GROUP.finditer("".join(letter for letter, _ in marks)):
+            out += marks[behind : group.start()]
+            inside = marks[group.start(1) : group.end(1)]
+            times, at = self._times(group[2]), marks[group.end(1)][1]
+            ends = sum(letter == "|" for letter, _ in inside)
+            self._bounded(times * ends, MAX_STAGES, "stages", at)
+            self._bounded(len(out) + times * len(inside), MAX_WRITTEN_OUT, "letters", at)
+            out += inside * times
+            behind = group.end()
+        return out + marks[behind:]
+
+    def _runs(self, marks: list[tuple[str, int]]) -> list[_Run]:
+        """Letters with the repeats that follow them."""
+        out: list[_Run] = []
+        behind = 0
+        for repeat in _REPEAT.finditer("".join(letter for letter, _ in marks)):
+            out += [_Run(mark[0], 1, mark[1]) for mark in marks[behind : repeat.start()]]
+            letter, position = marks[repeat.start()]
+            times = self._times(repeat[2])
+            if times:
+                out.append(_Run(letter, times, position))
+            behind = repeat.end()
+        return out + [_Run(mark[0], 1, mark[1]) for mark in marks[behind:]]
+
+    def _times(self, digits: str) -> int:
+        """A number of repeats; one of more digits than any bound has is as good as the largest of nine."""
+        return int(digits) if len(digits) < 10 else 10**9
+
+    def _not_a_letter(self, run: _Run) -> InputError:
+        """What is wrong where a letter is left that no rule of groups and repeats takes."""
+        text, opened = self.text, -1
+        for k, letter in enumerate(text):
+            behind = text[k + 1 :].replace(",", "")
+            repeated = behind[:1] == "*" and behind[1:2].isdigit()
+            if letter == "(":
+                if opened >= 0:
+                    return self._wrong(k, "a group is inside a group", "write the inner one out")
+                opened = k
+            elif letter == ")":
+                if opened < 0:
+                    return self._wrong(k, "no group is open here", "open it with (")
+                if not text[opened + 1 : k].replace(",", ""):
+                    return self._wrong(opened, "a group without letters", "leave it out")
+                if not repeated:
+                    return self._wrong(k + 1, "a number of repeats is missing here", "for example (tt|)*30 or t*4")
+                opened = -1
+            elif letter == "*" and not behind[:1].isdigit():
+                return self._wrong(k, "a number of repeats is missing here", "for example (tt|)*30 or t*4")
+        if opened >= 0:
+            return self._wrong(opened, "this group is never closed", "close it with )*n")
+        hint = "the letters are E t m L; | ends a stage, (tt|)*30 repeats"
+        return self._wrong(run.position, f"'{run.letter}' is not a letter of a layout", hint)
+
+    def _order(self, runs: list[_Run]) -> None:
+        """One embedding before everything, one loss after it, and no layer behind those of multi-token prediction.
+
+        Which stage the letters E and L stand in changes nothing: the embedding is on the first, the loss on the last.
+        """
+        for letter, end in (("E", 0), ("L", -1)):
+            found = [run for run in runs if run.letter == letter]
+            where = "before" if letter == "E" else "after"
+            if sum(run.times for run in found) != 1 or runs[end].letter != letter:
+                wrong = [run for run in found if run is not runs[end]] or found
+                message = f"a layout has one {letter}, the {LETTERS[letter]}, {where} all layers"
+                raise self._wrong(wrong[0].position if wrong else 0, message, "for example Et|(tt|)*30L")
+        ahead = next((k for k, run in enumerate(runs) if run.letter == "m"), len(runs))
+        late = next((run for run in runs[ahead:] if run.letter == "t"), None)
+        if late is not None:
+            hint = "write m behind all t: …t|m|L"
+            raise self._wrong(late.position, "a layer comes after one of multi-token prediction", hint)
+
+    def _placed(self, runs: list[_Run]) -> Layout:
+        layers, predicted = [0], [0]
+        position: dict[tuple[str, int], int] = {}
+        for run in runs:
+            if run.letter == "|":
+                self._bounded(len(layers) + run.times, MAX_STAGES, "stages", run.position)
+                layers += [0] * run.times
+                predicted += [0] * run.times
+            elif run.letter in "tm":
+                held = layers if run.letter == "t" else predicted
+                held[-1] += run.times
+                position.setdefault((run.letter, len(held)), run.position)
+                self._bounded(held[-1], MAX_LAYERS, "layers of one stage", run.position)
+        stages = [k for k, count in enumerate(predicted) if count]
+        if len(stages) > 1:
+            hint = "write all m into one stage: …|mmL"
+            at = position["m", stages[1] + 1]
+            raise self._wrong(at, "layers of multi-token prediction are in several stages", hint)
         changes = sum(a != b for a, b in pairwise(layers))
         if changes > MAX_CHANGES:
             hint = "place stages that hold equally many layers side by side"
             raise self._wrong(0, f"the number of layers changes {changes:,} times from stage to stage", hint)
-        return Layout(layers, stages[-1].count.get("m", 0))
-
-    def _stages(self) -> list[_Stage]:
-        """Repeats are counted, not written out: a run of letters is one entry of a stage."""
-        done: list[_Stage] = [_Stage({}, {})]
-        outside: list[_Stage] | None = None
-        opened = position = 0
-        while position < len(self.text):
-            mark = _MARK.match(self.text, position)
-            if mark is None:
-                shown = self.text[position]
-                hint = "the letters are E t m L; | ends a stage, (tt|)*30 repeats"
-                raise self._wrong(position, f"'{shown}' is not a letter of a layout", hint)
-            after = mark.end()
-            if mark["open"]:
-                if outside is not None:
-                    raise self._wrong(position, "a group is inside a group", "write the inner one out")
-                outside, done, opened = done, [_Stage({}, {})], position
-            elif mark["close"]:
-                if outside is None:
-                    raise self._wrong(position, "no group is open here", "open it with (")
-                times, after = self._times(after, required=True)
-                done, outside = self._repeated(outside, done, times, position), None
-            elif mark["letter"]:
-                times, after = self._times(after, required=False)
-                self._add(done, mark["letter"], times, position)
-            position = after
-        if outside is not None:
-            raise self._wrong(opened, "this group is never closed", "close it with )*n")
-        return done
-
-    def _times(self, position: int, required: bool) -> tuple[int, int]:
-        found = _REPEAT.match(self.text, position)
-        if found is None:
-            if required or self.text.startswith("*", position):
-                raise self._wrong(position, "a number of repeats is missing here", "for example (tt|)*30 or t*4")
-            return 1, position
-        times = int(found[1])
-        if times < 1:
-            raise self._wrong(position, "a repeat is at least 1", "leave out what is not there")
-        return times, found.end()
-
-    def _add(self, stages: list[_Stage], letter: str, times: int, position: int) -> None:
-        if letter == "|":
-            self._bounded(len(stages) + times, MAX_STAGES, "stages", position)
-            stages += [_Stage({}, {}) for _ in range(times)]
-            return
-        stage = stages[-1]
-        stage.count[letter] = stage.count.get(letter, 0) + times
-        stage.at.setdefault(letter, position)
-        self._bounded(stage.count[letter], MAX_LAYERS, "layers of one stage", position)
-
-    def _repeated(self, before: list[_Stage], group: list[_Stage], times: int, position: int) -> list[_Stage]:
-        """What stands before a group, and the group so many times: its first stage goes on the last one."""
-        self._bounded(len(before) + (len(group) - 1) * times, MAX_STAGES, "stages", position)
-        if len(group) == 1:
-            self._join(before[-1], group[0], times, position)
-            return before
-        for _ in range(times):
-            self._join(before[-1], group[0], 1, position)
-            before += [_Stage(dict(s.count), dict(s.at)) for s in group[1:]]
-        return before
-
-    def _join(self, stage: _Stage, more: _Stage, times: int, position: int) -> None:
-        for letter, count in more.count.items():
-            stage.count[letter] = stage.count.get(letter, 0) + count * times
-            stage.at.setdefault(letter, more.at[letter])
-            self._bounded(stage.count[letter], MAX_LAYERS, "layers of one stage", position)
+        return Layout(tuple(layers), sum(predicted), stages[0] if stages else len(layers) - 1)
 
     def _bounded(self, amount: int, most: int, what: str, position: int) -> None:
         if amount > most:
             raise self._wrong(position, f"more than {most:,} {what}", "take smaller repeats")
-
-    def _ends(self, stages: list[_Stage]) -> None:
-        """One embedding in front, one loss behind, multi-token layers with the loss."""
-        for letter, where, end in (("E", "first", 0), ("L", "last", -1)):
-            holding = [k for k, stage in enumerate(stages) if letter in stage.count]
-            total = sum(stages[k].count[letter] for k in holding)
-            if total != 1 or stages[holding[0]] is not stages[end]:
-                at = stages[holding[-1 if end == 0 else 0]].at[letter] if holding else 0
-                message = f"a layout has one {letter}, the {LETTERS[letter]}, in its {where} stage"
-                raise self._wrong(at, message, "for example Et|(tt|)*30L")
-        letters = [k for k, c in enumerate(self.text) if c in LETTERS]
-        for k, letter in ((letters[0], "E"), (letters[-1], "L")):
-            if self.text[k] != letter:
-                message = "the embedding comes before all layers, the loss after them"
-                raise self._wrong(k, message, "for example Et|(tt|)*30L")
-        apart = next((stage for stage in stages[:-1] if "m" in stage.count), None)
-        if apart is not None:
-            hint = "write them into the last stage: …|mL"
-            raise self._wrong(apart.at["m"], "multi-token layers must be in the stage of the loss", hint)
 
     def _wrong(self, position: int, message: str, hint: str) -> InputError:
         place = self.place

@@ -27,16 +27,18 @@ def with_values(asked: Question, values: Values) -> Question:
     """
     given = {n: v for n, v in values.items() if v is not None}
     strategy = Strategy(asked.strategy_name, "", given, {}, {}, asked.requires, None, _PLACES)
-    return replace(asked, plan=plan(strategy))
+    return replace(asked, plan=plan(strategy, model=asked.model))
 
 
 def stated(settled: Plan, by_microbatches: bool = False) -> dict[str, Value]:
     """The values of a plan without those that follow from others; :func:`with_values` gives the plan back.
 
     The size of a step is stated as gbs, or ``by_microbatches``. The schedule follows from virtual chunks where
-    it is 1F1B or interleaved, and these from a layout or from ZB-V.
+    it is 1F1B or interleaved, and these from a layout or from ZB-V; from tp follows whether key-value heads are
+    repeated.
     """
     values = {n: v for n, v in settled.values.items() if v is not None}
+    values.pop("repeat_kv_heads", None)
     values.pop("gbs" if by_microbatches else "microbatches", None)
     if values["schedule"] == "interleaved":
         values["schedule"] = "1f1b"

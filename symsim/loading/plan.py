@@ -11,6 +11,7 @@ from symsim.elements import QUANTISED_PRECISIONS, STATE_CHOICES
 from symsim.language.layout import parse_layout
 from symsim.language.strategies import Strategy
 from symsim.loading import megatron_rules
+from symsim.records.model import Model
 from symsim.records.strategy import ASSUMED_FIGURES, CHOICES, SIZE_SYMBOLS, Structure, Value
 
 DERIVED_NAMES = ("dp", "edp", "microbatches")
@@ -27,10 +28,11 @@ class Plan:
     places: Mapping[str, Place]
 
 
-def plan(strategy: Strategy, needs_sizes: bool = True) -> Plan:
+def plan(strategy: Strategy, needs_sizes: bool = True, model: Model | None = None) -> Plan:
     """Settle a strategy.
 
-    Without ``needs_sizes`` the sizes that a formula keeps as symbols may be missing.
+    Without ``needs_sizes`` the sizes that a formula keeps as symbols may be missing. The ``model`` says whether there
+    are fewer key-value heads than tensor-parallel ranks.
 
     Raises:
         InputError: a search space where one plan is wanted; missing or contradictory sizes.
@@ -52,6 +54,8 @@ def plan(strategy: Strategy, needs_sizes: bool = True) -> Plan:
     megatron_rules.settle(values, strategy.places)
     _settle_trained(values, strategy)
     _settle_lengths(values, strategy)
+    if model is not None and "tp" in strategy.values:
+        values["repeat_kv_heads"] = fewer_kv_heads(model, _int(values, "tp"))
     if values["offload"] == "full":
         hint = "name what leaves the GPU: offload = {core_attn, optimizer}"
         raise error("E324", "offload takes names, not full", strategy.places["offload"], hint)
@@ -146,6 +150,11 @@ def _settle_ends(values: dict[str, Value | None], strategy: Strategy) -> None:
     if ends and values["schedule"] in ("zb_v", "dualpipe"):
         message = f"{ends[0]} has no meaning with schedule = {values['schedule']}, which puts both ends on one rank"
         raise error("E324", message, strategy.places[ends[0]], "leave it out, or place every layer by layout")
+
+
+def fewer_kv_heads(model: Model, tp: int) -> bool:
+    """Whether some layer has fewer key-value heads than there are tensor-parallel ranks."""
+    return any(0 < heads < tp for heads in model.sizes("kv_heads"))
 
 
 def _settle_precision(values: dict[str, Value | None], strategy: Strategy) -> None:

@@ -56,7 +56,7 @@ def question(
     base = load_model(source, {})
     for_model, for_system = route_overrides(chosen, base.dimensions, {})
     loaded = load_model(source, for_model) if for_model else base
-    settled = plan(chosen, needs_sizes)
+    settled = plan(chosen, needs_sizes, loaded)
     if for_system and system is None:
         name = next(iter(for_system))
         hint = "name a machine with -y, or leave this out"

@@ -165,15 +165,33 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
+class AfterLayers:
+    """What comes after all layers: the head, and what multi-token prediction has apart from it.
+
+    ``final`` lies with the last layer, ``multi_token`` where a layout says; both are absent where a family predicts
+    one token.
+    """
+
+    head: Unit
+    final: Unit | None = None
+    multi_token: Unit | None = None
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """In the order in which a micro-batch passes them."""
+        return tuple(u for u in (self.final, self.multi_token, self.head) if u is not None)
+
+
+@dataclass(frozen=True, slots=True)
 class Graph:
     """``layers`` is the total count; ``regions`` are the names that a strategy may recompute.
 
-    ``layers_of_head`` are layers that come after all others, with the head: those of multi-token prediction.
+    ``layers_of_head`` are layers that come after all others: those of multi-token prediction.
     """
 
     prologue: Unit
     slots: tuple[Slot, ...]
-    epilogue: Unit
+    after: AfterLayers
     layers: Expr
     regions: frozenset[str]
     layers_of_head: int = 0

@@ -85,6 +85,7 @@ CHOICES: dict[str, Choice] = {
         _flag("cuda_graph", False, "CUDA graphs remove launch gaps"),
         _flag("moe_probs_in_activation", False, "router probabilities are applied inside the experts' activation"),
         Choice("cp_comm", "word", "a2a", "exchange of context parallelism", ("a2a", "ring", "all_gather", "a2a_ring")),
+        _flag("repeat_kv_heads", False, "key-value heads are repeated on tensor-parallel ranks that outnumber them"),
         _size("cp_a2a", None, "ranks of the all-to-all inside cp_comm = a2a_ring"),
         Choice("moe_dispatch", "word", "all_to_all", "token dispatcher",
                ("all_to_all", "all_gather", "deepep", "hybridep")),

@@ -21,7 +21,14 @@ MIDDLE, FIRST, LAST, ALONE = ((1, 1), (0, 1), (1, 0), (0, 0))
 
 
 def stage(ends: tuple[int, int]) -> Any:
-    return SimpleNamespace(has_previous=Integer(ends[0]), has_next=Integer(ends[1]), returns_gradient=True)
+    none = Integer(0)
+    return SimpleNamespace(
+        has_previous=Integer(ends[0]),
+        has_next=Integer(ends[1]),
+        predictions_from=none,
+        predictions_to=none,
+        returns_gradient=True,
+    )
 
 
 def held(ends: tuple[int, int], in_flight: int, microbatches: int, schedule: str = "1f1b") -> int:

@@ -218,7 +218,7 @@ def test_shipped_model_expands(name: str, choices: str) -> None:
 def test_choices_of_a_strategy_do_not_change_the_parameters(name: str, choices: str) -> None:
     def weights(given: str) -> list[tuple[str, object]]:
         graph = graph_of(shipped(name), given)
-        units = (graph.prologue, *(slot.unit for slot in graph.slots), graph.epilogue)
+        units = (graph.prologue, *(slot.unit for slot in graph.slots), *graph.after.units)
         return [(weight.name, weight.elements) for unit in units for o in unit.operators for weight in o.weights]
 
     assert weights(choices) == weights("tp=1")

@@ -124,7 +124,7 @@ def plan(name: str) -> Plan:
     row = CONFIGURATIONS[name]
     asked = question(row["model"], row["strategy"], None, tuple(row["settings"]))
     graph, named, _ = expand(asked.model, library_for(asked.model), asked.plan.structure)
-    units = {"embedding": graph.prologue, "head": graph.epilogue}
+    units = {"embedding": graph.prologue, "head": graph.after.head}
     for slot in graph.slots:
         moe = any(o.kind == "router" for o in slot.unit.operators)
         units["moe" if moe else "dense"] = slot.unit

@@ -209,7 +209,7 @@ def question_at(space: Space, point: int) -> Question:
     chosen = space.at(choices)
     figures = figures_among(choices)
     system = space.system.with_figures(figures) if space.system is not None else None
-    return Question(space.model, chosen.name, plan(chosen), system, chosen.requires)
+    return Question(space.model, chosen.name, plan(chosen, model=space.model), system, chosen.requires)
 
 
 def _one_by_one(space: Space, objective: tree.Objective, pareto: Sequence[str]) -> Callable[[int], Found]:

@@ -2,7 +2,8 @@
 
 Every point is one value for each set. Structural choices select formulas and figures select a machine, so each
 of their combinations is a :class:`Variant`, compiled once; sizes are axes of that variant. A size that is a symbol
-of the formulas only where it is given (``recompute_layers``, ``vp``) parts its axis in two: not given, and the rest.
+of the formulas only where it is given (``recompute_layers``, ``vp``) parts its axis in two: not given, and the rest; so
+does ``tp`` where there are more ranks than key-value heads.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from symsim.language.strategies import Strategy, members, route_overrides
 from symsim.language.systems import load_system
 from symsim.loading import kept_files
 from symsim.loading.model_files import load_model, source_of
-from symsim.loading.plan import Plan, plan
+from symsim.loading.plan import Plan, fewer_kv_heads, plan
 from symsim.records.model import Model
 from symsim.records.strategy import CHOICES, SIZE_SYMBOLS, Structure, Value
 from symsim.records.system import System
@@ -192,11 +193,19 @@ def _parts(axis: Axis, space: Space) -> list[Part]:
     alone = _decided_with_others(space)
     if choice is None or choice.structural or axis.name in alone:
         return [(k,) for k in everything]
+    if axis.name == "tp":
+        fewer = tuple(k for k in everything if _outnumbers(axis.values[k], space.model))
+        enough = tuple(sorted({*everything} - {*fewer}))
+        return [part for part in (enough, fewer) if part]
     if axis.name in (*SIZE_SYMBOLS, "microbatches"):
         return [everything]
     given = tuple(k for k in everything if axis.values[k] is not None and axis.values[k] != choice.default)
     ungiven = [(k,) for k in sorted({*everything} - {*given})]
     return [*ungiven, *([given] if given else [])]
+
+
+def _outnumbers(tp: Value | None, model: Model) -> bool:
+    return isinstance(tp, int) and fewer_kv_heads(model, tp)
 
 
 def _decided_with_others(space: Space) -> frozenset[str]:
@@ -221,7 +230,7 @@ def _strides(space: Space) -> list[int]:
 def _variant(space: Space, chosen: Sequence[Part], strides: Sequence[int]) -> Variant | Refused:
     first = {axis.name: axis.values[part[0]] for axis, part in zip(space.axes, chosen, strict=True)}
     try:
-        settled = plan(space.at(first), needs_sizes=False)
+        settled = plan(space.at(first), needs_sizes=False, model=space.model)
     except InputError as problem:
         return Refused(prod(len(part) for part in chosen), problem)
     open_axes = [k for k, part in enumerate(chosen) if len(part) > 1]
