@@ -71,7 +71,7 @@ def translated(files: Sequence[ForeignFile], tool: str | None = None, lenient: b
     if kind is None:
         if first.problem is not None:
             raise first.problem
-        if first.path.suffix.lower() in JSON and kind_of(first) is None:
+        if tool in (None, "hf") and first.path.suffix.lower() in JSON and kind_of(first) is None:
             kind = kinds("hf")[0]
     if kind is None:
         other = kind_of(first) if tool is not None else None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from symsim.diagnostics import InputError, Source, error, nearest
 from symsim.elements import ELEMENT_NAMES, STATE_CHOICES
+from symsim.interop.foreign_file import is_foreign
 from symsim.language import tree
 from symsim.language.expressions import collect
 from symsim.language.foreign_names import other_name
@@ -18,8 +19,8 @@ from symsim.language.source_files import read_source
 from symsim.language.strategies import elaborate_strategy
 from symsim.language.syntax_errors import KINDS, first_word
 from symsim.language.systems import elaborate_system
-from symsim.loading.model_files import source_of
 from symsim.loading.plan import structure_of
+from symsim.loading.run_files import Run, parts_of, run_of
 from symsim.records.strategy import CHOICES
 
 _CHOICE = re.compile(r"[ \t]*(=|in\b)")
@@ -32,9 +33,12 @@ def check_file(path: Path) -> str:
     Raises:
         InputError: everything that is wrong with it.
     """
-    if path.suffix == ".json":
-        return _models(source_of(str(path)))
+    if is_foreign(str(path)):
+        return _run(run_of(str(path)), path.stem)
     source = read_source(path)
+    run = parts_of(source)
+    if run.model is not None and run.strategy is not None:
+        return _run(run, path.stem)
     word, place = first_word(source)
     headless = _CHOICE.match(source.line(place.line), place.column - 1 + len(word))
     match KINDS.get(word, "strategy" if word and headless else "model"):
@@ -44,6 +48,12 @@ def check_file(path: Path) -> str:
         case "strategy":
             return _strategy(source, path.stem)
     return _models(source)
+
+
+def _run(run: Run, name: str) -> str:
+    """A model, a strategy, or both."""
+    lines = [] if run.model is None else [_models(run.model)]
+    return "; ".join([*lines, *(() if run.strategy is None else [_strategy(run.strategy, name)])])
 
 
 def _strategy(source: Source, name: str) -> str:

@@ -25,6 +25,12 @@ CONFIG = {
         ("config.json", json.dumps(CONFIG), "llama"),
         ("plan.sym", "tp = 2\nworld = 8\n", "strategy plan: 2 choices, 0 sets"),
         ("space.sym", "strategy all\ntp in {1, 2}\nworld = 8\n", "strategy all: 1 choices, 1 sets"),
+        ("s.json", '{"micro_batch_num": 8, "tp_size": 2}', "strategy s: 19 choices, 0 sets"),
+        (
+            "run.sym",
+            "model m = llama(hidden=64, layers=2, heads=4, ffn=128, vocab=1000)\nstrategy s\ntp = 2\n",
+            "2 layers of 1 kind; strategy s: 1 choices",
+        ),
         ("m.sym", "model m = llama(hidden=64, layers=2, heads=4, ffn=128, vocab=1000)\n", "model m"),
     ],
 )

@@ -151,6 +151,9 @@ def _binary(node: tree.Binary, keys: Keys) -> Value:
         if isinstance(among, str) and not isinstance(left, str):
             raise _wrong(node.right, among, "a list", "for example [0, 1]", keys)
         strange = next((v for v in among if type(v) is not type(left)), None) if isinstance(among, tuple) else None
+        if strange is not None and not asked(node.right):
+            wanted = "a text" if isinstance(strange, str) else spoken(strange)
+            raise _wrong(node.left, left, wanted, f"one of {', '.join(map(str, among))}", keys)
         if strange is not None:
             raise _wrong(node.right, strange, "a list of such values as are asked for", "for example [0, 1]", keys)
         return left in among

@@ -21,6 +21,7 @@ from symsim.interop.rules.reading import Reading
 from symsim.interop.rules.rule_book import Rule, RuleBook
 from symsim.interop.rules.strategy_values import choices_of
 from symsim.interop.strategy_text import strategy_text
+from symsim.language.expressions import collect
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +59,34 @@ class Tool:
         _all_there(self, given)
         keys = Keys(reading, self.book.maps())
         rules = {name: self.book.rule_of(name, keys) for name in given}
-        left_out = account(reading, rules.values(), lenient, silent=self.silent)
+        problems: list[InputError] = []
+        left_out: list[str] = []
+        try:
+            left_out = account(reading, rules.values(), lenient, silent=self.silent)
+        except InputError as problem:
+            problems.append(problem)
         texts = []
         for name, file in given.items():
-            notes = [*remarks_of(rules[name], keys), *left_out]
-            left_out = []
             write = self._model if name == "model" else self._strategy
-            texts.append(write(file, rules[name], keys, notes))
+            try:
+                texts.append(write(file, rules[name], keys, left_out))
+            except InputError as problem:
+                problems.append(problem)
+            left_out = []
+        collect(problems)
         return "\n".join(texts)
 
-    def _model(self, file: ForeignFile, rule: Rule, keys: Keys, notes: Sequence[str]) -> str:
+    def _model(self, file: ForeignFile, rule: Rule, keys: Keys, left_out: Sequence[str]) -> str:
         title = keys.reading.value(self.title_key) if self.title_key else None
         name = title if isinstance(title, str) and title.strip() else file.path.stem
         dimensions = dimensions_of(rule, keys)
+        notes = [*remarks_of(rule, keys), *left_out]
         return model_text(identifier(name), printable(name), rule.family, dimensions, [self._origin(file)], notes)
 
-    def _strategy(self, file: ForeignFile, rule: Rule, keys: Keys, notes: Sequence[str]) -> str:
-        return strategy_text(identifier(file.path.stem), "", choices_of(rule, keys), [self._origin(file)], notes)
+    def _strategy(self, file: ForeignFile, rule: Rule, keys: Keys, left_out: Sequence[str]) -> str:
+        choices = choices_of(rule, keys)
+        notes = [*remarks_of(rule, keys), *left_out]
+        return strategy_text(identifier(file.path.stem), "", choices, [self._origin(file)], notes)
 
     def _origin(self, file: ForeignFile) -> str:
         return f"Source: {printable(file.path.name)}, read as by {source(self.word)}."

@@ -6,6 +6,8 @@ out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from symsim.diagnostics import Diagnostic, InputError, error
@@ -54,4 +56,18 @@ def _value(name: str, node: tree.Expression, keys: Keys) -> Value | None:
     names = asked(node)
     if not isinstance(value, bool | int | Fraction | str | frozenset):
         raise error("E509", f"{name} cannot be {spoken(value)}", keys.reading.place_of(names), "see the line")
-    return checked_choice(CHOICES[name], value, keys.reading.place_of(names))
+    if isinstance(value, Fraction) and value.denominator == 1:
+        value = value.numerator  # the tools count with 2.0 as with 2
+    try:
+        return checked_choice(CHOICES[name], value, keys.reading.place_of(names))
+    except InputError as problem:
+        raise _about_key(problem, name, names) from None
+
+
+def _about_key(problem: InputError, name: str, names: Sequence[str]) -> InputError:
+    """What is wrong with a choice, said of the one key that it is read from."""
+    if len(names) != 1 or names[0] == name:
+        return problem
+    told = f"'{names[0]}'"
+    found = [replace(d, message=d.message.replace(f"'{name}'", told)) for d in problem.diagnostics]
+    return InputError(replace(d, hint=f"it is read as {name}") if f"{name} " in (d.hint or "") else d for d in found)
