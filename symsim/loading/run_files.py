@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from symsim.compiler import cache
 from symsim.diagnostics import Source
-from symsim.interop.foreign_file import is_foreign, read_foreign
+from symsim.interop.foreign_file import ForeignFile, is_foreign, read_foreign
 from symsim.language.models import model_source
 from symsim.resources import shipped
 
@@ -45,11 +46,21 @@ def run_of_pair(model: str, strategy: str) -> Run | None:
     paths = (foreign_path(model), foreign_path(strategy))
     if paths[0] is None or paths[1] is None:
         return None
+    read = [read_foreign(paths[0]), read_foreign(paths[1])]
+    key = cache.key_of("pair", *(part for file in read for part in (str(file.path.absolute()), file.source.text)))
+    known = cache.read(key)
+    if not isinstance(known, dict) or not isinstance(known.get("text"), str):
+        known = {"text": _translated_pair(read)}
+        cache.write(key, known)
+    return parts_of(Source(f"{paths[0]} (translated)", known["text"])) if known["text"] else None
+
+
+def _translated_pair(files: Sequence[ForeignFile]) -> str:
+    """The text of two files that are read together; an empty one where each is read by itself."""
     from symsim.interop import formats
 
-    read = [read_foreign(paths[0]), read_foreign(paths[1])]
-    kinds = [formats.kind_of(file) for file in read]
-    return parts_of(formats.translated(read, kinds[0].tool)) if kinds[0] and formats.are_pair(*kinds) else None
+    kinds = [formats.kind_of(file) for file in files]
+    return formats.translated(files, kinds[0].tool).text if kinds[0] and formats.are_pair(*kinds) else ""
 
 
 def parts_of(source: Source) -> Run:

@@ -34,6 +34,9 @@ WITHOUT_EXPERTS = ("moe_dispatch", "moe_imbalance", "moe_probs_in_activation", "
 ACTIVATIONS = frozenset({"attention", "layernorm", "mlp"})
 """All regions of a block: what activations_offload offloads."""
 
+LEAST_BLOCKS = 3
+"""Blocks that a stage needs before anything is offloaded. Source: llm.py, Llm.compile."""
+
 DATATYPES = {"fp16": "float16", "bf16": "bfloat16", "fp32": "float32"}
 
 USUAL_DIMENSIONS: Mapping[str, Dimension] = {
@@ -135,6 +138,8 @@ def _offload(words: Expressed) -> dict[str, object]:
     activations = regions - {"weights", "optimizer"}
     if activations and (activations != ACTIVATIONS or words.asked.values["recompute"] == "full"):
         words.refuse("offload", "it offloads weights, optimizer, or all activations where not all are recomputed")
+    elif regions and -(-words.asked.layers() // words.asked.size("pp")) < LEAST_BLOCKS:
+        words.refuse("offload", f"it needs {LEAST_BLOCKS} blocks on each stage to offload")
     return {
         "weight_offload": "weights" in regions,
         "activations_offload": bool(activations),

@@ -78,6 +78,12 @@ def test_a_choice_that_makes_it_another_plan_is_refused(name: str, value: Value)
         trip("calculon", model(GPT), {**PLAN, **more, name: value})
 
 
+def test_offloading_needs_three_blocks_on_a_stage() -> None:
+    of = GPT.replace("layers=12", "layers=4")
+    with pytest.raises(InputError, match=r"Calculon cannot express offload = \{weights\}: it needs 3 blocks"):
+        trip("calculon", model(of), {**PLAN, "offload": frozenset({"weights"})})
+
+
 def test_a_vocabulary_is_said_to_be_left_out() -> None:
     found = trip("calculon", model(GPT.replace("51200", "50304")), PLAN)
     assert "51,200" in found.written.left_out["vocab"] and found.differences() == {}

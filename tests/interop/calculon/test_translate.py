@@ -104,6 +104,8 @@ def test_alone_an_execution_lacks_the_length_of_a_sequence() -> None:
         {"attention_type": "grouped"},
         {"tensor_par_comm_type": "ar"},
         {"activation_recompute": "full"},
+        {"num_procs": 32, "pipeline_par": 4, "weight_offload": True},
+        {"pipeline_interleaving": 3},
         {"data_par": 1, "num_procs": 4, "data_par_overlap": True, "optimizer_sharding": False},
     ],
     ids=str,
