@@ -159,7 +159,7 @@ def _interleaved_chunks(chunks: int, structure: Structure, ledger: Ledger) -> tu
     Forward passes are (chunks − 1)·group + d ahead of the backward ones, 1 ≤ d < 2·group. When j groups
     of backward passes have ended, forward passes have ended (chunks − 1 + j) groups and d passes more:
     ``near`` in the next group and ``far`` in the one behind it. Between two such moments a group of
-    forward passes ends. With one group only the first moment comes.
+    forward passes ends. With one group, or one and a shorter one, only the first moment comes.
     """
     i, pp, m, group = symbol("i"), symbol("pp"), symbol("m"), group_size(structure)
     passes = _ahead(structure).subs(symbol("vp"), chunks) + int(in_pairs(structure))
@@ -172,21 +172,61 @@ def _interleaved_chunks(chunks: int, structure: Structure, ledger: Ledger) -> tu
     )
     over = ledger.define("f.over", at_most(group, ahead), "1 where these are a group or more", "", "memory")
     out: list[Holding] = []
+    again = at_most(2 * group, m)
     for j in range(chunks):
         counts: list[Expr] = [group * (_forward_before(c, j - 1, chunks) - (c >= chunks - j)) for c in range(chunks)]
         counts[(chunks - 1 + j) % chunks] += near
         counts[j % chunks] += far
-        out.append(Holding(tuple(counts), comes=Integer(1) if j == 0 else more))
+        out.append(Holding(tuple(counts), comes=Integer(1) if j == 0 else again))
         if chunks > 2:
             counts = [group * (_forward_before(c, j, chunks) - (c >= chunks - j)) for c in range(chunks)]
             counts[j] += over * group
             counts[chunks - 1 - j] += near - group + over * (far - group)
-            out.append(Holding(tuple(counts), comes=more))
+            out.append(Holding(tuple(counts), comes=again))
+    if group != pp:
+        out += _shorter_group(chunks, group, ledger)
     return tuple(out)
 
 
-def schedule_rules(structure: Structure, alike: bool) -> tuple[Rule, ...]:
-    """What a schedule asks of the numbers of ranks and micro-batches. ``alike``: all chunks of a rank.
+def _shorter_group(chunks: int, group: Expr, ledger: Ledger) -> list[Holding]:
+    """Moments while the forward passes of a last group run that is shorter than the others.
+
+    When x of its forward passes have ended, backward passes are y = x + group − d into the group before it, or −y from
+    the end of the one before that, with d as in :func:`_interleaved_chunks`. What is held is a line in x but where the
+    forward or the backward passes of a group go to their next chunk: these x are the moments.
+    """
+    i, pp, m = symbol("i"), symbol("pp"), symbol("m")
+    rest = ledger.define("f.rest", remainder(m, group), "micro-batches of a shorter last group", "", "memory")
+    behind = group - 2 * (pp - i) + 1
+    ends = [c * rest for c in range(1, chunks + 1)]
+    ends += [b * group - behind for b in range(chunks + 1)]
+    ends += [chunks * group + b * rest - behind for b in range(1, chunks)]
+    third = less(2 * group, m)
+    comes = less(0, rest)
+    out: list[Holding] = []
+    for k, end in enumerate(ends):
+        meaning = "forward passes of a shorter last group at a moment"
+        x = ledger.define(f"f.rest.{k}", _within(end, chunks * rest), meaning, "", "memory")
+        y = x + behind
+        counts = [
+            group
+            + _within(x - c * rest, rest)
+            - _within(y - (chunks - 1 - c) * group, group)
+            - _within(y - chunks * group - (chunks - 1 - c) * rest, rest)
+            + (third * maximum(-y, 0) if c == 0 else 0)
+            for c in range(chunks)
+        ]
+        out.append(Holding(tuple(counts), comes=comes))
+    return out
+
+
+def _within(amount: Expr, most: Expr) -> Expr:
+    """An amount, at least 0 and at most another."""
+    return minimum(maximum(amount, 0), most)
+
+
+def schedule_rules(structure: Structure) -> tuple[Rule, ...]:
+    """What a schedule asks of the numbers of ranks and micro-batches.
 
     Source: Megatron-Core, pipeline_parallel/schedules.py; DualPipe's published program.
     """
@@ -206,17 +246,11 @@ def schedule_rules(structure: Structure, alike: bool) -> tuple[Rule, ...]:
                 taken = "{pp} does not divide {microbatches}: interleaving takes groups of pp"
                 return *overlapped, several, divides(pp, m, taken)
             rest = remainder(m, group)
-            whole = (
-                make_rule(
-                    less(0, rest) * less(rest, pp),
-                    "==",
-                    Integer(0),
-                    f"the last group has fewer than {{pp}} of {{microbatches}}, in groups of {size(group)}",
-                )
-                if alike
-                else divides(
-                    group, m, f"{size(group)} does not divide {{microbatches}}: groups of unlike chunks are whole"
-                )
+            whole = make_rule(
+                less(0, rest) * less(rest, pp),
+                "==",
+                Integer(0),
+                f"the last group has fewer than {{pp}} of {{microbatches}}, in groups of {size(group)}",
             )
             return (
                 *overlapped,

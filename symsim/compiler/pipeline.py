@@ -13,7 +13,7 @@ from symsim.compiler.efficiency import Efficiencies
 from symsim.compiler.expand import Definitions, expand
 from symsim.compiler.in_flight import SPLIT_BACKWARD, schedule_rules
 from symsim.compiler.ledger import Ledger, free_names
-from symsim.compiler.legality_rules import divides
+from symsim.compiler.legality_rules import divides, make_rule
 from symsim.compiler.moments import moments as by_moment
 from symsim.compiler.operator_details import details as by_operator
 from symsim.compiler.operator_times import Pricing, weight_grad_time
@@ -30,6 +30,7 @@ from symsim.compiler.time_limits import limits as by_limit
 from symsim.compiler.training_run import training_run
 from symsim.compiler.units import held_units
 from symsim.compiler.work import sent_stream
+from symsim.functions import less, remainder
 from symsim.language.library import Library, library_for
 from symsim.records.cost import CostModel, Definition, Rule, Segment
 from symsim.records.graph import Graph
@@ -271,7 +272,7 @@ def inputs_of(
 def mesh_rules(structure: Structure, ledger: Ledger, held: Stages) -> tuple[Rule, ...]:
     experts = any(w.expert for part in held.parts for o in part.unit.operators for w in o.weights)
     of_documents = document_packing.rules(structure)
-    return (*_mesh_rules(structure, experts), *of_documents, *schedule_rules(structure, held.alike != 1))
+    return (*_mesh_rules(structure, experts), *of_documents, *schedule_rules(structure))
 
 
 def _mesh_rules(structure: Structure, experts: bool) -> tuple[Rule, ...]:
@@ -285,8 +286,10 @@ def _mesh_rules(structure: Structure, experts: bool) -> tuple[Rule, ...]:
     ]
     if structure["sequence_parallel"]:
         rules.append(divides(cp * tp, seq))
-    else:
-        rules.append(divides(cp, seq))
+    # Source: NVIDIA/Megatron-LM, megatron/training/arguments.py; Megatron-Core 0.16.1, core/utils.py
+    # (get_batch_on_this_cp_rank): a causal mask leaves early parts less work, so a rank gets an early and a late one.
+    halves = "{2·cp} does not divide {seq}: a context-parallel rank has an early and a late part of the sequence"
+    rules.append(make_rule(less(1, cp) * remainder(seq, 2 * cp), "==", sympy.Integer(0), halves))
     if "zero_shard" in structure.symbols:
         message = "{zero_shard} does not divide {dp·cp}"
         rules.append(divides(symbol("zero_shard"), world / (tp * pp), message))

@@ -207,6 +207,8 @@ CASES = [
          "mixtral_8x7b"),
     Case("key-value heads that ranks do not divide", "E330", ("eval", "llama3_70b", "-s", PLAN, "--set", "cp=2"),
          "tp·cp = 16 does not divide kv_heads = 8", "cp = 1", "<--set>:1:1"),
+    plan("sequence without two parts for each rank", "E330", "cp=2,tp=1,sequence_parallel=false,world=2,gbs=8,seq=8190",
+         "2·cp = 4 does not divide seq = 8190", "seq = ", 1),
     plan("a billion ranks", "E330", "tp=1000000000,world=1000000000,gbs=8,seq=8192",
          "tp = 1000000000 does not divide", "tp = 64",
          1),

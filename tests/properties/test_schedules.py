@@ -126,13 +126,13 @@ def test_dualpipe() -> None:
                         assert form.most(found, saved) == simulated(order, saved, late), (p, i, m, saved)
 
 
-def interleavings(vp: int, whole: bool) -> Iterator[tuple[int, int, int]]:
-    """Ranks, micro-batches and groups that the schedule takes; ``whole``: all groups of one size."""
+def interleavings(vp: int) -> Iterator[tuple[int, int, int]]:
+    """Ranks, micro-batches and groups that the schedule takes."""
     for p in RANKS[1:]:
         for group in sorted({p, p + 1, p + 2, 2 * p - 1, 2 * p, 2 * p + 3}):
             for m in (*range(group, 2 * group + 2), 3 * group - 1, 3 * group, 4 * group + p):
                 rest = m % group
-                if rest == 0 or (rest >= p and not whole):
+                if rest == 0 or rest >= p:
                     yield p, m, group
 
 
@@ -140,7 +140,7 @@ def interleavings(vp: int, whole: bool) -> Iterator[tuple[int, int, int]]:
 def test_interleaved_chunks_that_are_alike(vp: int) -> None:
     """What all chunks save, and beside it what only the first, or only the last, has."""
     plain, grouped = Form("interleaved", vp), Form("interleaved", vp, grouped=True)
-    for p, m, group in interleavings(vp, whole=False):
+    for p, m, group in interleavings(vp):
         ranks = grouped.at(p, m, group)
         assert group != p or [{n: r[n] for n in r} for r in plain.at(p, m)] == ranks
         for i, found in enumerate(ranks):
@@ -158,7 +158,7 @@ def test_interleaved_chunks_that_are_alike(vp: int) -> None:
 @pytest.mark.parametrize("vp", [2, 3, 4])
 def test_interleaved_chunks_that_differ(vp: int) -> None:
     form = Form("interleaved", vp, vp, grouped=True)
-    for p, m, group in interleavings(vp, whole=True):
+    for p, m, group in interleavings(vp):
         for i, found in enumerate(form.at(p, m, group)):
             order = interleaved(p, i, m, vp, group)
             for saved in sizes(vp):
@@ -175,7 +175,7 @@ def test_ranks_that_run_these_orders_come_to_their_end(schedule: str) -> None:
 
 @pytest.mark.parametrize("vp", [2, 3, 4])
 def test_interleaved_ranks_come_to_their_end(vp: int) -> None:
-    for p, m, group in islice(interleavings(vp, whole=False), 0, None, 5):
+    for p, m, group in islice(interleavings(vp), 0, None, 5):
         orders = orders_of("interleaved", p, m, vp, group)
         assert events_of(orders, "interleaved").events
         assert events_of(orders, "interleaved", blocking=True).events
