@@ -31,6 +31,7 @@ class Target:
 TARGETS = {
     "simumax": Target("simumax", "SimuMax", ("strategy", "model")),
     "calculon": Target("calculon", "Calculon", ("execution", "model")),
+    "estimator": Target("estimator", "the Megatron Memory Estimator", ("request",)),
 }
 """Word of ``symsim export`` → the tool that it writes for."""
 

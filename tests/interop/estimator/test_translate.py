@@ -39,7 +39,8 @@ def strategy(**keys: Any) -> Strategy:
         ({"pp": 4, "vpp": 2}, "vp", 2),
         ({"pp": 4, "vpp": 2}, "microbatches", 8),
         ({}, "vocab_multiple", 1),
-        ({"recompute_granularity": "full"}, "recompute_method", "uniform"),
+        ({"recompute_granularity": "full"}, "recompute", "full"),
+        ({"recompute_granularity": "full", "recompute_num_layers": 2}, "recompute_method", "uniform"),
         ({"recompute_granularity": "full", "recompute_method": "block", "recompute_num_layers": 3},
          "recompute_layers", 3),
         ({"recompute_modules": ["moe_act", "core_attn"]}, "recompute", frozenset({"moe_act", "core_attn"})),
@@ -50,6 +51,11 @@ def strategy(**keys: Any) -> Strategy:
 )  # fmt: skip
 def test_a_key_says(keys: dict[str, Any], name: str, value: object) -> None:
     assert strategy(**keys).values[name] == value
+
+
+def test_chunks_of_one_layer_are_full_recomputation() -> None:
+    found = strategy(recompute_granularity="full").values
+    assert "recompute_layers" not in found and "recompute_method" not in found
 
 
 def test_selective_without_modules_recomputes_nothing_and_says_so() -> None:
