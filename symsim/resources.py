@@ -46,3 +46,8 @@ def rule_files(tool: str) -> tuple[Path, ...]:
 def class_table(tool: str) -> Path:
     """What another tool's classes take for keys that a file leaves out, as JSON."""
     return root() / "formats" / tool / "classes.json"
+
+
+def format_file(tool: str, name: str) -> Path:
+    """A table about the files of another tool."""
+    return root() / "formats" / tool / name

@@ -13,7 +13,7 @@ from symsim.cli.job_options import run_options, settings_with
 from symsim.cli.options import STRATEGY, SYSTEM, json_option, model_argument, set_option, strategy_help
 from symsim.cli.progress_message import progress_message
 from symsim.diagnostics import error
-from symsim.loading.question import Question, question
+from symsim.loading.question import Question, gives_strategy, question
 from symsim.report.atomic_write import check_outputs
 from symsim.report.strict_json import json_text
 
@@ -94,7 +94,7 @@ def _questions(
         what = "strategies" if len(strategies) > 2 else "machines"
         count = max(len(strategies), len(systems))
         raise error("E360", f"compare takes two plans, not {count} {what}", None, hint)
-    if not strategies and not settings:
+    if not strategies and not settings and not gives_strategy(model):
         raise error("E002", "compare needs a strategy", None, hint)
     if len(strategies) < 2 and len(systems) < 2:
         raise error("E360", "compare takes two plans, and one is given", None, hint)

@@ -16,7 +16,7 @@ from symsim.language.dimensions import LAYER
 from symsim.language.expressions import Value, evaluate, names_in, number
 from symsim.language.library import Library
 from symsim.records.model import Model
-from symsim.records.strategy import CHOICES, Structure
+from symsim.records.strategy import CHOICES, TE_WORKSPACE, TORCH_WORKSPACE, Structure
 from symsim.symbols import symbol
 
 CURRENT = 10**9
@@ -46,6 +46,8 @@ def surroundings_of(
     values["operand_block"] = OPERAND_BLOCK.get(str(structure["precision"]), 1)
     values["te_version"] = version_number(structure["te_version"])
     values["framework_version"] = version_number(structure["framework_version"]) or CURRENT
+    values["te_gemm_bytes"] = symbol(TE_WORKSPACE)
+    values["torch_gemm_bytes"] = 2 * _torch_workspace(structure["cublas_workspace"])
     for name, dimension in model.dimensions.items():
         if name in kept and isinstance(dimension, int) and not isinstance(dimension, bool):
             values[name] = symbol(name)
@@ -133,6 +135,18 @@ def _derive(model: Model, family: tree.FamilyItem, kept: frozenset[str], surroun
             derived = sympy.sympify(evaluate(parameter.default, scope))
             if isinstance(derived, sympy.Expr) and derived.xreplace(dict(surroundings.known)) == values[parameter.name]:
                 values[parameter.name] = derived
+
+
+def _torch_workspace(config: Value | None) -> sympy.Expr:
+    """Bytes that torch keeps for the GEMMs of one thread: the forward pass is one, autograd's backward pass another.
+
+    ``:4096:2:16:8`` is two blocks of 4096 KiB and eight of 16 KiB; without a configuration it depends on the GPU.
+    Source: pytorch/pytorch: aten/src/ATen/cuda/CublasHandlePool.cpp, parseChosenWorkspaceSize.
+    """
+    if not isinstance(config, str):
+        return symbol(TORCH_WORKSPACE)
+    numbers = [int(part) for part in config.strip(":").split(":")]
+    return sympy.Integer(1024 * sum(size * count for size, count in zip(numbers[::2], numbers[1::2], strict=True)))
 
 
 def version_number(text: Value | None) -> int:

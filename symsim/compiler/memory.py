@@ -78,12 +78,29 @@ def activations(
     held_always = others_held + peaks.buffers(units, sent_gradient(stages, stream), stages.may_be_empty, ledger)
     meaning = "buffers, and above S at the worst moment"
     ledger.define("workspace", held_always + worst, meaning, "bytes", "memory")
+    _between_steps(units, stages, stream, structure, profile, ledger)
     names = ("weights", "gradients", "optimizer", "activations", "workspace")
     ledger.define("peak", sympy.Add(*(symbol(n) for n in names)), "peak allocated", "bytes", "memory")
     ledger.define("memory.peak", stage_max(symbol("peak")), "peak of the fullest stage", "bytes", "memory")
     if profile["first_rank_reports"]:
         first = stage_sum(equal(symbol("i"), 0) * symbol("peak"))
         ledger.define("memory.reported", first, "peak that the framework logs: on the first stage", "bytes", "memory")
+
+
+def _between_steps(
+    units: tuple[Held, ...], stages: Stages, stream: Expr, structure: Structure, profile: Profile, ledger: Ledger
+) -> None:
+    """``static``: what a rank holds between two steps, states and buffers and what the framework forgets to free."""
+    kept = ledger.value("standing")
+    if profile["kept_inputs"]:
+        chunks = stages.alike if stages.chunks == 1 else Integer(stages.chunks)
+        behind = less(1, symbol("pp")) * (chunks - stages.parts[0].count)
+        inputs = 2 * behind * stream
+        meaning = "inputs of the last micro-batch and their gradients"
+        kept += ledger.define("last_inputs", inputs, meaning, "bytes", "memory")
+    if "main_gradients" in ledger:
+        kept += symbol("main_gradients")
+    ledger.define("static", symbol("states") + kept, "held between steps", "bytes", "memory")
 
 
 def sent_gradient(stages: Stages, stream: Expr) -> Expr:

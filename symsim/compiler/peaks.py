@@ -164,7 +164,10 @@ def buffers(units: tuple[Held, ...], sent: Expr, may_be_empty: bool, ledger: Led
     for buffer in buffers_of(units, may_be_empty):
         groups.setdefault(buffer.used, []).append(buffer.size)
     amount = sympy.Add(*(used * tidy(total(sizes)) for used, sizes in groups.items()))
-    return ledger.define("buffers", amount + sent, "buffers that stay allocated", "bytes", "memory")
+    standing = ledger.define("standing", amount, "buffers that stay allocated", "bytes", "memory")
+    return ledger.define(
+        "buffers", standing + sent, "buffers, and the gradient that was sent back last", "bytes", "memory"
+    )
 
 
 def _coincide(one: tuple[object, ...], other: tuple[object, ...]) -> Expr:

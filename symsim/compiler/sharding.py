@@ -23,7 +23,7 @@ from symsim.compiler.profile import Profile
 from symsim.compiler.simplify import terms, tidy, total, undominated
 from symsim.compiler.stages import Part, Stages
 from symsim.compiler.units import Held
-from symsim.elements import QUANTISED_PRECISIONS, element_bytes
+from symsim.elements import QUANTISED_PRECISIONS, STATE_CHOICES, element_bytes
 from symsim.functions import less, maximum, minimum
 from symsim.records.graph import Message, Weight
 from symsim.records.strategy import FP8_COPIES, Structure
@@ -143,8 +143,30 @@ def states(stages: Stages, structure: Structure, profile: Profile, optimizer: St
         if name in away - {"gradients"}:
             ledger.define(f"host.{name}", parts[name], f"{meaning} in host memory", "bytes", "memory")
         ledger.define(name, Integer(0) if name in away else parts[name], meaning, "bytes", "memory")
-    static = symbol("weights") + symbol("gradients") + symbol("optimizer")
-    ledger.define("static", static, "held between steps", "bytes", "memory")
+    whole = symbol("weights") + symbol("gradients") + symbol("optimizer")
+    ledger.define("states", whole, "weights, gradients and optimizer states", "bytes", "memory")
+    copies = _main_gradients(found, structure, profile)
+    if copies != 0:
+        meaning = "fp32 copies of gradients, from the step to the next one"
+        ledger.define("main_gradients", copies, meaning, "bytes", "memory")
+
+
+def _main_gradients(found: list[Group], structure: Structure, profile: Profile) -> Expr:
+    """The optimizer's own gradients in fp32, where their buffer is narrower: made for a step, freed before the next.
+
+    Adam with states of other types reads the narrow ones. Source: Megatron-Core 0.16.1, optimizer/optimizer.py,
+    _copy_model_grads_to_main_grads and zero_grad; optimizer/distrib_optimizer.py, use_precision_aware_optimizer.
+    """
+    aware = any(structure[n] != "fp32" for n in STATE_CHOICES)
+    if (
+        structure["grad_dtype"] == "fp32"
+        or not profile["main_gradients"]
+        or aware
+        or "optimizer" in offloaded(structure)
+    ):
+        return Integer(0)
+    zero = int(structure["zero"])  # type: ignore[arg-type]
+    return 4 * sympy.Add(*(group.elements / (group.shard if zero >= 1 else 1) for group in found))
 
 
 def _dealt_states(stages: Stages, found: list[Group], optimizer: States, whole: Expr, ledger: Ledger) -> Expr:

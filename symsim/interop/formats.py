@@ -80,7 +80,8 @@ def translated(files: Sequence[ForeignFile], tool: str | None = None, lenient: b
             hint = f"symsim import {other.tool} {first.path}" if other.translate else other.refused
             raise error("E520" if other.translate else "E521", f"{first.path} is {other.title}", place, hint)
         of_tool = "" if tool is None else f" of {tool}"
-        raise error("E520", f"{first.path} is of no kind{of_tool} that is known here", place, known_kinds(tool))
+        hint = "'symsim import --help' lists the tools whose files are read"
+        raise error("E520", f"{first.path} is of no kind{of_tool} that is known here", place, hint)
     if kind.translate is None:
         raise error("E521", f"{first.path} is {kind.title}", Place(first.source, 1, 1), kind.refused)
     return Source(f"{first.path} (translated)", kind.translate(files, lenient))
@@ -123,12 +124,6 @@ def by_kind(files: Sequence[ForeignFile], tool: str, titles: Sequence[str]) -> l
             raise error("E520", f"{file.path} is {kind.title} too", place, f"give one: {found[kind.title].path}")
         found[kind.title] = file
     return [found.get(title) for title in titles]
-
-
-def known_kinds(tool: str | None) -> str:
-    """What is read, in words."""
-    titles = dict.fromkeys(kind.title for kind in _every(tool) if kind.translate is not None)
-    return f"read are: {'; '.join(titles)}"
 
 
 def _every(tool: str | None) -> Iterator[Kind]:

@@ -34,7 +34,9 @@ def model_text(
     notes: Sequence[str] = (),
 ) -> str:
     """``model NAME "title" = family(…)`` under its comments, wrapped at ``WIDTH`` columns; notes follow it."""
-    kept = needed_arguments(family_of(family), dimensions, library_of())
+    left_open = {p.name: 1 for p in family_of(family).parameters if p.default is None and p.name not in dimensions}
+    needed = needed_arguments(family_of(family), {**dimensions, **left_open}, library_of())
+    kept = {name: value for name, value in needed.items() if name not in left_open}
     words = [f"{n} = {list_text(v) if isinstance(v, tuple) else value_text(v)}" for n, v in kept.items()]
     shown = f' "{title}"' if title and title != name else ""
     lines = [line for comment in comments for line in _wrapped(f"# {comment}".split(" "), "# ", " ")]

@@ -43,7 +43,15 @@ _OF = {
     "gpu": ("power",),
     "memory": ("capacity", "context", "communicator", "fragmentation"),
     "hbm": ("bandwidth", "efficiency", "latency"),
-    "matmul": (*_PRECISIONS, "efficiency", "sustained", "fp8_relative_efficiency", "fp8_copies"),
+    "matmul": (
+        *_PRECISIONS,
+        "efficiency",
+        "sustained",
+        "fp8_relative_efficiency",
+        "fp8_copies",
+        "te_workspace",
+        "torch_workspace",
+    ),
     "link": ("bandwidth", "span", "sharp", "overlap_slowdown", *_OF_COLLECTIVE["link"]),
     "network": ("bandwidth", "overlap_slowdown", "straggler", *_OF_COLLECTIVE["network"]),
     "host": ("bandwidth", "capacity"),
@@ -62,7 +70,7 @@ _OF_KERNELS = ("efficiency", "sustained")
 _UNIT_OF = {
     "bandwidth": "B/s",
     **dict.fromkeys(("latency", "fixed", "fill", "launch", "turn", "step"), "s"),
-    **dict.fromkeys(("capacity", "context", "communicator"), "B"),
+    **dict.fromkeys(("capacity", "context", "communicator", "te_workspace", "torch_workspace"), "B"),
     **dict.fromkeys(_PRECISIONS, "FLOP/s"),
     "power": "W",
 }

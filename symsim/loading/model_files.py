@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from symsim.compiler import cache
-from symsim.diagnostics import Source, error
+from symsim.diagnostics import InputError, Source, error
 from symsim.language import tree
 from symsim.language.dimensions import MAX_DIMENSION
 from symsim.language.models import elaborate_model
+from symsim.language.strategies import Strategy
 from symsim.loading.run_files import foreign_path, run_of
 from symsim.records.model import Model
 
@@ -28,6 +29,25 @@ def source_of(given: str) -> Source:
         hint = f"give it as a strategy: symsim eval MODEL -s {given}"
         raise error("E211", f"{run.strategy.name} defines no model", None, hint)
     return run.model
+
+
+def base_model(source: Source, strategy: Strategy) -> Model:
+    """The model of a text by itself; of one that leaves out what a setting gives, with those settings.
+
+    Raises:
+        InputError: anything that is wrong with the text, or that neither it nor a setting gives.
+    """
+    try:
+        return load_model(source, {})
+    except InputError:
+        given = {n: v for n, v in strategy.overrides.items() if "." not in n and isinstance(v, tree.Expression)}
+        if not given:
+            raise
+        try:
+            return load_model(source, given)
+        except InputError:
+            pass
+        raise
 
 
 def load_model(source: Source, overrides: Mapping[str, tree.Expression]) -> Model:

@@ -275,7 +275,7 @@ def _sizes(values: Mapping[str, Value | None]) -> dict[str, int | Fraction]:
         for n, v in values.items()
         if CHOICES[n].kind in ("size", "number") and isinstance(v, int | Fraction) and not isinstance(v, bool)
     }
-    return {**sizes, **ASSUMED_FIGURES} if values["precision"] == "fp8" else sizes
+    return {**sizes, **ASSUMED_FIGURES}
 
 
 def with_size(settled: Plan, name: str, value: int) -> dict[str, int | Fraction]:

@@ -9,7 +9,7 @@ from symsim.diagnostics import Source, error
 from symsim.language import tree
 from symsim.language.strategies import Strategy, route_overrides, strategy_of
 from symsim.loading import kept_files
-from symsim.loading.model_files import load_model, source_of
+from symsim.loading.model_files import base_model, load_model, source_of
 from symsim.loading.plan import Plan, plan
 from symsim.loading.run_files import run_of, run_of_pair
 from symsim.records.model import Model
@@ -53,7 +53,7 @@ def question(
     else:
         source = model if isinstance(model, Source) else source_of(model)
         chosen = strategy if isinstance(strategy, Strategy) else _strategy(model, strategy, settings)
-    base = load_model(source, {})
+    base = base_model(source, chosen)
     for_model, for_system = route_overrides(chosen, base.dimensions, {})
     loaded = load_model(source, for_model) if for_model else base
     settled = plan(chosen, needs_sizes, loaded)

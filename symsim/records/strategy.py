@@ -103,6 +103,10 @@ CHOICES: dict[str, Choice] = {
                ("megatron", "deepspeed", "nanotron", "torchtitan", "fsdp", "internevo")),
         Choice("framework_version", "text", None, "version of the framework, where an older one holds otherwise"),
         Choice("te_version", "text", None, "version of TransformerEngine, for version-dependent buffers"),
+        Choice("transformer_impl", "word", "transformer_engine", "modules that layers are made of",
+               ("transformer_engine", "local")),
+        _flag("gradient_accumulation_fusion", True, "weight gradients are added to their buffer by the GEMM itself"),
+        Choice("cublas_workspace", "text", None, "CUBLAS_WORKSPACE_CONFIG, such as :4096:8"),
         _size("vocab_multiple", 128, "the vocabulary is padded to a multiple of this times tp"),
         Choice("fit", "word", "device", "what has to fit into the machine's memory", ("device", "peak", "none"),
                structural=False),
@@ -119,8 +123,14 @@ given and differs from its default."""
 FP8_COPIES = "matmul.fp8_copies"
 """The machine's figure of how many copies of a weight its fp8 GEMMs need; in the formulas of ``precision = fp8``."""
 
-ASSUMED_FIGURES: dict[str, int] = {FP8_COPIES: 2}
-"""Figures of a machine that memory depends on, and what is taken where none is named: the larger one."""
+TE_WORKSPACE = "matmul.te_workspace"
+"""The machine's figure of what TransformerEngine keeps for the GEMMs of one stream."""
+
+TORCH_WORKSPACE = "matmul.torch_workspace"
+"""The machine's figure of what torch keeps for the GEMMs of one thread, where ``cublas_workspace`` does not say it."""
+
+ASSUMED_FIGURES: dict[str, int] = {FP8_COPIES: 2, TE_WORKSPACE: 2**25 + 2**10, TORCH_WORKSPACE: 2 * 2**22 + 16 * 2**13}
+"""Figures of a machine that memory depends on, and what is taken where none is named."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,8 @@ def test_every_fact_names_its_source() -> None:
 def test_what_a_profile_does_not_state_is_megatrons() -> None:
     asked = question(SMALL, "framework=fsdp", None, needs_sizes=False)
     facts = profile_of(library_of(), asked.plan.structure)
-    assert facts.own == {"gate_saved", "gradients_offload", "master_is_weight", "mamba_fused", "delta_fused"}
+    own = {"gate_saved", "gradients_offload", "master_is_weight", "mamba_fused", "delta_fused"}
+    assert facts.own == own | {"main_gradients", "kept_inputs"}
     assert facts["layer_split"] == "even"
 
 
@@ -83,7 +84,7 @@ def test_megatron_core_before_0_14_keeps_no_empty_gradient_for_the_head() -> Non
 def test_a_shard_of_fsdp_is_the_fp32_weight_itself(framework: str) -> None:
     """16 bytes a parameter: weight, gradient and two moments in fp32."""
     found = plan(framework=framework, zero=3, world=4, gbs=8)
-    assert first(found, "static") == 16 * first(found, "P") / 4
+    assert first(found, "states") == 16 * first(found, "P") / 4
 
 
 def test_torchtitan_gives_the_first_stages_one_more() -> None:

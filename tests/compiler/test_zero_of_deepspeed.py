@@ -27,7 +27,7 @@ def test_llama2_70b_holds_what_deepspeeds_own_estimator_says() -> None:
     asked = question("llama2_70b", plan, None)
     found = answer(asked.model, asked.plan, None)
     parameters = found.of_stage("P")[0]
-    assert found.of_stage("static")[0] == pytest.approx(18 * parameters / 64)
+    assert found.of_stage("states")[0] == pytest.approx(18 * parameters / 64)
     estimated = 18 * parameters / 64 + 4 * 8192 * 57344
     activations = found.of_stage("activations")[0]
     assert found.values["memory.peak"] - activations == pytest.approx(estimated, rel=0.25)
@@ -104,5 +104,5 @@ def test_megatron_keeps_its_gradient_buffer_where_the_optimizer_leaves() -> None
 @pytest.mark.parametrize("framework", ["fsdp", "torchtitan"])
 def test_with_fsdp_all_shards_leave_with_the_optimizer(framework: str) -> None:
     found = values(f"framework={framework},zero=3,offload={{optimizer}}")
-    assert found["static"] == 0
+    assert found["states"] == 0
     assert found["host"] == 16 * found["P"] / RANKS

@@ -279,6 +279,7 @@ CODES = {
         "plan that another tool cannot express",
         "Change the choice, or write for a tool that has it. What changes an estimate alone is left out and said.",
     ),
+    "E530": ("no training command", "Give the script whose last command runs `pretrain_….py` with its arguments."),
     "E600": ("cases cannot be read", "Give the path of a JSON file of measured cases."),
     "E601": ("cases that are not JSON", "Fix the JSON."),
     "E602": (

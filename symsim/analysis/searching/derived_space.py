@@ -24,7 +24,7 @@ from symsim.language.parser import parse_strategy
 from symsim.language.source_files import read_source
 from symsim.language.strategies import Strategy, elaborate_strategy, load_strategy, members, route_overrides
 from symsim.language.systems import load_system
-from symsim.loading.model_files import load_model, source_of
+from symsim.loading.model_files import base_model, load_model, source_of
 from symsim.records.model import Model
 from symsim.records.strategy import CHOICES, Value
 from symsim.records.system import System
@@ -331,7 +331,7 @@ def load_derived_space(
     """
     source = source_of(model)
     given = load_strategy(None, settings)
-    base = load_model(source, {})
+    base = base_model(source, given)
     for_model, for_system = route_overrides(given, base.dimensions, {})
     loaded = load_model(source, for_model) if for_model else base
     if for_system and system is None:

@@ -20,7 +20,7 @@ from symsim.language.figures import canonical, figure_value
 from symsim.language.strategies import Strategy, members, route_overrides
 from symsim.language.systems import load_system
 from symsim.loading import kept_files
-from symsim.loading.model_files import load_model, source_of
+from symsim.loading.model_files import base_model, load_model, source_of
 from symsim.loading.plan import Plan, fewer_kv_heads, plan
 from symsim.records.model import Model
 from symsim.records.strategy import CHOICES, SIZE_SYMBOLS, Structure, Value
@@ -95,7 +95,7 @@ def load_space(model: str, strategy: str | None, system: str | None, settings: t
     """
     source = source_of(model)
     chosen = kept_files.strategy(strategy, settings)
-    base = load_model(source, {})
+    base = base_model(source, chosen)
     for_model, for_system = route_overrides(chosen, base.dimensions, {})
     loaded = load_model(source, for_model) if for_model else base
     if for_system and system is None:

@@ -18,10 +18,13 @@ MAX_SIZE = 10**12
 """Largest dimension that a model may have."""
 
 
-def dimensions_of(rule: Rule, keys: Keys, refusals: Iterable[Diagnostic] = ()) -> dict[str, Dimension]:
+def dimensions_of(
+    rule: Rule, keys: Keys, refusals: Iterable[Diagnostic] = (), open_names: Iterable[str] = ()
+) -> dict[str, Dimension]:
     """The value of each dimension that a rule gives.
 
-    ``refusals`` are what the tool refuses, apart from the rule's own checks, and are asked for last.
+    ``refusals`` are what the tool refuses, apart from the rule's own checks, and are asked for last. ``open_names`` may
+    be missing: whoever uses the model gives them.
 
     Raises:
         InputError: all that is wrong with the file.
@@ -45,7 +48,9 @@ def dimensions_of(rule: Rule, keys: Keys, refusals: Iterable[Diagnostic] = ()) -
                 found[name] = value
     problems += refusals
     problems += broken_checks(rule, keys) if not problems else ()
-    problems += _missing(family, rule, found, keys) if not problems and not further else ()
+    problems += (
+        _missing(family, rule, {**dict.fromkeys(open_names, 0), **found}, keys) if not problems and not further else ()
+    )
     # What follows from several keys is no news where one of them is wrong.
     problems += [d for d in further if not problems or d.code not in ("E510", "E511")]
     if problems:

@@ -1,0 +1,85 @@
+"""The arguments that Megatron prints into its log: a line for each, between two lines of dashes.
+
+A line is two spaces, the name, dots, and the value from column 53 on; a name of 48 letters or more has no dots. What
+a value spills into further lines is not read. Launchers may put a prefix before each line.
+Source: Megatron-LM d98e8a64dd, megatron/training/global_vars.py and arguments.py, _print_args.
+"""
+
+from __future__ import annotations
+
+import re
+from ast import literal_eval
+from typing import Any
+
+from symsim.diagnostics import InputError, Place, Source, error
+from symsim.interop.megatron.argument_table import Argument, by_name
+from symsim.interop.megatron.arguments import Arguments
+from symsim.interop.megatron.values import value_of
+
+FIRST = re.compile(r"-{20,} arguments -{20,}")
+LAST = re.compile(r"-{10,} end of arguments -{10,}")
+_LINE = re.compile(r"  ([A-Za-z_]\w*) (\.+ )?(.*)")
+
+DERIVED = {"world_size": "int", "data_parallel_size": "int"}
+"""What stands in the block and is no argument: type."""
+
+
+def is_log(text: str) -> bool:
+    return FIRST.search(text) is not None
+
+
+def read_log(source: Source) -> Arguments:
+    """The first block of arguments of a log.
+
+    Values are those after Megatron's own checks. A name that is no argument of the known parser is one of the run's
+    own program, or of a later version: it is named in the remarks.
+
+    Raises:
+        InputError: a value of the wrong type.
+    """
+    out = Arguments(source)
+    lines = source.text.split("\n")
+    begin = next(k for k, line in enumerate(lines) if FIRST.search(line))
+    match = FIRST.search(lines[begin])
+    assert match is not None
+    prefix = match.start()
+    unknown: list[str] = []
+    for number, line in enumerate(lines[begin + 1 :], begin + 2):
+        if LAST.search(line):
+            break
+        found = _LINE.match(line[prefix:].rstrip("\r"))
+        if found is None:
+            continue
+        name, value = found[1], found[3].strip()
+        place = Place(source, number, prefix + found.start(3) + 1, max(1, len(value)))
+        if name in DERIVED and value.isdigit():
+            out.put(name, int(value[:12]), place)
+            continue
+        argument = by_name().get(name)
+        if argument is None:
+            unknown.append(name)
+            continue
+        try:
+            out.put(name, _value(argument, value, place), place)
+        except InputError as problem:
+            out.problems += problem.diagnostics
+    if unknown:
+        out.remarks.append(
+            f"names of the log that are no arguments known here, and left out: {', '.join(unknown[:20])}"
+        )
+    return out.checked()
+
+
+def _value(argument: Argument, text: str, place: Place) -> Any:
+    """A value as Python prints it."""
+    if text in ("None", "True", "False"):
+        return {"None": None, "True": True, "False": False}[text]
+    if text.startswith(("[", "(")) and len(text) < 100_000:
+        try:
+            listed = literal_eval(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            raise error("E509", f"{argument.name} is a list, not '{text[:40]}'", place, "as Python prints it") from None
+        return list(listed) if isinstance(listed, list | tuple) else listed
+    if argument.sets is not None:
+        raise error("E509", f"{argument.name} is True or False, not '{text[:40]}'", place, "as Python prints it")
+    return value_of(argument, [text.rpartition(".")[2] if argument.choices and "." in text else text], place)
