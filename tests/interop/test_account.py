@@ -84,3 +84,12 @@ def test_read_leniently_unknown_keys_are_remarks() -> None:
 
 def test_keys_of_objects_have_points() -> None:
     assert list(keys_of({"a": {"b": 1, "c": {"d": 2}}, "e": {}, "f": [{"g": 1}]})) == ["a.b", "a.c.d", "e", "f"]
+
+
+def test_very_many_unknown_keys_are_bounded_work() -> None:
+    many = reading(**{f"key{k}": {f"inner{k}": k} for k in range(20_000)})
+    with pytest.raises(InputError) as raised:
+        account(many, [rule()])
+    assert len(raised.value.diagnostics) == 20_000
+    remarks = account(many, [rule()], lenient=True)
+    assert len(remarks) == 21 and remarks[-1] == "19,980 more keys are not known here"

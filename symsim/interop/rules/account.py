@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from symsim.diagnostics import Diagnostic, InputError, error, nearest
+from symsim.interop.json_text import MAX_DEPTH
 from symsim.interop.model_text import printable
 from symsim.interop.rules.key_expressions import asked
 from symsim.interop.rules.reading import Reading
@@ -16,6 +17,8 @@ from symsim.interop.rules.rule_book import Rule
 
 MOST_SHOWN = 60
 """Letters of a key that a message shows."""
+MOST_SAID = 20
+"""Unknown keys that are compared with those that are known, or said one by one."""
 
 
 def account(
@@ -31,10 +34,12 @@ def account(
         InputError: E522 for each key that is not known, with near spellings, unless ``lenient``.
     """
     named = _named(reading, rules, known)
-    unknown = [key for key, value in entries(reading.config) if not _is_known(key, value, named)]
+    opened = frozenset(whole for name in named for whole in _wholes(name))
+    unknown = [key for key, value in entries(reading.config) if not _is_known(key, value, named, opened)]
     if lenient:
-        return [f"'{printable(key, MOST_SHOWN)}' is not known here, and left out" for key in unknown]
-    problems = [problem for key in unknown for problem in _unknown(key, reading, named, silent)]
+        more = [f"{len(unknown) - MOST_SAID:,} more keys are not known here"] if len(unknown) > MOST_SAID else []
+        return [f"'{printable(key, MOST_SHOWN)}' is not known here, and left out" for key in unknown[:MOST_SAID]] + more
+    problems = [p for k, key in enumerate(unknown) for p in _unknown(key, reading, named, silent, k < MOST_SAID)]
     if problems:
         raise InputError(problems)
     return []
@@ -67,17 +72,26 @@ def _named(reading: Reading, rules: Iterable[Rule], known: Iterable[str]) -> fro
     return frozenset(found) | reading.facts.inert
 
 
-def _is_known(key: str, value: object, named: frozenset[str]) -> bool:
-    """Whether the key is named, or an object that holds it is, as a whole; of an empty object, a key inside it."""
-    if key in named or (value == {} and any(name.startswith(f"{key}.") for name in named)):
+def _is_known(key: str, value: object, named: frozenset[str], opened: frozenset[str]) -> bool:
+    """Whether the key is named, or an object that holds it is, as a whole; of an empty object, a key inside it.
+
+    ``opened`` are objects that a named key is inside of.
+    """
+    if key in named or (value == {} and key in opened):
         return True
+    return any(whole in named and whole not in opened for whole in _wholes(key))
+
+
+def _wholes(key: str) -> Iterator[str]:
+    """The objects that a key is inside of: ``a`` and ``a.b`` of ``a.b.c``."""
     parts = key.split(".")
-    wholes = (".".join(parts[:k]) for k in range(1, len(parts)))
-    return any(whole in named and not any(n.startswith(f"{whole}.") for n in named) for whole in wholes)
+    return (".".join(parts[:k]) for k in range(1, min(len(parts), MAX_DEPTH)))
 
 
-def _unknown(key: str, reading: Reading, named: frozenset[str], silent: str) -> Sequence[Diagnostic]:
-    near = nearest(key, named) if len(key) <= MOST_SHOWN else None
+def _unknown(
+    key: str, reading: Reading, named: frozenset[str], silent: str, compared: bool = True
+) -> Sequence[Diagnostic]:
+    near = nearest(key, named) if compared and len(key) <= MOST_SHOWN else None
     hint = f"{silent}; {near}" if silent and near else silent or near
     problem = error(
         "E522",
