@@ -39,7 +39,7 @@ _HELP = """Write a plan as {title} reads it: {parts}.
 With -o {first} goes to the file{further}; without it all is printed.
 
 \b
-symsim export {word} llama3_8b -s tp=2,pp=2,world=16,gbs=64,seq=4096 -o plan.json
+symsim export {word} {example}
 """
 
 
@@ -48,7 +48,9 @@ def _add(word: str, target: Target) -> None:
     first = f"the {target.parts[0]}"
     parts = " and ".join(f"its {role} file" for role in target.parts)
     further = f", {' and '.join(others)} next to it" if others else ""
-    text = _HELP.format(title=target.title, parts=parts, first=first, further=further, word=word)
+    text = _HELP.format(
+        title=target.title, parts=parts, first=first, further=further, word=word, example=target.example
+    )
 
     @command.command(word, help=text, short_help=f"Files of {target.title}.")
     @model_argument

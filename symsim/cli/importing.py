@@ -109,6 +109,15 @@ _HELP = {
     symsim import accelerate fsdp.yaml training_args.json -o run.sym
     symsim eval llama3_8b -s fsdp.yaml -y h100_sxm --set mbs=1 --set gbs=64 --set seq=4096
     """,
+    "torchtitan": """Print the model and the strategy of a run of torchtitan.
+
+    FILE is a script with the launch line of 0.3, the JSON that debug.save_config_file writes, a log with the line
+    'Running with configs', or a TOML up to 0.2. The model is one that is shipped here, or is not in the text.
+
+    \b
+    symsim import torchtitan train.sh -o run.sym
+    symsim eval train.sh -y h100_sxm
+    """,
     "nanotron": """Print the model and the strategy of a YAML of nanotron.
 
     \b

@@ -21,14 +21,29 @@ from symsim.records.strategy import CHOICES, Value
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A tool that plans are written for. ``parts``: what is written, the file that ``-o`` names first."""
+    """A tool that plans are written for. ``parts``: what is written, the file that ``-o`` names first.
+
+    ``example``: a plan that the tool can run, as the command takes it.
+    """
 
     package: str
     title: str
     parts: tuple[str, ...]
+    example: str = "llama3_8b -s tp=2,pp=2,world=16,gbs=64,seq=4096 -o plan.json"
 
 
+_PLAN = "llama3_8b -s zero=3,world=16,gbs=64,seq=4096"
 TARGETS = {
+    "deepspeed": Target(
+        "deepspeed", "DeepSpeed", ("ds_config", "training_arguments"), f"{_PLAN},framework=deepspeed -o ds_config.json"
+    ),
+    "torchtitan": Target("torchtitan", "torchtitan", ("launch",), f"{_PLAN},framework=torchtitan -o train.sh"),
+    "accelerate": Target(
+        "accelerate", "accelerate", ("config", "training_arguments"), f"{_PLAN},framework=fsdp -o fsdp.yaml"
+    ),
+    "nanotron": Target(
+        "nanotron", "nanotron", ("config",), f"{_PLAN.replace('zero=3', 'zero=1')},framework=nanotron -o run.yaml"
+    ),
     "simumax": Target("simumax", "SimuMax", ("strategy", "model")),
     "calculon": Target("calculon", "Calculon", ("execution", "model")),
     "estimator": Target("estimator", "the Megatron Memory Estimator", ("request",)),

@@ -18,6 +18,7 @@ TOOLS = {
     "deepspeed": "deepspeed",
     "accelerate": "accelerate",
     "nanotron": "nanotron",
+    "torchtitan": "torchtitan",
     "calculon": "calculon",
     "estimator": "estimator",
     "hf": "huggingface",

@@ -109,7 +109,8 @@ class Reading:
     def place_of(self, keys: Iterable[str]) -> Place:
         """Where the first of some keys stands that the file has."""
         parts = ((self.written(first), point + path) for first, point, path in (k.partition(".") for k in keys))
-        return next((self.place(n + path) for n, path in parts if n is not None), Place(self.source, 1, 1))
+        start = Place(self.source, 1, 1)
+        return next((place for n, path in parts if n is not None and (place := self.place(n + path)) != start), start)
 
     def conflict(self, keys: Iterable[str], message: str, hint: str | None = None) -> InputError:
         return error("E511", message, self.place_of(keys), hint or "one of the two keys is wrong")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import symsim
-from tests.interop.reading import Folder
+from tests.interop.frameworks.reading import Folder
 
 LLAMA = {"hidden_size": 2048, "num_hidden_layers": 16, "num_attention_heads": 32, "num_key_value_heads": 8,
          "intermediate_size": 8192, "vocab_size": 128256, "is_llama_config": True}  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.interop.reading import Folder
+from tests.interop.frameworks.reading import Folder
 
 MICRO = {"train_micro_batch_size_per_gpu": 1}
 BF16 = {"bf16": {"enabled": True}}

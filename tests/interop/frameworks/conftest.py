@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.reading import Folder
+from tests.interop.frameworks.reading import Folder
 
 
 @pytest.fixture

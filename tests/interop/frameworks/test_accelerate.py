@@ -8,7 +8,7 @@ import pytest
 
 from symsim.interop import formats
 from symsim.interop.foreign_file import read_foreign
-from tests.interop.reading import Folder
+from tests.interop.frameworks.reading import Folder
 
 FSDP = {"distributed_type": "FSDP", "mixed_precision": "bf16", "num_machines": 2, "num_processes": 16}
 

@@ -1,0 +1,1 @@
+"""torchtitan: launch lines, the configuration that a run saves or logs, TOML up to 0.2."""
