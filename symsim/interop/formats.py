@@ -81,11 +81,17 @@ def translated(files: Sequence[ForeignFile], tool: str | None = None, lenient: b
             hint = f"symsim import {other.tool} {first.path}" if other.translate else other.refused
             raise error("E520" if other.translate else "E521", f"{first.path} is {other.title}", place, hint)
         of_tool = "" if tool is None else f" of {tool}"
-        hint = "'symsim import --help' lists the tools whose files are read"
+        hint = "'symsim import --help' lists the tools whose files are read" if tool is None else known_kinds(tool)
         raise error("E520", f"{first.path} is of no kind{of_tool} that is known here", place, hint)
     if kind.translate is None:
         raise error("E521", f"{first.path} is {kind.title}", Place(first.source, 1, 1), kind.refused)
     return Source(f"{first.path} (translated)", kind.translate(files, lenient))
+
+
+def known_kinds(tool: str) -> str:
+    """What is read of a tool, in words."""
+    titles = dict.fromkeys(kind.title for kind in kinds(tool) if kind.translate is not None)
+    return f"read are: {'; '.join(titles)}"
 
 
 def no_machine(file: ForeignFile) -> InputError:
