@@ -69,3 +69,26 @@ def test_a_rank_holds_what_megatrons_modules_hold(row: dict[str, Any]) -> None:
             held(row)
     else:
         assert held(row) == row["stages"]
+
+
+WITH_BIASES = (
+    "moe(hidden=128,layers=4,heads=8,kv_heads=4,dense_ffn=256,vocab=1024,experts=8,topk=2,expert_ffn=64,dense_layers=1)"
+)
+
+
+def of_moe(*settings: str) -> list[list[int]]:
+    plan = "world=8,tp=2,pp=2,ep=2,gbs=8,seq=1024,vocab_multiple=1"
+    asked = question(WITH_BIASES, plan, None, settings)
+    found = answer(asked.model, asked.plan, None)
+    return [[int(a), int(b)] for a, b in zip(found.of_stage("P"), found.of_stage("P_expert"), strict=True)]
+
+
+def test_biases_are_of_routers_and_experts_too() -> None:
+    """``--add-bias-linear``, and ``--add-qkv-bias`` alone: counted in Megatron-Core 0.16.1's modules."""
+    assert of_moe("bias=true") == [[166_280, 99_328], [117_904, 198_656]]
+    assert of_moe("qkv_bias=true") == [[165_632, 98_304], [117_632, 196_608]]
+
+
+def test_experts_with_biases_are_not_split() -> None:
+    with pytest.raises(InputError, match="experts that tensor parallelism splits have no biases"):
+        of_moe("bias=true", "etp=2")
