@@ -24,9 +24,10 @@ def derive(given: Arguments, defaults: Mapping[str, Any]) -> dict[str, Any]:
     def get(name: str) -> Any:
         return given.keys.get(name, defaults.get(name))
 
-    pattern, stages = _pattern(get)
+    pattern, stages, ahead = _pattern(get)
     return {
         "_pattern": pattern,
+        "_mtp_patterns": ahead,
         "_layers": len(pattern) if pattern is not None else get("num_layers") or get("encoder_num_layers"),
         "_vocab": _vocabulary(get),
         "_ffn": _ffn(get),
@@ -36,6 +37,8 @@ def derive(given: Arguments, defaults: Mapping[str, Any]) -> dict[str, Any]:
         "_vp": _virtual(given, get, stages),
         "_layout": _layout(get),
         "_zero": _zero(get),
+        "_layer_wise": _layer_wise(get),
+        "_offload": _offload(get),
         "_grad_dtype": _grad_dtype(get),
         "_recomputed": _recomputed(get),
         "_attention": _attention(get),
@@ -44,18 +47,20 @@ def derive(given: Arguments, defaults: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _pattern(get: Get) -> tuple[str | None, int]:
-    """The letters of a hybrid without marks, and the stages that ``|`` cuts it into."""
+def _pattern(get: Get) -> tuple[str | None, int, int]:
+    """The letters of a hybrid without marks, the stages that ``|`` cuts it into, and multi-token layers after ``/``."""
     text = get("hybrid_layer_pattern") or get("hybrid_override_pattern")
     if not text:
-        return None, 0
-    main = str(text).partition("/")[0]
-    return main.replace("|", ""), main.count("|") + 1
+        return None, 0, 0
+    main, *ahead = str(text).split("/")
+    return main.replace("|", ""), main.count("|") + 1, len(ahead)
 
 
 def _vocabulary(get: Get) -> int | None:
     """Words of the tokenizer before padding: a null one has one more than it is told, for the end of documents."""
     size, kind = get("vocab_size"), get("tokenizer_type")
+    if size is None and get("padded_vocab_size") is not None:
+        return int(get("padded_vocab_size"))
     if size is None:
         return 50257 if kind == "GPT2BPETokenizer" else None
     return int(size) + (kind in ("NullTokenizer", "NullMultimodalTokenizer"))
@@ -110,7 +115,30 @@ def _zero(get: Get) -> int:
         return sharding.get(str(get("data_parallel_sharding_strategy")), 0)
     if get("use_torch_fsdp2"):
         return 3
-    return 1 if get("use_distributed_optimizer") else 0
+    return 1 if get("use_distributed_optimizer") and not _layer_wise(get) else 0
+
+
+def _layer_wise(get: Get) -> bool:
+    """The distributed optimizer of other optimizers than Adam and SGD deals out whole parameters."""
+    optimizer = get("optimizer")
+    return optimizer == "dist_muon" or (optimizer not in ("adam", "sgd") and bool(get("use_distributed_optimizer")))
+
+
+def _offload(get: Get) -> list[str] | None:
+    """What is in host memory: the optimizer's states, and what modules keep that the layers of this model have."""
+    regions = ["optimizer"] if get("optimizer_cpu_offload") else []
+    if get("fine_grained_activation_offloading"):
+        absent = set()
+        if get("num_experts") is None:
+            absent |= {"expert_fc1", "moe_act", "fused_group_mlp"}
+        if get("multi_latent_attention"):
+            absent |= {"qkv_linear"}
+        regions += [_OFFLOADED.get(m, m) for m in get("offload_modules") or () if m not in absent]
+    return list(dict.fromkeys(regions)) or None
+
+
+_OFFLOADED = {"attn_norm": "layernorm", "mlp_norm": "layernorm", "fused_group_mlp": "routed_experts"}
+"""Modules whose region has another name here."""
 
 
 def _grad_dtype(get: Get) -> str:

@@ -21,7 +21,7 @@ from symsim.interop.rules.strategy_values import choices_of
 from symsim.interop.strategy_text import strategy_text
 
 BOOK = RuleBook(TOOL)
-MODELS = ("dense", "latent", "experts", "hybrid")
+MODELS = ("dense", "dense_layers", "experts", "hybrid")
 """Rules of models; the first whose condition holds is taken."""
 REFUSED_BY = "Megatron refuses this too"
 
@@ -64,7 +64,8 @@ _WORKED_OUT = frozenset(
         "use_distributed_optimizer", "main_grads_dtype", "grad_reduce_in_bf16", "accumulate_allreduce_grads_in_fp32",
         "recompute_modules", "recompute_activations", "moe_layer_recompute", "attention_backend", "use_flash_attn",
         "transformer_impl", "cp_comm_type", "moe_token_dispatcher_type", "moe_flex_dispatcher_backend",
-        "moe_enable_deepep",
+        "moe_enable_deepep", "optimizer", "optimizer_cpu_offload", "fine_grained_activation_offloading",
+        "offload_modules", "num_experts", "multi_latent_attention", "padded_vocab_size", "vocab_size", "tokenizer_type",
     }
 )  # fmt: skip
 """What :mod:`~symsim.interop.megatron.derived` reads."""
