@@ -47,7 +47,7 @@ class Kind:
 
 
 RECOGNISED = "recognised"
-"""The package of kinds that are refused whatever the tool."""
+"""The package of kinds that are refused whatever the tool; asked for first, as Galvatron's models have Megatron's names."""
 
 
 def kinds(tool: str) -> Sequence[Kind]:
@@ -68,6 +68,9 @@ def translated(files: Sequence[ForeignFile], tool: str | None = None, lenient: b
         InputError: nothing knows the file, it is refused by its kind, or what it says is wrong.
     """
     first = files[0]
+    refused = kind_of(first, RECOGNISED)
+    if refused is not None:
+        raise error("E521", f"{first.path} is {refused.title}", Place(first.source, 1, 1), refused.refused)
     kind = next((kind for file in files if (kind := kind_of(file, tool)) is not None), None)
     if kind is None:
         if first.problem is not None:
@@ -134,4 +137,4 @@ def by_kind(files: Sequence[ForeignFile], tool: str, titles: Sequence[str]) -> l
 
 
 def _every(tool: str | None) -> Iterator[Kind]:
-    return (kind for name in ([tool] if tool is not None else [*TOOLS, RECOGNISED]) for kind in kinds(name))
+    return (kind for name in ([tool] if tool is not None else [RECOGNISED, *TOOLS]) for kind in kinds(name))

@@ -18,7 +18,16 @@ FILES = {
     "overlap.json": ("times of messages, measured by Hetu-Galvatron", {"overlap_coe": 1.1}),
     "computation.json": ("times or memory of layers", {"layernum[2]_bsz1_seq2048": 15.0, "layertype_0_bsz1": 4.3}),
     "memory.json": ("times or memory of layers", {"1_1_8_sp": {"layernum[1]_bsz8_seq2048_rank0_ms": 904.3}}),
-    "layers.yaml": ("a model of Hetu-Galvatron", {"model_size": "s", "hf_model_name_or_path": None, "hidden_size": 64}),
+    "layers.yaml": (
+        "a model of Hetu-Galvatron",
+        {
+            "model_size": "s",
+            "hf_model_name_or_path": None,
+            "hidden_size": 64,
+            "num_layers": 2,
+            "num_attention_heads": 4,
+        },
+    ),
     "search.yaml": ("a search or a run of Hetu-Galvatron", {"search_engine": {"hardware_info": {"num_nodes": 1}}}),
     "train.yaml": ("a search or a run of Hetu-Galvatron", {"runtime": {"parallel": {}, "model": {}}}),
     "spmd.json": ("a plan of nnScaler", {"desc": {"spmd_descs": []}, "e2e_time": 0.0}),
@@ -55,3 +64,9 @@ def test_constraints_are_a_list() -> None:
 )
 def test_another_file_is_none_of_these(keys: dict[str, object]) -> None:
     assert kind_of(text_file("x.json", json.dumps(keys))) is None
+
+
+@pytest.mark.parametrize("tool", ["megatron", "hf", "simumax", "calculon"])
+def test_a_planners_file_is_told_by_its_kind_to_every_tool(tool: str) -> None:
+    with pytest.raises(InputError, match=r"layers\.yaml is a model of Hetu-Galvatron"):
+        translated([text_file("layers.yaml", json.dumps(FILES["layers.yaml"][1]))], tool)
