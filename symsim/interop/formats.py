@@ -47,7 +47,7 @@ class Kind:
 
 
 RECOGNISED = "recognised"
-"""The package of kinds that are refused whatever the tool; asked for first, as Galvatron's models have Megatron's names."""
+"""The package of kinds that are refused whatever the tool; asked for first, as their files share names with others."""
 
 
 def kinds(tool: str) -> Sequence[Kind]:
