@@ -12,12 +12,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from symsim.diagnostics import InputError, Place, Source
+from symsim.diagnostics import InputError, Place, Source, error
 from symsim.language.expressions import Plain, evaluate
 from symsim.language.parser import parse_expression
 
-MAX_LENGTH = 1_000_000
+MAX_LENGTH = 400_000
 """Most characters that variables may grow to, all words together."""
+
+MAX_DEPTH = 16
+"""Most values by default inside of each other."""
 
 Letters = list[tuple[str, int]]
 """Characters, each with where it stands in the text."""
@@ -48,7 +51,11 @@ class Script:
 
 
 def read_script(source: Source) -> Script:
-    """Every command of a script."""
+    """Every command of a script.
+
+    Raises:
+        InputError: E501, its variables grow without bound.
+    """
     return _Reader(source).script()
 
 
@@ -68,6 +75,7 @@ class _Reader:
         self._variables: dict[str, Letters] = {}
         self._arrays: dict[str, list[Letters]] = {}
         self._length = 0
+        self._depth = 0
 
     def script(self) -> Script:
         out = Script()
@@ -157,9 +165,10 @@ class _Reader:
             else:
                 words[-1].append((c, at + k))
             k += 1
-        self._length += sum(map(len, words))
+        self._length += sum(map(len, words)) + len(words)
         if self._length > MAX_LENGTH:
-            return []
+            message = f"the words of the script grow to more than {MAX_LENGTH:,} characters"
+            raise error("E501", message, self._place(at, 1), "write the arguments out")
         return [w for w in words if w or (started and len(words) == 1)]
 
     @staticmethod
@@ -192,8 +201,7 @@ class _Reader:
                 known = listed[0]
             own = [(c, at + k + n) for n, c in enumerate(raw[k : name.end()])]
             return own if known is None else known, name.end(), None
-        end = raw.find("}", k)
-        end = end + 1 if end > 0 else len(raw)
+        end = _closing(raw, k + 1)
         inner = raw[k + 2 : end - 1]
         own = [(c, at + k + n) for n, c in enumerate(raw[k:end])]
         found = re.fullmatch(r"([A-Za-z_]\w*)(?:\[([@*])\])?(?:(:?[-=])(.*))?", inner, re.DOTALL)
@@ -205,9 +213,12 @@ class _Reader:
         known = self._variables.get(name_)
         if known is not None:
             return known, end, None
-        if default is not None:
+        if default is not None and self._depth < MAX_DEPTH:
             shift = at + k + 2 + found.start(4)
-            return [letter for w in self._letters_of(default, shift, split=False) for letter in w], end, None
+            self._depth += 1
+            words = self._letters_of(default, shift, split=False)
+            self._depth -= 1
+            return [letter for word in words for letter in word], end, None
         return own, end, None
 
     def _computed(self, inner: str, at: int) -> Letters:

@@ -6,6 +6,7 @@ What arguments mean is text, in ``formats/megatron``; here keys are put together
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from symsim.interop.megatron.argument_table import NONE, TOOL, by_name, defaults, effect_of
@@ -49,6 +50,7 @@ def translated(given: Arguments, name: str, title: str) -> str:
     return first + "\n" + strategy_text("run", "", choices, (), list(dict.fromkeys(notes)))
 
 
+@cache
 def read_names() -> frozenset[str]:
     """Every argument that a rule reads, or that values are worked out of."""
     rules = [rule for name in ("_run", *MODELS) for _, rule in BOOK.every_rule(name)]
