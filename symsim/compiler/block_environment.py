@@ -16,7 +16,7 @@ from symsim.language.dimensions import LAYER
 from symsim.language.expressions import Value, evaluate, names_in, number
 from symsim.language.library import Library
 from symsim.records.model import Model
-from symsim.records.strategy import CHOICES, TE_WORKSPACE, TORCH_WORKSPACE, Structure
+from symsim.records.strategy import CHOICES, FLASH_ATTN, FLASH_ATTN_DETERMINISTIC, TE_WORKSPACE, TORCH_WORKSPACE, Structure
 from symsim.symbols import symbol
 
 CURRENT = 10**9
@@ -46,6 +46,9 @@ def surroundings_of(
     values["operand_block"] = OPERAND_BLOCK.get(str(structure["precision"]), 1)
     values["te_version"] = version_number(structure["te_version"])
     values["framework_version"] = version_number(structure["framework_version"]) or CURRENT
+    chosen = symbol(FLASH_ATTN_DETERMINISTIC if structure["deterministic"] else FLASH_ATTN)
+    kernel = structure["attention_kernel"]
+    values["output_copies"] = chosen if kernel == "auto" else sympy.Integer(kernel == "flash_attn")
     values["te_gemm_bytes"] = symbol(TE_WORKSPACE)
     values["torch_gemm_bytes"] = 2 * _torch_workspace(structure["cublas_workspace"])
     for name, dimension in model.dimensions.items():

@@ -15,7 +15,7 @@ from symsim.compiler.profile import Profile
 from symsim.compiler.simplify import Bounds, Terms, dominates, tidy, total
 from symsim.compiler.stages import Part, Stages
 from symsim.compiler.units import Held
-from symsim.functions import equal, less, maximum, stage_max, stage_sum
+from symsim.functions import equal, less, maximum, minimum, stage_max, stage_sum
 from symsim.records.graph import Weight
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
@@ -75,6 +75,7 @@ def activations(
     if others:
         worst = maximum(worst, *others)
     others_held = copied + framework.framework_buffers(profile, structure, stages, stream, ledger)
+    others_held += _of_framework(stages, units, structure, ledger)
     held_always = others_held + peaks.buffers(units, sent_gradient(stages, stream), stages.may_be_empty, ledger)
     meaning = "buffers, and above S at the worst moment"
     ledger.define("workspace", held_always + worst, meaning, "bytes", "memory")
@@ -85,6 +86,33 @@ def activations(
     if profile["first_rank_reports"]:
         first = stage_sum(equal(symbol("i"), 0) * symbol("peak"))
         ledger.define("memory.reported", first, "peak that the framework logs: on the first stage", "bytes", "memory")
+
+
+def _of_framework(stages: Stages, units: tuple[Held, ...], structure: Structure, ledger: Ledger) -> Expr:
+    """What Megatron holds while it trains and frees before the step ends: a mask, and what the head has put off.
+
+    Source: Megatron-LM d98e8a64dd, pretrain_gpt.py, get_batch: the first and the last stage have a batch. Megatron-Core
+    0.16.1, tensor_parallel/layers.py and pipeline_parallel/schedules.py, embedding_activation_buffer,
+    grad_output_buffer and drain_embedding_wgrad_compute.
+    """
+    items: list[Expr] = []
+    first, last = stages.parts[0].count, stages.parts[-1].count
+    if structure["attention_mask"]:
+        mask = symbol("mbs") * symbol("seq") ** 2 / symbol("cp") * minimum(first + last, 1)
+        items.append(ledger.define("mask", mask, "mask of the data loader", "bytes", "memory"))
+    if structure["defer_embedding_wgrad_compute"]:
+        waits = symbol("m")
+        if "wgrad_deferral_limit" in structure.symbols:
+            waits = minimum(symbol("wgrad_deferral_limit"), waits)
+        amount = waits * last * _put_off(units[-1])
+        meaning = "inputs and output gradients of the head that wait for its weight gradient"
+        items.append(ledger.define("put_off", amount, meaning, "bytes", "memory"))
+    return sympy.Add(*items)
+
+
+def _put_off(head: Held) -> Expr:
+    """Bytes that a micro-batch leaves of the product with the vocabulary: its input, and the gradient of its output."""
+    return sympy.Add(*(o.inputs[0].bytes + o.outputs[0].bytes for o in head.part.unit.operators if o.name == "logits"))
 
 
 def _between_steps(

@@ -40,7 +40,7 @@ _OF_COLLECTIVE = {
 _MEASURED = tuple(dict.fromkeys(figure for tier in _OF_COLLECTIVE.values() for figure in tier))
 """Figures that a table may give."""
 _OF = {
-    "gpu": ("power",),
+    "gpu": ("power", "flash_attn", "flash_attn_deterministic"),
     "memory": ("capacity", "context", "communicator", "fragmentation"),
     "hbm": ("bandwidth", "efficiency", "latency"),
     "matmul": (
@@ -75,10 +75,10 @@ _UNIT_OF = {
     "power": "W",
 }
 _EXAMPLE_OF = {"B/s": "50 GB/s", "s": "5 us", "B": "80 GiB", "FLOP/s": "989 TFLOP/s", "W": "700 W", "": "0.8"}
-_WHOLE = ("gpus_per_node", "span", "fp8_copies")
+_WHOLE = ("gpus_per_node", "span", "fp8_copies", "flash_attn", "flash_attn_deterministic")
 _MAY_BE_ZERO = (
     *("latency", "fixed", "fill", "shared", "contention", "sharp", "context", "communicator", "fragmentation"),
-    *("overlap_slowdown", "straggler", "launch", "turn", "step"),
+    *("overlap_slowdown", "straggler", "launch", "turn", "step", "flash_attn", "flash_attn_deterministic"),
 )
 _SHARES = ("misaligned", "shared", "sharp", "overlap_slowdown", UNMEASURED)
 """Figures that are a part of a whole."""

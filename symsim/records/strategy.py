@@ -106,6 +106,14 @@ CHOICES: dict[str, Choice] = {
         Choice("transformer_impl", "word", "transformer_engine", "modules that layers are made of",
                ("transformer_engine", "local")),
         _flag("gradient_accumulation_fusion", True, "weight gradients are added to their buffer by the GEMM itself"),
+        Choice("attention_kernel", "word", "cudnn", "whose kernel attention = flash is: auto is what TransformerEngine takes",
+               ("cudnn", "flash_attn", "auto")),
+        _flag("deterministic", False, "only kernels that give the same result in each run"),
+        _flag("attention_mask", False, "the data loader makes a mask of the whole attention"),
+        Choice("cross_entropy_fusion_impl", "word", "te", "whose kernel fused_cross_entropy is", ("te", "native")),
+        _flag("moe_grouped_gemm", True, "the experts of a rank are one grouped product, not one after the other"),
+        _flag("defer_embedding_wgrad_compute", False, "weight gradients of the head wait for the end of the pipeline"),
+        _size("wgrad_deferral_limit", None, "micro-batches whose weight gradients of the head wait; all if not given"),
         Choice("cublas_workspace", "text", None, "CUBLAS_WORKSPACE_CONFIG, such as :4096:8"),
         _size("vocab_multiple", 128, "the vocabulary is padded to a multiple of this times tp"),
         Choice("fit", "word", "device", "what has to fit into the machine's memory", ("device", "peak", "none"),
@@ -129,7 +137,13 @@ TE_WORKSPACE = "matmul.te_workspace"
 TORCH_WORKSPACE = "matmul.torch_workspace"
 """The machine's figure of what torch keeps for the GEMMs of one thread, where ``cublas_workspace`` does not say it."""
 
-ASSUMED_FIGURES: dict[str, int] = {FP8_COPIES: 2, TE_WORKSPACE: 2**25 + 2**10, TORCH_WORKSPACE: 2 * 2**22 + 16 * 2**13}
+FLASH_ATTN = "gpu.flash_attn"
+"""The machine's figure of whether TransformerEngine takes FlashAttention of itself: 1, or 0 for cuDNN."""
+
+FLASH_ATTN_DETERMINISTIC = "gpu.flash_attn_deterministic"
+"""Likewise, where only deterministic kernels are allowed."""
+
+ASSUMED_FIGURES: dict[str, int] = {FLASH_ATTN: 0, FLASH_ATTN_DETERMINISTIC: 0, FP8_COPIES: 2, TE_WORKSPACE: 2**25 + 2**10, TORCH_WORKSPACE: 2 * 2**22 + 16 * 2**13}
 """Figures of a machine that memory depends on, and what is taken where none is named."""
 
 

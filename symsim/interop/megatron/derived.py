@@ -42,6 +42,7 @@ def derive(given: Arguments, defaults: Mapping[str, Any]) -> dict[str, Any]:
         "_grad_dtype": _grad_dtype(get),
         "_recomputed": _recomputed(get),
         "_attention": _attention(get),
+        "_kernel": {"flash": "flash_attn", "fused": "cudnn"}.get(str(get("attention_backend")), "auto"),
         "_cp_comm": _one_of(get("cp_comm_type")) or "p2p",
         "_dispatch": _dispatch(get),
     }
