@@ -16,7 +16,14 @@ from symsim.language.dimensions import LAYER
 from symsim.language.expressions import Value, evaluate, names_in, number
 from symsim.language.library import Library
 from symsim.records.model import Model
-from symsim.records.strategy import CHOICES, FLASH_ATTN, FLASH_ATTN_DETERMINISTIC, TE_WORKSPACE, TORCH_WORKSPACE, Structure
+from symsim.records.strategy import (
+    CHOICES,
+    FLASH_ATTN,
+    FLASH_ATTN_DETERMINISTIC,
+    TE_WORKSPACE,
+    TORCH_WORKSPACE,
+    Structure,
+)
 from symsim.symbols import symbol
 
 CURRENT = 10**9

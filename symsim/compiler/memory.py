@@ -112,7 +112,9 @@ def _of_framework(stages: Stages, units: tuple[Held, ...], structure: Structure,
 
 def _put_off(head: Held) -> Expr:
     """Bytes that a micro-batch leaves of the product with the vocabulary: its input, and the gradient of its output."""
-    return sympy.Add(*(o.inputs[0].bytes + o.outputs[0].bytes for o in head.part.unit.operators if o.kind == "vocabulary_linear"))
+    return sympy.Add(
+        *(o.inputs[0].bytes + o.outputs[0].bytes for o in head.part.unit.operators if o.kind == "vocabulary_linear")
+    )
 
 
 def _between_steps(
