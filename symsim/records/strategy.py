@@ -106,7 +106,7 @@ CHOICES: dict[str, Choice] = {
         Choice("transformer_impl", "word", "transformer_engine", "modules that layers are made of",
                ("transformer_engine", "local")),
         _flag("gradient_accumulation_fusion", True, "weight gradients are added to their buffer by the GEMM itself"),
-        Choice("attention_kernel", "word", "cudnn", "whose kernel attention = flash is; auto: TransformerEngine's own choice",
+        Choice("attention_kernel", "word", "cudnn", "whose kernel attention = flash is",
                ("cudnn", "flash_attn", "auto")),
         _flag("deterministic", False, "only kernels that give the same result in each run"),
         _flag("attention_mask", False, "the data loader makes a mask of the whole attention"),
@@ -144,12 +144,6 @@ FLASH_ATTN_DETERMINISTIC = "gpu.flash_attn_deterministic"
 """Likewise, where only deterministic kernels are allowed."""
 
 ASSUMED_FIGURES: dict[str, int] = {
-    FLASH_ATTN: 0,
-    FLASH_ATTN_DETERMINISTIC: 0,
-    FP8_COPIES: 2,
-    TE_WORKSPACE: 2**25 + 2**10,
-    TORCH_WORKSPACE: 2 * 2**22 + 16 * 2**13,
-}
     FLASH_ATTN: 0,
     FLASH_ATTN_DETERMINISTIC: 0,
     FP8_COPIES: 2,
