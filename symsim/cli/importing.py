@@ -109,6 +109,15 @@ _HELP = {
     symsim import accelerate fsdp.yaml training_args.json -o run.sym
     symsim eval llama3_8b -s fsdp.yaml -y h100_sxm --set mbs=1 --set gbs=64 --set seq=4096
     """,
+    "primus": """Print the model and the strategy of an experiment of Primus that runs Megatron.
+
+    The preset of the model, and what it extends, is looked for next to the experiment, in the checkout of Primus above
+    it, and among the files behind it. ${VAR:default} takes the environment first.
+
+    \b
+    symsim import primus run.yaml llama3_8B.yaml -o run.sym
+    symsim eval run.sym -y h200_sxm --set world=8
+    """,
     "torchtitan": """Print the model and the strategy of a run of torchtitan.
 
     FILE is a script with the launch line of 0.3, the JSON that debug.save_config_file writes, a log with the line

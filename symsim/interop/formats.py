@@ -19,6 +19,7 @@ TOOLS = {
     "accelerate": "accelerate",
     "nanotron": "nanotron",
     "torchtitan": "torchtitan",
+    "primus": "primus",
     "calculon": "calculon",
     "estimator": "estimator",
     "hf": "huggingface",

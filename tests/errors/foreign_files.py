@@ -154,4 +154,8 @@ CASES = [
     Case("log without the end of its configuration", "E502", ("import", "torchtitan", "run.log"),
          "the configuration of this log does not end", "give the whole log", "run.log:1:30",
          {"run.log": "INFO - Running with configs: {\n  \"activation_checkpoint\": null,\n"}),
+    Case("preset of a model that is not at hand", "E512", ("import", "primus", "run.yaml"),
+         "the preset 'own_9B.yaml' is not at hand", "symsim import primus run.yaml own_9B.yaml", "run.yaml:5:5",
+         {"run.yaml": "modules:\n  pre_trainer:\n    framework: megatron\n    config: pre_trainer.yaml\n"
+                      "    model: own_9B.yaml\n    overrides: {train_iters: 10}\n"}),
 ]  # fmt: skip

@@ -6,7 +6,12 @@ from collections.abc import Sequence
 
 from symsim.interop.foreign_file import ForeignFile
 from symsim.interop.hjson_text import keys_of_hjson
-from symsim.interop.huggingface.training_arguments import maps, read_training_arguments, with_arguments, with_key
+from symsim.interop.huggingface.training_arguments import (
+    maps,
+    read_training_arguments,
+    with_arguments,
+    with_key,
+)
 from symsim.interop.model_text import identifier
 from symsim.interop.rules.imported_strategy import imported_strategy
 from symsim.interop.rules.key_facts import KeyFacts
