@@ -14,6 +14,8 @@ from symsim.interop.shell_text import Word
 
 ENVIRONMENT = "env"
 """The key that holds variables of the environment."""
+PEFT = "peft"
+"""The key that holds what Megatron-Bridge says of adapters."""
 
 
 @dataclass(slots=True)
@@ -110,10 +112,11 @@ def of_mapping(given: Object, out: Arguments, lenient: bool) -> None:
             elif value is not False and value is not None:
                 out.give(key, _texts(value), place, lenient)
         else:
-            _named(key, value, place, out, lenient)
+            give_named(key, value, place, out, lenient)
 
 
-def _named(key: str, value: Any, place: Place, out: Arguments, lenient: bool) -> None:
+def give_named(key: str, value: Any, place: Place, out: Arguments, lenient: bool) -> None:
+    """One argument by the parser's name for it, with a value as a YAML has it."""
     argument = by_name().get(key.replace("-", "_"))
     if argument is None:
         near = nearest(key, by_name()) or "--lenient leaves it out and says so"
@@ -124,6 +127,9 @@ def _named(key: str, value: Any, place: Place, out: Arguments, lenient: bool) ->
         return
     if isinstance(value, bool) or value is None:
         out.put(argument.name, value, place)
+        return
+    if isinstance(value, list) and argument.type in ("pattern", "list") and all(type(v) is int for v in value):
+        out.put(argument.name, list(value), place)
         return
     try:
         out.put(argument.name, value_of(argument, _texts(value), place), place)

@@ -68,7 +68,23 @@ def _script(files: Sequence[ForeignFile], lenient: bool) -> str:
     return translated(given, file.path.stem, f"{file.path.name}, a launch script of Megatron-LM")
 
 
+def _is_run_config(file: ForeignFile) -> bool:
+    from symsim.interop.megatron.bridge import is_run_config
+
+    return file.keys is not None and is_run_config(file)
+
+
+def _run_config(files: Sequence[ForeignFile], lenient: bool) -> str:
+    from symsim.interop.megatron.bridge import read_run_config
+    from symsim.interop.megatron.translate import translated
+
+    file = files[0]
+    given = read_run_config(file, lenient)
+    return translated(given, file.path.stem, f"{file.path.name}, a configuration of Megatron-Bridge")
+
+
 KINDS = (
+    Kind("megatron", "a configuration of Megatron-Bridge", _is_run_config, _run_config),
     Kind("megatron", "a YAML or JSON of Megatron-LM's arguments", _is_mapping, _mapping),
     Kind("megatron", "a log of Megatron-LM", _is_log, _log),
     Kind("megatron", "a launch script of Megatron-LM", _is_script, _script),

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from symsim.interop.megatron.argument_table import NONE, TOOL, by_name, defaults, effect_of
-from symsim.interop.megatron.arguments import ENVIRONMENT, Arguments
+from symsim.interop.megatron.arguments import ENVIRONMENT, PEFT, Arguments
 from symsim.interop.megatron.derived import derive
 from symsim.interop.model_text import identifier, model_text
 from symsim.interop.rules.dimension_values import dimensions_of, remarks_of
@@ -33,7 +33,7 @@ def translated(given: Arguments, name: str, title: str) -> str:
     Raises:
         InputError: what Megatron refuses, or what cannot be expressed.
     """
-    known = {**defaults(), "world_size": None, ENVIRONMENT: {}}
+    known = {**defaults(), "world_size": None, ENVIRONMENT: {}, PEFT: {}}
     derived = derive(given, known)
     facts = KeyFacts({**known, **derived})
     reading = Reading(given.keys, given.source, facts, None, REFUSED_BY, "model")
