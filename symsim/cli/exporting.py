@@ -44,13 +44,14 @@ symsim export {word} {example}
 
 
 def _add(word: str, target: Target) -> None:
-    others = [f"the {role} to plan.{role}.json" for role in target.parts[1:]]
+    example, _, named = target.example.partition(" -o ")
+    others = [f"the {role} to {_path(Path(named), role, target)}" for role in target.parts[1:]]
     first = f"the {target.parts[0]}"
     parts = " and ".join(f"its {role} file" for role in target.parts)
     further = f", {' and '.join(others)} next to it" if others else ""
-    text = _HELP.format(
-        title=target.title, parts=parts, first=first, further=further, word=word, example=target.example
-    )
+    model, _, plan = example.partition(" -s ")
+    shown = f"{model} -o {named} \\\n    -s {plan}"
+    text = _HELP.format(title=target.title, parts=parts, first=first, further=further, word=word, example=shown)
 
     @command.command(word, help=text, short_help=f"Files of {target.title}.")
     @model_argument

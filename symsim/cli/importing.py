@@ -107,7 +107,8 @@ _HELP = {
 
     \b
     symsim import accelerate fsdp.yaml training_args.json -o run.sym
-    symsim eval llama3_8b -s fsdp.yaml -y h100_sxm --set mbs=1 --set gbs=64 --set seq=4096
+    symsim eval llama3_8b -s fsdp.yaml -y h100_sxm \\
+        --set mbs=1 --set gbs=64 --set seq=4096
     """,
     "primus": """Print the model and the strategy of an experiment of Primus that runs Megatron.
 
@@ -157,7 +158,7 @@ _HELP = {
 
     \b
     symsim import estimator request.json config.json -o run.sym
-    symsim eval config.json -s request.json -y h100_sxm --set gbs=256   # without that step
+    symsim eval config.json -s request.json -y h100_sxm --set gbs=256
     """,
 }
 """What the help of each tool says; the first example is the one of its kind."""

@@ -45,8 +45,18 @@ TARGETS = {
         "nanotron", "nanotron", ("config",), f"{_PLAN.replace('zero=3', 'zero=1')},framework=nanotron -o run.yaml"
     ),
     "simumax": Target("simumax", "SimuMax", ("strategy", "model")),
-    "calculon": Target("calculon", "Calculon", ("execution", "model")),
-    "estimator": Target("estimator", "the Megatron Memory Estimator", ("request",)),
+    "calculon": Target(
+        "calculon",
+        "Calculon",
+        ("execution", "model"),
+        "gpt3_175b -s tp=8,pp=8,world=64,gbs=64,seq=2048,attention=unfused,dropout=true -o plan.json",
+    ),
+    "estimator": Target(
+        "estimator",
+        "the Megatron Memory Estimator",
+        ("request",),
+        "llama3_8b -s tp=2,pp=2,world=16,gbs=64,seq=4096 -o request.json",
+    ),
 }
 """Word of ``symsim export`` → the tool that it writes for."""
 
