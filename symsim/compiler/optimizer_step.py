@@ -7,28 +7,27 @@ from fractions import Fraction
 import sympy
 from sympy import Expr, Integer
 
+from symsim.compiler.gradient_buckets import behind_first_stage, last_bucket
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.network import message_time
 from symsim.compiler.overlapped_transfers import overlapped, replica_times
 from symsim.compiler.profile import Profile
-from symsim.compiler.sharding import groups, step_share, trained_elements
+from symsim.compiler.sharding import groups, step_share
+from symsim.compiler.stages import Stages, tied_elements
 from symsim.elements import ELEMENT_BYTES, element_bytes
-from symsim.functions import less, maximum, minimum
+from symsim.functions import less, maximum
 from symsim.records.graph import Message
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
-BUCKET, BUCKET_OF_RANK = 40_000_000, 1_000_000
-"""Elements of a bucket of gradients: the larger of the first, and the second for each replica.
-Source: NVIDIA/Megatron-LM, core/distributed/distributed_data_parallel.py."""
 
-
-def tail(structure: Structure, profile: Profile, optimizer_traffic: Fraction, tied: Expr, ledger: Ledger) -> None:
+def tail(stages: Stages, structure: Structure, profile: Profile, optimizer_traffic: Fraction, ledger: Ledger) -> None:
     """What follows the last micro-batch: gradients reduced, optimizer, parameters gathered.
 
-    ``tied``: elements of a table of which the last stage holds a copy; its gradients are added up. What zero = 2
-    and 3 send with every micro-batch stands in :mod:`symsim.compiler.overlapped_transfers`.
+    The gradients of a table of which the last stage holds a copy are added up. What zero = 2 and 3 send with every
+    micro-batch is in :mod:`symsim.compiler.overlapped_transfers`.
     """
+    tied = tied_elements(stages)
     reduced, gathered = replica_times(structure, ledger)
     zero = int(structure["zero"])  # type: ignore[arg-type]
     if zero >= 2:
@@ -36,9 +35,12 @@ def tail(structure: Structure, profile: Profile, optimizer_traffic: Fraction, ti
     if zero == 3:
         gathered = Integer(0)
     if reduced != 0 and structure["overlap_grad_reduce"]:
-        last = ledger.define("last_bucket", _last_bucket(ledger), "share of gradients that is ready last", "", "time")
+        share = last_bucket(stages, structure, profile, ledger)
+        last = ledger.define("last_bucket", share, "share of gradients that is ready last", "", "time")
         ready = ledger.define("reduce_early", reduced * (1 - last), "of it, during a backward pass", "s", "time")
         left = overlapped(ready, ledger.value("B"), "network") + reduced * last
+        if profile["whole_parameters_in_buckets"]:
+            left = maximum(left - behind_first_stage(ledger), 0)
         reduced = ledger.define("stage.dp.reduce", left, "gradient reduction that nothing hides", "s", "time")
     if gathered != 0 and structure["overlap_param_gather"] and zero != 0:
         left = overlapped(gathered, ledger.value("F"), "network")
@@ -57,13 +59,6 @@ def tail(structure: Structure, profile: Profile, optimizer_traffic: Fraction, ti
         "time",
     )
     ledger.define("tail", exposed + step, "after the last micro-batch", "s", "time")
-
-
-def _last_bucket(ledger: Ledger) -> Expr:
-    """The share of a stage's gradients that is reduced when nothing is left to compute."""
-    elements = trained_elements("P", ledger) + trained_elements("P_expert", ledger)
-    bucket = maximum(BUCKET, BUCKET_OF_RANK * symbol("dp") * symbol("cp"))
-    return minimum(1, bucket / maximum(elements, 1))
 
 
 def step_time(structure: Structure, profile: Profile, optimizer_traffic: Fraction, ledger: Ledger) -> Expr:

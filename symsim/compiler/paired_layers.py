@@ -95,16 +95,17 @@ def rises(
 
 def _layer(held: Held) -> _Layer:
     phased = held.phased
-    count = len(held.part.unit.operators)
-    backward: list[tuple[Moment, ...]] = []
+    operators = held.part.unit.operators
+    backward: dict[str, tuple[Moment, ...]] = {}
     waiting: list[Moment] = []
-    for moment in phased.moments[count:]:
+    for moment in phased.moments[len(operators) :]:
         waiting.append(moment)
         if moment.phase == "backward":
-            backward.append(tuple(waiting))
+            backward[moment.operator] = tuple(waiting)
             waiting = []
+    in_order = tuple(backward.get(o.name, ()) for o in operators)
     rests = Rests(held.part.unit, phased.lifetimes)
-    return _Layer(held, phased.moments[:count], tuple(reversed(backward)), rests, _parts(held.part.unit.operators))
+    return _Layer(held, phased.moments[: len(operators)], in_order, rests, _parts(operators))
 
 
 def _parts(operators: tuple[Operator, ...]) -> dict[Part, range]:

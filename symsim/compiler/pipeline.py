@@ -25,7 +25,7 @@ from symsim.compiler.placement import check_layout
 from symsim.compiler.profile import Profile, profile_of
 from symsim.compiler.reuse import Passes
 from symsim.compiler.simplify import bounds_of
-from symsim.compiler.stages import Stages, stages, tied_elements
+from symsim.compiler.stages import Stages, stages
 from symsim.compiler.time_limits import limits as by_limit
 from symsim.compiler.training_run import training_run
 from symsim.compiler.units import held_units
@@ -237,7 +237,7 @@ def pipeline_time(
 
 def step_tail(structure: Structure, ledger: Ledger, profile: Profile, optimizer: Any, held: Stages) -> None:
     """What follows the last micro-batch, and the whole step."""
-    optimizer_step.tail(structure, profile, optimizer.traffic(structure), tied_elements(held), ledger)
+    optimizer_step.tail(held, structure, profile, optimizer.traffic(structure), ledger)
     schedule.iteration(ledger)
 
 

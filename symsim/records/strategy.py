@@ -92,6 +92,7 @@ CHOICES: dict[str, Choice] = {
         Choice("moe_capacity", "number", None, "tokens kept per expert over the mean", structural=False),
         Choice("moe_imbalance", "number", 1, "tokens on the busiest expert over the mean", structural=False),
         _flag("overlap_grad_reduce", False, "gradient reduction overlaps with the backward pass"),
+        _size("ddp_bucket_size", None, "elements of a bucket of gradients; what the framework takes if not given"),
         _flag("overlap_param_gather", False, "parameter gathering overlaps with the forward pass"),
         _flag("overlap_tp", False, "tensor-parallel messages overlap with GEMMs"),
         _flag("overlap_p2p", False, "pipeline messages overlap with compute"),
