@@ -73,8 +73,8 @@ def _of_first_chunk(stages: Stages, group: Group) -> Expr:
     """Elements of a group in the first chunk of a rank, which is the last to run backward."""
     out: Expr = Integer(0)
     for part in stages.parts:
-        plain = tidy(total(w.elements for w in _trained(group, part) if not w.tied))
-        tied = tidy(total(w.elements for w in _trained(group, part) if w.tied))
+        plain = tidy(total(w.elements for w in group.own_trained(part) if not w.tied))
+        tied = tidy(total(w.elements for w in group.own_trained(part) if w.tied))
         count = part.in_chunks[0]
         if stages.alike != 1:
             # One chunk represents all of them: layers are spread over them, and the head is in the last one.
@@ -89,7 +89,7 @@ def _last_of_several(
     """Elements of the last bucket on the first stage: parameter by parameter through its first layer and embedding."""
     first = _first_layer(stages, group)
     ends = [first, stages.parts[0]] if first is not None else [stages.parts[0]]
-    alone = [w for w in _trained(group, stages.parts[0]) if _has_own_bucket(w, stages, structure)]
+    alone = [w for w in group.own_trained(stages.parts[0]) if _has_own_bucket(w, stages, structure)]
     row = [p for part in ends for p in _backward(group, part)]
     if not row:
         return chunk
@@ -123,20 +123,16 @@ def _added(filled: Expr, parameters: _Parameters, count: Expr, bucket: Expr) -> 
     return where(less(count, to_full), filled + count * size, remainder(count - to_full, each) * size)
 
 
-def _trained(group: Group, part: Part) -> list[Weight]:
-    return [w for w in group.own(part) if w.trained]
-
-
 def _first_layer(stages: Stages, group: Group) -> Part | None:
     """The kind of layer that comes first in the model, of those with weights of the group."""
-    layers = [part for part in stages.parts if part.is_layer and _trained(group, part)]
+    layers = [part for part in stages.parts if part.is_layer and group.own_trained(part)]
     return min(layers, key=lambda part: part.segments[0], default=None)
 
 
 def _backward(group: Group, part: Part) -> list[_Parameters]:
     """A unit's parameters in the order of the backward pass; each matrix of an expert is one."""
     out: list[_Parameters] = []
-    for weight in reversed(_trained(group, part)):
+    for weight in reversed(group.own_trained(part)):
         if not weight.tied:
             count = weight.shape[0] if weight.expert else Integer(1)
             out.append(_Parameters(weight.name, count, tidy(weight.elements / count)))
