@@ -93,6 +93,7 @@ def document(asked: Question, found: Answer, machine: Machine | None, defaults: 
             *asked.notes,
             *warnings(asked, fit),
             *slow_link(asked, found, machine),
+            *beyond_domain(asked, found, machine),
             *(f"a requirement of the strategy is broken: {text}" for text in lacking),
         ],
     }
@@ -293,6 +294,20 @@ def slow_link(asked: Question, found: Answer, machine: Machine | None) -> list[s
     if link is None or needed <= link.value:
         return []
     return [f"the link to the host ({link.value / 1e9:.3g} GB/s) does not hide offloading ({needed / 1e9:.3g} GB/s)"]
+
+
+def beyond_domain(asked: Question, found: Answer, machine: Machine | None) -> list[str]:
+    """Experts whose dispatcher crosses NVLink domains although not every build of it can.
+
+    Source: DeepEP, branch hybrid-ep, docs/README_Hybrid-EP.md: RDMA between nodes came later than NVLink.
+    """
+    if machine is None or asked.plan.values["moe_dispatch"] != "hybridep" or "islands.ep" not in found.values:
+        return []
+    domains, span = found.values["islands.ep"], machine.values["link.span"]
+    if not isinstance(domains, int | float | Fraction) or domains <= 1:
+        return []
+    where = f"ep = {plain(asked.plan.values['ep'])} lies on {plain(domains)} NVLink domains of {plain(span)}"
+    return [f"{where}: HybridEP crosses them only where it was built for several nodes (deepep crosses them)"]
 
 
 def warnings(asked: Question, fit: MemoryFit) -> list[str]:

@@ -34,7 +34,7 @@ class Group:
     """A run of operators that recomputation runs again.
 
     ``dropped`` are not kept after the forward pass, ``entering`` is kept for it; it runs again just
-    before the backward pass of operator ``again``.
+    before the backward pass of operator ``again``. From then on ``replaced`` tensors, which were kept, are gone.
     """
 
     first: int
@@ -43,6 +43,7 @@ class Group:
     dropped: tuple[Tensor, ...]
     entering: tuple[Tensor, ...]
     again: int
+    replaced: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ class _Walk:
 
     def _again(self, group: Group) -> list[Moment]:
         """The group's forward pass once more; the gradient that waits for it is alive."""
-        held = [t for t in self.life.kept if self.life.need[t] <= group.again]
+        held = [t for t in self.life.kept if self.life.need[t] <= group.again and t not in group.replaced]
         others = [t for t in self.remade(group.again) if t not in group.dropped]
         waiting = self.alive_gradients(group.again)
         out: list[Moment] = []
@@ -147,7 +148,8 @@ class _Walk:
 
     def _backward(self, index: int) -> Moment:
         operator = self.operators[index]
-        held = [t for t in self.life.kept if self.life.need[t] <= index]
+        gone = [t for g in self.life.groups if index <= g.again for t in g.replaced]
+        held = [t for t in self.life.kept if self.life.need[t] <= index and t not in gone]
         made = [self._contribution(t, index) for t in operator.inputs if self._flows_back(operator, t)]
         alive = _distinct(held, self.remade(index), self.alive_gradients(index), made)
         workspace = operator.work["input_grad"].workspace + operator.work["weight_grad"].workspace

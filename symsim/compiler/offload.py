@@ -11,7 +11,7 @@ from __future__ import annotations
 from sympy import Expr, Integer
 
 from symsim.compiler.ledger import Ledger
-from symsim.compiler.sharding import offloaded, stepped
+from symsim.compiler.sharding import away_share, offloaded, stepped
 from symsim.compiler.simplify import tidy, total
 from symsim.compiler.units import Held
 from symsim.functions import maximum, stage_max
@@ -56,7 +56,7 @@ def host(structure: Structure, ledger: Ledger) -> None:
     held = ledger.value("f") * ledger.value("offload.bytes")
     held += ledger.value("host.weights") + ledger.value("host.optimizer")
     if "optimizer" in away:
-        gradients, weights = stepped(structure, ledger)
+        gradients, weights = (away_share(structure) * amount for amount in stepped(structure, ledger))
         held += ledger.define("host.gradients", gradients, "gradients in host memory", "bytes", "memory")
         down, up = symbol("host.gradients"), Integer(0) if "weights" in away else weights
         meaning = "gradients to the host and weights back, in one step"

@@ -8,13 +8,17 @@ group drops its outputs too and makes them again when the first operator behind 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from sympy import Expr, Integer
 
 from symsim.compiler.liveness import Group, Lifetimes, Moment, moments_of
 from symsim.diagnostics import error, nearest
+from symsim.functions import at_most, less
 from symsim.language.foreign_names import other_word
-from symsim.records.graph import Graph, Operator, Tensor, Unit
+from symsim.records.graph import PHASES, Graph, Message, Operator, Tensor, Unit, Work
 from symsim.records.strategy import Structure
+from symsim.symbols import symbol
 
 NOT_REGIONS = frozenset({"optimizer", "weights"})
 """What a strategy offloads besides regions."""
@@ -52,28 +56,67 @@ def check_regions(graph: Graph, structure: Structure) -> None:
                 raise error("E242", f"{choice}: this model has no region '{name}'", None, hint, about=choice)
 
 
-def phase(unit: Unit, recompute: frozenset[str], whole: bool, offload: frozenset[str] = frozenset()) -> Phased:
-    """Order one unit. ``recompute`` and ``offload`` name regions; ``whole`` recomputes all of the unit."""
+def phase(
+    unit: Unit,
+    recompute: frozenset[str],
+    whole: bool,
+    offload: frozenset[str] = frozenset(),
+    in_parts: bool = False,
+    least: Expr | None = None,
+) -> Phased:
+    """Order one unit. ``recompute`` and ``offload`` name regions; ``whole`` recomputes all of the unit.
+
+    ``in_parts``: tensor-parallel ranks share what is kept of a unit that is recomputed whole, and gather it again.
+    ``least``: tensors of fewer elements are not offloaded.
+    """
     operators = unit.operators
     made = _producers(operators)
     spans = (s for s in _spans(operators, recompute, whole) if any(o.has_backward for o in operators[s[0] : s[1] + 1]))
     groups = [_group(operators, made, *bounds) for bounds in spans]
+    gathering: list[Operator] = []
+    if whole and in_parts and unit.input is not None:
+        groups = [_in_parts(g, unit.input, gathering) for g in groups]
     dropped = {t for g in groups for t in g.dropped}
     need: dict[Tensor, int] = {}
     for index, operator in enumerate(operators):
         for tensor in operator.saves:
             need.setdefault(tensor, index)
     for group in groups:
-        for tensor in group.entering:
+        for tensor in (*group.entering, *(t for t in group.dropped if t is unit.input)):
             need[tensor] = min(group.first, need.get(tensor, group.first))
     kept = tuple(t for t in need if t not in dropped)
     lifetimes = Lifetimes(made, need, kept, groups)
     moments = moments_of(unit, lifetimes)
-    replayed = tuple(o for g in groups for o in operators[g.first : g.last + 1])
+    replayed = (*gathering, *(o for g in groups for o in operators[g.first : g.last + 1]))
     away = {t for t in kept if _leaves(t, operators, groups, offload)} if offload else set()
-    here = tuple(t for t in kept if t not in away)
-    holder = {t: operators[need[t]].name for t in here}
-    return Phased(unit, here, tuple(t for t in kept if t in away), holder, replayed, moments, whole, lifetimes)
+    holder = {t: operators[need[t]].name for t in kept if t not in away}
+    leaving = [t for t in kept if t in away]
+    if least is not None:
+        small = {_share(t, less(t.elements, least)): operators[need[t]].name for t in leaving}
+        holder |= small
+        leaving = [_share(t, at_most(least, t.elements)) for t in leaving]
+    return Phased(unit, tuple(holder), tuple(leaving), holder, replayed, moments, whole, lifetimes)
+
+
+def _share(tensor: Tensor, share: Expr) -> Tensor:
+    return Tensor(tensor.name, tensor.shape, tensor.element, share * tensor.elements, share * tensor.bytes)
+
+
+def _in_parts(group: Group, entering: Tensor, gathering: list[Operator]) -> Group:
+    """A group of which each tensor-parallel rank keeps a part of ``entering``; adds the operator that gathers it.
+
+    Source: Megatron-Core 0.16.1, tensor_parallel/random.py (CheckpointFunction, distribute_saved_activations).
+    """
+    if entering not in group.entering:
+        return group
+    tp = symbol("tp")
+    part = Tensor("part", entering.shape, entering.element, entering.elements / tp, entering.bytes / tp)
+    gather = Message("all_gather", entering.bytes, "tp")
+    nothing = Work((), {}, (), Integer(0), Integer(0))
+    work = {p: Work((), {}, (gather,), Integer(0), Integer(0)) if p == "forward" else nothing for p in PHASES}
+    gathering.append(Operator("gather_input", "gather_input", (), (part,), (entering,), (), (), (), {}, (), work))
+    kept = tuple(part if t is entering else t for t in group.entering)
+    return replace(group, dropped=(*group.dropped, entering), entering=kept, replaced=(part,))
 
 
 def _leaves(tensor: Tensor, operators: tuple[Operator, ...], groups: list[Group], offload: frozenset[str]) -> bool:

@@ -293,6 +293,9 @@ def _mesh_rules(structure: Structure, experts: bool) -> tuple[Rule, ...]:
     if "zero_shard" in structure.symbols:
         message = "{zero_shard} does not divide {dp·cp}"
         rules.append(divides(symbol("zero_shard"), world / (tp * pp), message))
+    if structure["distribute_saved_activations"]:
+        message = "{tp} is less than 2: distribute_saved_activations has no ranks to share inputs"
+        rules.append(make_rule(tp, ">=", sympy.Integer(2), message))
     instances = sharding.INSTANCES
     if instances in structure.symbols:
         rules.append(divides(symbol(instances), world / (tp * pp), f"{{{instances}}} does not divide {{dp·cp}}"))

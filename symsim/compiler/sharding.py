@@ -45,6 +45,7 @@ def copies(structure: Structure) -> Expr:
 
 
 INSTANCES = "num_distributed_optimizer_instances"
+FRACTION = "optimizer_offload_fraction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +141,10 @@ def states(stages: Stages, structure: Structure, profile: Profile, optimizer: St
     if gradients_away(profile, structure):
         away |= {"gradients"}
     for name, meaning in (("weights", "weights"), ("gradients", "gradient buffer"), ("optimizer", "optimizer states")):
+        on_host = Integer(0) if name not in away else away_share(structure) if name == "optimizer" else Integer(1)
         if name in away - {"gradients"}:
-            ledger.define(f"host.{name}", parts[name], f"{meaning} in host memory", "bytes", "memory")
-        ledger.define(name, Integer(0) if name in away else parts[name], meaning, "bytes", "memory")
+            ledger.define(f"host.{name}", on_host * parts[name], f"{meaning} in host memory", "bytes", "memory")
+        ledger.define(name, (1 - on_host) * parts[name], meaning, "bytes", "memory")
     whole = symbol("weights") + symbol("gradients") + symbol("optimizer")
     ledger.define("states", whole, "weights, gradients and optimizer states", "bytes", "memory")
     copies = _main_gradients(found, structure, profile)
@@ -222,6 +224,14 @@ def offloaded(structure: Structure) -> frozenset[str]:
     """Names that the strategy keeps in host memory: regions, ``optimizer``, ``weights``."""
     chosen = structure["offload"]
     return chosen if isinstance(chosen, frozenset) else frozenset()
+
+
+def away_share(structure: Structure) -> Expr:
+    """The part of offloaded optimizer states that is in host memory, but for the parameter in which it ends.
+
+    Source: Megatron-Core 0.16.1, optimizer/cpu_offloading/hybrid_optimizer.py (_get_sub_optimizer_param_groups).
+    """
+    return symbol(FRACTION) if FRACTION in structure.symbols else Integer(1)
 
 
 def gradients_away(profile: Profile, structure: Structure) -> bool:

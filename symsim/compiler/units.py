@@ -84,6 +84,9 @@ def held_units(stages: Stages, structure: Structure) -> tuple[Held, ...]:
     regions = chosen if isinstance(chosen, frozenset) else frozenset()
     away = structure["offload"]
     offload = away - NOT_REGIONS if isinstance(away, frozenset) else frozenset()
+    parts = bool(structure["distribute_saved_activations"])
+    smallest = "min_offloaded_tensor_size"
+    least = symbol(smallest) if smallest in structure.symbols else None
     uniform = structure["recompute_method"] == "uniform" and "recompute_layers" in structure.symbols
     chunk = symbol("recompute_layers") if uniform else Integer(1)
     before = minimum(chunk, _most_layers(stages)) - 1 if uniform else Integer(0)
@@ -96,12 +99,12 @@ def held_units(stages: Stages, structure: Structure) -> tuple[Held, ...]:
         title = "layer" if plain else f"{name} layer" if part.is_layer else name
         some_left = part.recomputed != part.count
         if part.recomputed != 0:
-            whole = phase(part.unit, frozenset(), True, offload)
+            whole = phase(part.unit, frozenset(), True, offload, parts, least)
             again = (suffix + "_recomputed", f"recomputed {title}") if some_left else (suffix, title)
             chunks = part.recomputed_in_chunks
             out.append(Held(part, part.recomputed, whole, *again, chunk, before, chunks, stages.alike, stages.copies))
         if some_left:
-            kept = phase(part.unit, regions, False, offload)
+            kept = phase(part.unit, regions, False, offload, least=least)
             rest = part.count - part.recomputed
             chunks = tuple(a - b for a, b in zip(part.in_chunks, part.recomputed_in_chunks, strict=True))
             out.append(

@@ -7,12 +7,14 @@ are rules of the formulas (:mod:`symsim.compiler.in_flight`).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 
 from symsim.diagnostics import InputError, Place, error
 from symsim.records.strategy import CHOICES, Value
 
 PAIRS = "overlap_moe_expert_parallel_comm"
 DEALT = "use_layer_wise_distributed_optimizer"
+SMALLEST = "min_offloaded_tensor_size"
 INSTANCES = "num_distributed_optimizer_instances"
 
 
@@ -21,6 +23,8 @@ def check(values: Mapping[str, Value | None], places: Mapping[str, Place]) -> No
     _check_pairs(values, places)
     _check_dealt(values, places)
     _check_instances(values, places)
+    _check_parts(values, places)
+    _check_offload(values, places)
 
 
 def settle(values: dict[str, Value | None], places: Mapping[str, Place]) -> None:
@@ -56,6 +60,35 @@ def _check_instances(values: Mapping[str, Value | None], places: Mapping[str, Pl
     ):
         if refused:
             raise _refused(name, INSTANCES, values, places, hint)
+
+
+def _check_parts(values: Mapping[str, Value | None], places: Mapping[str, Place]) -> None:
+    name = "distribute_saved_activations"
+    if values[name] and values["sequence_parallel"]:
+        raise _refused("sequence_parallel", name, values, places, "sequence_parallel = false: it keeps parts anyway")
+    if values[name] and values["recompute"] != "full":
+        raise _refused("recompute", name, values, places, "recompute = full")
+
+
+def _check_offload(values: Mapping[str, Value | None], places: Mapping[str, Place]) -> None:
+    """Source of the fraction: Megatron-LM, megatron/training/arguments.py (--optimizer-offload-fraction)."""
+    name = "optimizer_offload_fraction"
+    fraction, away = values[name], values["offload"]
+    regions = isinstance(away, frozenset) and bool(away - {"optimizer", "weights"})
+    if values[SMALLEST] != 1 and not regions:
+        message = f"{SMALLEST} is of saved tensors that regions keep, and none is offloaded"
+        raise error("E324", message, places[SMALLEST], "name regions: offload = {core_attn, attn_proj}")
+    if isinstance(away, frozenset) and "attn_proj" in away and "core_attn" not in away:
+        message = "offload: the input of attn_proj is the output of core_attn, which keeps it"
+        raise error("E324", message, places["offload"], "add core_attn")
+    if fraction == 1:
+        return
+    if not (isinstance(away, frozenset) and "optimizer" in away):
+        message = f"{name} is a part of offloaded optimizer states"
+        raise error("E324", message, places[name], "add optimizer: offload = {optimizer}")
+    assert isinstance(fraction, int | Fraction)
+    if fraction > 1:
+        raise error("E312", f"'{name}' must be at most 1, not {float(fraction):g}", places[name], "for example 0.5")
 
 
 def _check_dealt(values: Mapping[str, Value | None], places: Mapping[str, Place]) -> None:

@@ -6,7 +6,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from symsim.analysis import verdicts
-from symsim.analysis.answer_json import assumptions, given_back, model_of, plain, slow_link, strategy_of, warnings
+from symsim.analysis.answer_json import (
+    assumptions,
+    beyond_domain,
+    given_back,
+    model_of,
+    plain,
+    slow_link,
+    strategy_of,
+    warnings,
+)
 from symsim.analysis.comparing.attribution import Attribution
 from symsim.analysis.comparing.compare import OWN, PEAK, TIME, Comparison, Difference, Part, Side, Term
 from symsim.analysis.explaining.peak_moment import in_words, peak_moment
@@ -160,8 +169,8 @@ def _of_both(texts: Sequence[list[str]]) -> list[str]:
 
 def _warnings(side: Side) -> list[str]:
     lacking = [f"a requirement of the strategy is broken: {text}" for text in broken_requirements(side.asked)]
-    told = warnings(side.asked, side.fit)
-    return [*side.asked.notes, *told, *slow_link(side.asked, side.found, side.machine), *lacking]
+    told = [*warnings(side.asked, side.fit), *slow_link(side.asked, side.found, side.machine)]
+    return [*side.asked.notes, *told, *beyond_domain(side.asked, side.found, side.machine), *lacking]
 
 
 def _steps(sides: tuple[Side, Side]) -> list[str]:
