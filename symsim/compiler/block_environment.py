@@ -10,6 +10,7 @@ import sympy
 from symsim.compiler.document_packing import documents_of
 from symsim.compiler.profile import profile_of
 from symsim.compiler.scope import BlockScope, Surroundings
+from symsim.diagnostics import error
 from symsim.elements import OPERAND_BLOCK, QUANTISED_PRECISIONS, element_bytes
 from symsim.language import tree
 from symsim.language.dimensions import LAYER
@@ -68,6 +69,8 @@ def surroundings_of(
     surroundings.documents = documents_of(structure) if structure["packed"] else None
     surroundings.assumed = {} if assumed is None else assumed
     surroundings.by_layer = {n: v for n, v in model.dimensions.items() if isinstance(v, tuple)}
+    if structure["first_last_layers_bf16"]:
+        surroundings.by_layer = {**surroundings.by_layer, **_ends_in_bf16(model, structure)}
     if kept:
         _derive(model, library.families[model.family], kept, surroundings)
     for item in library.defines.values():
@@ -80,6 +83,29 @@ def surroundings_of(
             surroundings.defined[item.name] = (expression, item.meaning)
             values[item.name] = symbol(item.name)
     return surroundings
+
+
+def _ends_in_bf16(model: Model, structure: Structure) -> dict[str, tuple[Value, ...]]:
+    """What blocks ask of precision, layer by layer: the first and the last ones multiply in bf16.
+
+    Source: Megatron-Core 0.16.1, fp8_utils.py (is_first_last_bf16_layer).
+
+    Raises:
+        InputError: a family without a dimension ``layers``.
+    """
+    layers = model.dimensions.get("layers")
+    if not isinstance(layers, int):
+        message = f"first_last_layers_bf16 has no formula for family '{model.family}', which has no dimension layers"
+        raise error("E321", message, None, "leave it out", about="first_last_layers_bf16")
+    start, end = (structure[f"num_layers_at_{which}_in_bf16"] for which in ("start", "end"))
+    assert isinstance(start, int) and isinstance(end, int)
+    precision = str(structure["precision"])
+    plain = [k < start or k >= layers - end for k in range(layers)]
+    return {
+        "precision": tuple("bf16" if one else precision for one in plain),
+        "quantised": tuple(not one for one in plain),
+        "operand_block": tuple(1 if one else OPERAND_BLOCK.get(precision, 1) for one in plain),
+    }
 
 
 class _Choices(dict[str, Value]):

@@ -83,6 +83,9 @@ def _formula(value: Value) -> sympy.Expr | None:
 
 _TRACED = "reached by"
 
+OF_PRECISION = frozenset({"precision", "quantised", "operand_block"})
+"""What blocks ask of the precision of GEMMs, which may differ between layers."""
+
 ADAPTER = "lora_"
 """The library's block ``lora_f`` is the adapter of operator ``f``."""
 
@@ -181,9 +184,18 @@ class _Walk:
                 self._statement(statement, frame)
         if prologue is None:
             raise error("E227", f"family '{item.name}' repeats no layers", item.place, "write: repeat layers { … }")
+        self._check_ends_in_bf16()
         whole = self._unit.unit(None, self.surroundings.constants)
         after = cut(whole, frozenset(self._unit.in_layers))
         return Graph(prologue, tuple(self._slots), after, self._layers, self._regions(), self._layers_of_head)
+
+    def _check_ends_in_bf16(self) -> None:
+        """No more layers are kept in bf16 than a stage has. Source: Megatron-Core 0.16.1, transformer_config.py."""
+        values = self.surroundings.values
+        for name in ("num_layers_at_start_in_bf16", "num_layers_at_end_in_bf16"):
+            if values["first_last_layers_bf16"]:
+                wrong = f"{name} = {values[name]} is more than {{pp}} stages leave of {size(self._layers)} layers each"
+                self._rule(make_rule(symbol("pp") * sympy.sympify(values[name]), "<=", self._layers, wrong))
 
     def _entering_layers(self, stream: Tensor) -> Tensor:
         """What enters the first layer. Where it needs no gradient, layers that are recomputed whole are given one all
@@ -268,22 +280,27 @@ class _Walk:
             message = f"{times:,} layers differ by their dimensions"
             raise error("E254", message, repeat.count.place, f"at most {MAX_LISTED:,} layers may differ")
         frame.scope.decided("==", count, times, True)
-        first = int(self._layers)
+        first = position = int(self._layers)
         stream = frame.stream
         units: list[Unit] = []
-        for position in range(first, first + times):
+        outside = dict(self.surroundings.values)
+        for _ in range(times):
             self.surroundings.enter_layer(position)
             pattern = self._pattern(repeat.body, frame, repeat.place)
-            if len(pattern) != 1:
+            if len(pattern) != 1 and not self.surroundings.by_layer.keys() <= OF_PRECISION:
                 message = "dimensions that differ between layers need one layer at a time"
                 raise error("E229", message, repeat.place, "write: repeat layers { one_layer }")
-            unit, stream = self._layer(pattern[0], frame, stream)
-            units.append(unit)
+            for layer in pattern:
+                self.surroundings.enter_layer(position)
+                unit, stream = self._layer(layer, frame, stream)
+                units.append(unit)
+                position += 1
+        self.surroundings.values |= {n: outside[n] for n in OF_PRECISION & self.surroundings.by_layer.keys()}
         for stretch in stretches(units):
             start, turns = sympy.Integer(first + stretch.start), sympy.Integer(stretch.turns)
             for residue in range(stretch.period):
                 self._slots.append(Slot(units[stretch.start + residue], start, stretch.period, residue, turns))
-        self._layers = self._layers + times
+        self._layers = self._layers + len(units)
         return stream
 
     def _pattern(self, body: tree.Body, frame: _Frame, place: Place) -> list[tree.Call | tree.Body]:

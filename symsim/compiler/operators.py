@@ -238,7 +238,8 @@ class OperatorCall:
     def _weight(self, item: tree.Weight) -> None:
         tensor = self._tensor(item.tensor)
         active = self._amount(item.active) if item.active is not None else sympy.Integer(1)
-        traits = {name: name in item.traits for name in ("expert", "tied", "embedding", "quantised")}
+        traits = {name: name in item.traits for name in ("expert", "tied", "embedding")}
+        traits["quantised"] = "quantised" in item.traits and self._scope.lookup("quantised") is True
         trained = self._trained(item.tensor.name, frozenset(item.traits))
         self._scope.trained[tensor] = trained
         self._weights.append(

@@ -147,13 +147,13 @@ def states(stages: Stages, structure: Structure, profile: Profile, optimizer: St
         ledger.define(name, (1 - on_host) * parts[name], meaning, "bytes", "memory")
     whole = symbol("weights") + symbol("gradients") + symbol("optimizer")
     ledger.define("states", whole, "weights, gradients and optimizer states", "bytes", "memory")
-    copies = _main_gradients(found, structure, profile)
+    copies = _main_gradients(found, structure, profile, ledger)
     if copies != 0:
         meaning = "fp32 copies of gradients, from the step to the next one"
         ledger.define("main_gradients", copies, meaning, "bytes", "memory")
 
 
-def _main_gradients(found: list[Group], structure: Structure, profile: Profile) -> Expr:
+def _main_gradients(found: list[Group], structure: Structure, profile: Profile, ledger: Ledger) -> Expr:
     """The optimizer's own gradients in fp32, where their buffer is narrower: made for a step, freed before the next.
 
     Adam with states of other types reads the narrow ones. Source: Megatron-Core 0.16.1, optimizer/optimizer.py,
@@ -167,8 +167,7 @@ def _main_gradients(found: list[Group], structure: Structure, profile: Profile) 
         or "optimizer" in offloaded(structure)
     ):
         return Integer(0)
-    zero = int(structure["zero"])  # type: ignore[arg-type]
-    return 4 * sympy.Add(*(group.elements / (group.shard if zero >= 1 else 1) for group in found))
+    return 4 * sympy.Add(*(step_share(group, structure, ledger) for group in found))
 
 
 def _dealt_states(stages: Stages, found: list[Group], optimizer: States, whole: Expr, ledger: Ledger) -> Expr:

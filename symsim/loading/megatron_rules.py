@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from symsim.diagnostics import InputError, Place, error
+from symsim.elements import QUANTISED_PRECISIONS
 from symsim.records.strategy import CHOICES, Value
 
 PAIRS = "overlap_moe_expert_parallel_comm"
 DEALT = "use_layer_wise_distributed_optimizer"
+ENDS = "first_last_layers_bf16"
 SMALLEST = "min_offloaded_tensor_size"
 INSTANCES = "num_distributed_optimizer_instances"
 
@@ -25,6 +27,7 @@ def check(values: Mapping[str, Value | None], places: Mapping[str, Place]) -> No
     _check_instances(values, places)
     _check_parts(values, places)
     _check_offload(values, places)
+    _check_ends(values, places)
 
 
 def settle(values: dict[str, Value | None], places: Mapping[str, Place]) -> None:
@@ -89,6 +92,16 @@ def _check_offload(values: Mapping[str, Value | None], places: Mapping[str, Plac
     assert isinstance(fraction, int | Fraction)
     if fraction > 1:
         raise error("E312", f"'{name}' must be at most 1, not {float(fraction):g}", places[name], "for example 0.5")
+
+
+def _check_ends(values: Mapping[str, Value | None], places: Mapping[str, Place]) -> None:
+    given = [n for n in (f"num_layers_at_{which}_in_bf16" for which in ("start", "end")) if values[n] != 1]
+    if not values[ENDS]:
+        for name in given:
+            message = f"{name} has no meaning without {ENDS}"
+            raise error("E324", message, places[name], f"add {ENDS} = true")
+    elif values["precision"] not in QUANTISED_PRECISIONS:
+        raise _refused("precision", ENDS, values, places, "precision = fp8, mxfp8 or nvfp4")
 
 
 def _check_dealt(values: Mapping[str, Value | None], places: Mapping[str, Place]) -> None:
