@@ -132,14 +132,16 @@ def _offload(get: Get) -> list[str] | None:
         absent = set()
         if get("num_experts") is None:
             absent |= {"expert_fc1", "moe_act", "fused_group_mlp"}
-        if get("multi_latent_attention"):
-            absent |= {"qkv_linear"}
-        regions += [_OFFLOADED.get(m, m) for m in get("offload_modules") or () if m not in absent]
+        names = _OFFLOADED | (_OF_HYBRIDS if _pattern(get)[0] is not None else {})
+        regions += [names.get(m, m) for m in get("offload_modules") or () if m not in absent]
     return list(dict.fromkeys(regions)) or None
 
 
-_OFFLOADED = {"attn_norm": "layernorm", "mlp_norm": "layernorm", "fused_group_mlp": "routed_experts"}
+_OFFLOADED = {"fused_group_mlp": "routed_experts"}
 """Modules whose region has another name here."""
+
+_OF_HYBRIDS = {"attn_norm": "layernorm", "mlp_norm": "layernorm"}
+"""Where layers have one branch each, norms have one name."""
 
 
 def _grad_dtype(get: Get) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 
 import pytest
 
@@ -65,8 +66,18 @@ def test_defaults_of_a_model(name: str, value: object) -> None:
         ("--bf16 --optimizer muon --use-distributed-optimizer", "use_layer_wise_distributed_optimizer", True),
         ("--bf16 --optimizer muon --use-distributed-optimizer", "zero", 0),
         ("--use-distributed-optimizer --optimizer-cpu-offload", "offload", frozenset({"optimizer"})),
+        ("--use-distributed-optimizer --optimizer-cpu-offload --optimizer-offload-fraction 0.5",
+         "optimizer_offload_fraction", Fraction(1, 2)),
+        (f"{EXPERTS} --fine-grained-activation-offloading --offload-modules moe_act",
+         "min_offloaded_tensor_size", 2**20),
+        ("--bf16 --fp8-format hybrid --fp8-recipe mxfp8 --first-last-layers-bf16 --num-layers-at-end-in-bf16 2",
+         "num_layers_at_end_in_bf16", 2),
+        ("--recompute-granularity full --recompute-method block --recompute-num-layers 1 "
+         "--distribute-saved-activations "
+         "--tensor-model-parallel-size 2", "distribute_saved_activations", True),
+        ("--ddp-bucket-size 1000000", "ddp_bucket_size", 1000000),
         (f"{EXPERTS} --fine-grained-activation-offloading --offload-modules expert_fc1 attn_norm", "offload",
-         frozenset({"expert_fc1", "layernorm"})),
+         frozenset({"expert_fc1", "attn_norm"})),
         (f"{EXPERTS} --moe-token-dispatcher-type allgather", "moe_dispatch", "all_gather"),
         (f"{EXPERTS} --moe-token-dispatcher-type flex", "moe_dispatch", "deepep"),
         ("--make-vocab-size-divisible-by 64", "vocab_multiple", 64),
