@@ -75,7 +75,7 @@ def _add(word: str, target: Target) -> None:
             assert path is not None
             write_whole(path, one.text.encode(), "-o")
             if one is not parts[0]:
-                click.echo(f"note: the {one.role} is in {path}", err=True)
+                click.echo(f"note: {path} has the {one.role}", err=True)
 
 
 def _path(output: Path | None, role: str, target: Target) -> Path | None:

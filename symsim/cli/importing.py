@@ -32,7 +32,9 @@ def _with_kind(given: str, commands: Iterable[str]) -> str:
         kind = formats.kind_of(read_foreign(path))
     except InputError:
         kind = None
-    return f"symsim import {kind.tool if kind is not None and kind.translate is not None else 'hf'} {given}"
+    if kind is not None and kind.translate is None:
+        return f"it is {kind.title}; {kind.refused}"
+    return f"symsim import {kind.tool if kind is not None else 'hf'} {given}"
 
 
 @click.group("import", cls=_Kinds, short_help="Translate files of other tools.")
