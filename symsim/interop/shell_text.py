@@ -154,7 +154,10 @@ class _Reader:
                     for n, item in enumerate(listed):
                         if n:
                             words.append([])
-                        words[-1] += item
+                        if quote or not split:
+                            words[-1] += item
+                        else:
+                            self._split_into(words, item)
                 elif quote or not split:
                     words[-1] += value
                 else:

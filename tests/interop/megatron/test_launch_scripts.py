@@ -23,6 +23,8 @@ from tests.interop.megatron.runs import SIZES, command, problem, read
         ("python pretrain_gpt.py --tensor-model-parallel-size=4 SIZES", "tp", 4),
         ("python pretrain_gpt.py --tensor-model-parallel-size 4 # and not 8\\\n", "tp", 4),
         ("GPUS=8\ntorchrun --nproc_per_node $GPUS --nnodes=4 pretrain_gpt.py SIZES", "world", 32),
+        ('A=("--tensor-model-parallel-size 4")\npython pretrain_gpt.py ${A[@]} SIZES', "tp", 4),
+        ('R="python pretrain_gpt.py\n SIZES --tensor-model-parallel-size 4"\necho ${R}\neval ${R}', "tp", 4),
         ("export WORLD_SIZE=16\npython pretrain_gpt.py SIZES", "world", 16),
         ("OPTS='--bf16 --seq-length 2048'\npython pretrain_gpt.py SIZES $OPTS", "seq", 2048),
         ("python pretrain_gpt.py SIZES --tensor-model-parallel-size 2\npython pretrain_gpt.py SIZES "
