@@ -83,7 +83,7 @@ def test_defaults_of_a_model(name: str, value: object) -> None:
         ("--make-vocab-size-divisible-by 64", "vocab_multiple", 64),
         ("--bf16 --fp8-format hybrid --fp8-recipe mxfp8", "precision", "mxfp8"),
         ("--cross-entropy-loss-fusion --cross-entropy-fusion-impl te", "fused_cross_entropy", True),
-        ("--cross-entropy-loss-fusion", "fused_cross_entropy", False),
+        ("--cross-entropy-loss-fusion", "cross_entropy_fusion_impl", "native"),
     ],
 )  # fmt: skip
 def test_arguments_of_a_plan(arguments: str, name: str, value: object) -> None:
