@@ -34,6 +34,7 @@ class Target:
 
 _PLAN = "llama3_8b -s zero=3,world=16,gbs=64,seq=4096"
 TARGETS = {
+    "megatron": Target("megatron", "Megatron-LM", ("script",)),
     "deepspeed": Target(
         "deepspeed", "DeepSpeed", ("ds_config", "training_arguments"), f"{_PLAN},framework=deepspeed -o ds_config.json"
     ),
