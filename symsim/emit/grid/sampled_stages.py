@@ -194,11 +194,12 @@ def _never_or_always_equal(arguments: Sequence[Value], numbers: Sequence[Any], f
 
 
 def _same_choice(arguments: Sequence[Value], numbers: Sequence[Any], found: Any) -> Mask:
+    """A condition that passes through zero between two stages holds at both and not inside."""
     condition = arguments[0]
     if not isinstance(condition, Staged):
         return None
     first, last = _interval_ends(condition)
-    return np.equal(first != 0, last != 0)
+    return (np.sign(first) * np.sign(last) > 0) | ((first == 0) & (last == 0))
 
 
 CHECKS: Mapping[str, Callable[[Sequence[Value], Sequence[Any], Any], Mask]] = {
