@@ -45,6 +45,7 @@ TARGETS = {
     "nanotron": Target(
         "nanotron", "nanotron", ("config",), f"{_PLAN.replace('zero=3', 'zero=1')},framework=nanotron -o run.yaml"
     ),
+    "bridge": Target("bridge", "Megatron-Bridge", ("config",)),
     "simumax": Target("simumax", "SimuMax", ("strategy", "model")),
     "calculon": Target(
         "calculon",

@@ -19,7 +19,7 @@ from symsim.diagnostics import Place, error, nearest
 from symsim.interop.foreign_file import ForeignFile
 from symsim.interop.json_text import Object
 from symsim.interop.megatron.argument_table import NONE, TOOL, by_name
-from symsim.interop.megatron.arguments import PEFT, Arguments, give_named
+from symsim.interop.megatron.arguments import ENVIRONMENT, PEFT, Arguments, give_named
 
 SECTIONS = ("model", "train", "optimizer", "ddp", "dist", "comm_overlap", "mixed_precision")
 """Sections whose fields may have the names of arguments, in the order in which they count."""
@@ -36,6 +36,10 @@ ACTIVATIONS = {
     (False, "squared_relu"): "squared_relu",
 }
 """Gated or not, and the function → the switch of the parser."""
+
+
+ADAPTERS = {"linear_qkv": "qkv", "linear_proj": "output", "linear_fc1": "up", "linear_fc2": "down"}
+"""Modules that adapters stand next to → the operators here; strategy.sym reads them so."""
 
 
 def is_run_config(file: ForeignFile) -> bool:
@@ -89,6 +93,10 @@ def _tell_what_bridge_takes(out: Arguments, keys: Object) -> None:
 
 
 def _field(section: str, field: str, value: Any, place: Place, out: Arguments, lenient: bool) -> None:
+    if section == "env_vars":
+        before = out.keys.get(ENVIRONMENT)
+        out.environment({**(before if isinstance(before, dict) else {}), field: value}, place)
+        return
     argument, effect = _meaning(section, field)
     if field == "pipeline_model_parallel_layout" and isinstance(value, list):
         value = _layout(value)
@@ -113,7 +121,22 @@ def _field(section: str, field: str, value: Any, place: Place, out: Arguments, l
         return
     if name.endswith("_dtype") and isinstance(value, str):
         value = DTYPES.get(value, value)
+    if field == "grad_reduce_in_fp32":
+        out.put("accumulate_allreduce_grads_in_fp32", not value, place)  # what it means under fp16
     give_named(name, value, place, out, lenient)
+
+
+def field_of(name: str) -> tuple[str, str, bool]:
+    """Where an argument of the parser is written: section, field, and whether the field is its opposite."""
+    for field, argument, _ in _rows():
+        if argument.removeprefix("not ") == name and "*" not in field:
+            return (*_cut(field), argument != name)
+    return "model", name, False
+
+
+def _cut(path: str) -> tuple[str, str]:
+    section, _, field = path.partition(".")
+    return section, field
 
 
 def _meaning(section: str, field: str) -> tuple[str | None, str]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from symsim.diagnostics import error
+from symsim.diagnostics import InputError, error
 from symsim.interop.megatron.arguments import ENVIRONMENT, Arguments
+from symsim.language.layout import parse_layout
 
 Get = Callable[[str], Any]
 
@@ -84,11 +85,12 @@ def _activation(get: Get) -> str:
 
 
 def _virtual(given: Arguments, get: Get, stages: int) -> int | None:
-    """Chunks of a rank: said, or layers of a rank by those of a chunk; a layout says it by itself."""
+    """Chunks of a rank: said, or layers of a rank by those of a chunk, or the stages of a layout."""
     chunks, by_chunk = get("num_virtual_stages_per_pipeline_rank"), get("num_layers_per_virtual_pipeline_stage")
     pp = get("pipeline_model_parallel_size") or 1
-    if get("pipeline_model_parallel_layout"):
-        return None
+    layout = _layout(get)
+    if layout is not None:
+        return _chunks_of(layout, pp)
     if stages > 1:
         return stages // pp if stages % pp == 0 else None
     if chunks is not None:
@@ -102,6 +104,15 @@ def _virtual(given: Arguments, get: Get, stages: int) -> int | None:
     message = f"{layers} layers on {pp} ranks are not whole chunks of {by_chunk}"
     name = "num_layers_per_virtual_pipeline_stage"
     raise error("E511", message, given.keys.places[name], "Megatron refuses this too")
+
+
+def _chunks_of(layout: str, pp: int) -> int | None:
+    """Chunks of a rank that a layout has; none where it is wrong, which is said when it is looked at."""
+    try:
+        stages = parse_layout(layout).stages
+    except InputError:
+        return None
+    return stages // pp if pp and stages % pp == 0 else None
 
 
 def _layout(get: Get) -> str | None:

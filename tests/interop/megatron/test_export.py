@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import lcm
 from pathlib import Path
 from typing import Any
@@ -92,13 +93,21 @@ def plans(draw: st.DrawFn, of: str) -> dict[str, Value]:
     return values
 
 
-def differences(of: str, values: dict[str, Value]) -> dict[str, object]:
+def differences(of: str, values: dict[str, Value], target: str = "megatron") -> dict[str, object]:
     """Choices and dimensions that do not come back, but for those that are said to be left out."""
     asked = settled(model(of), values)
-    written = export("megatron", asked)
-    run = parts_of(translated([text_file("plan.sh", written.parts[0].text)], "megatron"))
+    written = export(target, asked)
+    part = written.parts[0]
+    run = parts_of(translated([text_file(f"plan{part.suffix}", part.text)], "megatron"))
     assert run.model is not None and run.strategy is not None
-    after = plan(strategy_of(run.strategy)).values
+    strategy = strategy_of(run.strategy)
+    if target == "bridge":  # its launcher says how many GPUs there are
+        strategy = replace(
+            strategy,
+            values={**strategy.values, "world": asked.size("world")},
+            places={**strategy.places, "world": strategy.places["tp"]},
+        )
+    after = plan(strategy).values
     found: dict[str, object] = {
         n: (value, after[n]) for n, value in asked.values.items() if value != after[n] and n not in written.left_out
     }
@@ -113,17 +122,41 @@ def differences(of: str, values: dict[str, Value]) -> dict[str, object]:
 ONE_OF = st.sampled_from(MODELS).flatmap(lambda of: st.tuples(st.just(of), plans(of)))
 
 
-@settings(max_examples=25, deadline=None)
-@given(ONE_OF)
-def test_a_plan_comes_back(case: tuple[str, dict[str, Value]]) -> None:
-    assert differences(*case) == {}
+@pytest.mark.parametrize("target", ["megatron", "bridge"])
+@settings(max_examples=20, deadline=None)
+@given(case=ONE_OF)
+def test_a_plan_comes_back(target: str, case: tuple[str, dict[str, Value]]) -> None:
+    assert differences(*of_target(target, *case), target) == {}
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("target", ["megatron", "bridge"])
 @settings(max_examples=500, deadline=None)
-@given(ONE_OF)
-def test_five_hundred_plans_come_back(case: tuple[str, dict[str, Value]]) -> None:
-    assert differences(*case) == {}
+@given(case=ONE_OF)
+def test_five_hundred_plans_come_back(target: str, case: tuple[str, dict[str, Value]]) -> None:
+    assert differences(*of_target(target, *case), target) == {}
+
+
+def of_target(target: str, of: str, values: dict[str, Value]) -> tuple[str, dict[str, Value]]:
+    """A case that the target has words for."""
+    if target == "megatron":
+        return of, values
+    local = values["transformer_impl"] == "local"
+    return of.replace("8192", str(values["seq"])), {**values, "attention": "unfused"} if local else values
+
+
+def test_adapters_come_back_from_bridge() -> None:
+    assert differences(LLAMA, {**PLAN, "lora_rank": 16, "lora_targets": frozenset({"qkv", "down"})}, "bridge") == {}
+
+
+@pytest.mark.parametrize("of", ["llama3_70b", "mixtral_8x7b", "deepseek_v3", "nemotron4_340b"])
+def test_shipped_models_come_back_from_bridge(of: str) -> None:
+    assert differences(of, {"world": 8, "tp": 2, "gbs": 64, "seq": 2048}, "bridge") == {}
+
+
+def test_positions_of_bridge_are_as_many_as_tokens() -> None:
+    with pytest.raises(InputError, match="max_positions = 8192"):
+        export("bridge", settled(model(GPT), PLAN))
 
 
 @pytest.mark.parametrize("of", MODELS)

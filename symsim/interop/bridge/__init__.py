@@ -1,0 +1,1 @@
+"""Configurations of Megatron-Bridge that are written; they are read with Megatron's files."""
