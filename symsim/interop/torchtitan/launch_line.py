@@ -44,9 +44,14 @@ def launch_of(source: Source) -> Launch | None:
     """The first command of a script that starts torchtitan."""
     script = read_script(source)
     for words in script.commands:
-        if any("torchtitan" in w.text or w.text.endswith("run_train.sh") for w in words) or _has(words, "--module"):
+        if _has(words, "--module") or _has(words, "--job.config_file") or any(_starts(w.text) for w in words):
             return _read(words, script, source)
     return None
+
+
+def _starts(word: str) -> bool:
+    """Whether a word of a command is what trains; 'cd torchtitan' and 'pip install torchtitan' have none."""
+    return word.endswith("run_train.sh") or word == "torchtitan.train" or word.endswith("torchtitan/train.py")
 
 
 def _has(words: Sequence[Word], flag: str) -> bool:

@@ -95,6 +95,11 @@ def test_variables_of_its_own_script(folder: Folder) -> None:
     assert (values["world"], values["tp"], values["mbs"], values["recompute"]) == (16, 8, 8, "full")
 
 
+def test_other_commands_of_a_script_are_passed_over(folder: Folder) -> None:
+    script = f"cd torchtitan\npip install torchtitan==0.3.0\n{LINE.partition(chr(10))[2]}"
+    assert folder.strategy("torchtitan", {"run.sh": script}).values["world"] == 64
+
+
 @pytest.mark.parametrize("form", ["saved.json", "one_line.log", "many_lines.log"])
 def test_a_saved_configuration_and_the_line_of_a_log(folder: Folder, form: str) -> None:
     line = f"[titan] 2026-01-01 - root - INFO - Running with configs: {json.dumps(SAVED, indent=2)}"
