@@ -40,15 +40,16 @@ def hide_behind_partner(
 ) -> list[Share]:
     """Shares of a unit whose messages of experts take what the partner's compute does not hide.
 
-    The partner is a layer of the same kind. Weight gradients of the experts run before gradients of tokens travel, or
-    with ``delay_wgrad_compute`` while they do. What is hidden on a stage is added to ``hidden``, by turn.
+    The partner is a layer of the same kind. Messages among the ranks of an expert are part of its compute. Weight
+    gradients of the experts run before gradients of tokens travel, or with ``delay_wgrad_compute`` while they do. What
+    is hidden on a stage is added to ``hidden``, by turn.
     """
     bounds = exchanges(held.part.unit.operators)
     if bounds is None:
         return shares
     operators = held.part.unit.operators
     inside = {o.name for o in operators[bounds[0] + 1 : bounds[1]]}
-    forth = operators[bounds[0]].name
+    ways = {operators[bounds[0]].name: "forth", operators[bounds[1]].name: "back"}
     compute: dict[tuple[str, str], Expr] = {}
     for share in shares:
         if share.axis or share.turn == "recompute":
@@ -63,10 +64,10 @@ def hide_behind_partner(
         meanwhile[part, turn] = ledger.define(f"during.{part}.{turn}{held.suffix}", time, meaning, "s", "time.layer")
     out: list[Share] = []
     for share in shares:
-        if share.axis != "ep" or share.turn == "recompute":
+        way = ways.get(share.operator.name)
+        if share.axis != "ep" or share.turn == "recompute" or way is None:
             out.append(share)
             continue
-        way = "forth" if share.operator.name == forth else "back"
         left = overlapped(share.time, meanwhile.get(BEHIND[way, share.turn], Integer(0)), "link")
         spent = held.passed * (share.time - left)
         hidden[share.turn] = hidden.get(share.turn, Integer(0)) + spent

@@ -133,6 +133,15 @@ def test_messages_of_experts_hide_behind_the_other_micro_batch() -> None:
     assert pairs.values["time.iteration"] < plain.values["time.iteration"]
 
 
+def test_messages_among_the_ranks_of_an_expert_are_part_of_its_compute() -> None:
+    """Only what goes between experts' ranks and back hides: one window for each of them."""
+    split = asked(f"pp=1,etp=4,{PAIRS}", 64)
+    for turn in ("forward", "backward"):
+        whole = sum(float(split.values[n]) for n in split.values if n.startswith("during.") and f".{turn}" in n)
+        other = {"forward": "backward", "backward": "forward"}[turn]
+        assert float(split.of_stage(f"hidden.{other}")[0]) <= 48 * whole
+
+
 @pytest.mark.parametrize("choices", ["pp=1", "pp=2,vp=2", "pp=4,vp=3", "pp=4,vp=2,microbatches=4"])
 def test_a_step_takes_as_long_as_its_simulated_passes(choices: str) -> None:
     """Embedding and head aside, all ranks take equally long."""

@@ -29,6 +29,10 @@ TIMED = (
     Case("deepseek_v2_lite", "recompute={mla_up_proj},overlap_param_gather=true,zero=1,cuda_graph=true"),
     Case("qwen3_next_80b_a3b", "zero=3,overlap_tp=true,framework=fsdp"),
     Case("deepseek_v3", "precision=fp8,moe_dispatch=deepep,overlap_moe=true,zero=1"),
+    Case(
+        "mixtral_8x7b",
+        "overlap_moe_expert_parallel_comm=true,delay_wgrad_compute=true,ep=2,vp=2,overlap_grad_reduce=true",
+    ),
 )
 """Beside those of memory: frameworks, schedules, what overlaps, and what is dispatched how."""
 
