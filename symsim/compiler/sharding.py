@@ -135,6 +135,8 @@ def states(stages: Stages, structure: Structure, profile: Profile, optimizer: St
             ("optimizer", state, 1),
         ):
             parts[name] += amount / (group.shard if zero >= stage else 1)
+    if keeps_ends_whole(structure):
+        parts["weights"] += _whole_ends(stages, found, structure, ledger)
     if dealt(structure):
         parts["optimizer"] = _dealt_states(stages, found, optimizer, parts["optimizer"], ledger)
     away = offloaded(structure) & {"weights", "optimizer"}
@@ -168,6 +170,25 @@ def _main_gradients(found: list[Group], structure: Structure, profile: Profile, 
     ):
         return Integer(0)
     return 4 * sympy.Add(*(step_share(group, structure, ledger) for group in found))
+
+
+def keeps_ends_whole(structure: Structure) -> bool:
+    """Whether weights outside of layers are not given up again once they are gathered.
+
+    Source: Megatron-Core 0.16.1, distributed/fsdp/mcore_fsdp_adapter.py (fsdp_unit_modules) and
+    megatron_fsdp/megatron_fsdp.py (_post_forward, _post_backward_release_module).
+    """
+    return bool(structure["use_megatron_fsdp"]) and structure["zero"] == 3
+
+
+def _whole_ends(stages: Stages, found: list[Group], structure: Structure, ledger: Ledger) -> Expr:
+    amount: Expr = Integer(0)
+    for group in found:
+        for part in (p for p in stages.parts if not p.is_layer):
+            plain, tied = (tidy(total(w.elements for w in group.own(part) if w.tied is t)) for t in (False, True))
+            amount += less(1, group.shard) * (part.count * plain + part.untied * tied)
+    meaning = "weights outside of layers, which stay gathered"
+    return ledger.define("whole_ends", _weight_bytes(structure) * amount, meaning, "bytes", "memory")
 
 
 def _dealt_states(stages: Stages, found: list[Group], optimizer: States, whole: Expr, ledger: Ledger) -> Expr:
@@ -313,7 +334,7 @@ def passing(structure: Structure) -> bool:
 
 def gathered(held: Held, structure: Structure, ledger: Ledger) -> Expr:
     """Weights that are whole while a unit runs: its own, and the next layer's if it is gathered ahead."""
-    if not passing(structure):
+    if not passing(structure) or (keeps_ends_whole(structure) and not held.part.is_layer):
         return Integer(0)
     ahead = bool(structure["overlap_param_gather"]) and held.part.is_layer
     operand = _operand_bytes(structure)

@@ -43,7 +43,7 @@ _NAMES: Mapping[str, str] = {
     "use_distributed_optimizer": "this is zero = 1 here",
     "zero_stage": "this is zero here",
     "fsdp": "this is zero = 3 here; framework = fsdp is what else PyTorch's FSDP does",
-    "use_megatron_fsdp": "this is zero = 3 here",
+    "data_parallel_sharding_strategy": "no_shard, optim, optim_grads, optim_grads_params: zero = 0, 1, 2, 3 here",
     "cp_comm_type": "this is cp_comm here",
     "pipeline_model_parallel_layout": "this is layout here",
     "decoder_first_pipeline_num_layers": "this is first_stage_layers here",

@@ -28,6 +28,7 @@ def check(values: Mapping[str, Value | None], places: Mapping[str, Place]) -> No
     _check_parts(values, places)
     _check_offload(values, places)
     _check_ends(values, places)
+    _check_fsdp(values, places)
 
 
 def settle(values: dict[str, Value | None], places: Mapping[str, Place]) -> None:
@@ -102,6 +103,15 @@ def _check_ends(values: Mapping[str, Value | None], places: Mapping[str, Place])
             raise error("E324", message, places[name], f"add {ENDS} = true")
     elif values["precision"] not in QUANTISED_PRECISIONS:
         raise _refused("precision", ENDS, values, places, "precision = fp8, mxfp8 or nvfp4")
+
+
+def _check_fsdp(values: Mapping[str, Value | None], places: Mapping[str, Place]) -> None:
+    """Source: megatron/core/distributed/fsdp/mcore_fsdp_adapter.py."""
+    name = "use_megatron_fsdp"
+    if values[name] and values["framework"] != "megatron":
+        raise _refused("framework", name, values, places, "framework = megatron, or leave it out")
+    if values[name] and values[DEALT]:
+        raise _refused(DEALT, name, values, places, "one of them")
 
 
 def _check_dealt(values: Mapping[str, Value | None], places: Mapping[str, Place]) -> None:

@@ -67,6 +67,7 @@ CHOICES: dict[str, Choice] = {
         _size("num_distributed_optimizer_instances", 1, "sets of shards, each over a part of the replicas"),
         _flag("use_layer_wise_distributed_optimizer", False,
               "optimizer states of whole parameters are dealt out to ranks"),
+        _flag("use_megatron_fsdp", False, "weights outside of layers stay gathered, as Megatron's own FSDP has them"),
         Choice("recompute", "regions", "none", "none, full, or a set of region names", ("none", "full")),
         _size("recompute_layers", None, "layers recomputed per stage, for recompute = full"),
         Choice("recompute_method", "word", "block", "how recompute_layers is meant", ("block", "uniform")),
