@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from symsim.analysis.fitting.cases_file import load_cases
-from symsim.analysis.fitting.validate import PREDICTIONS, validate
+from symsim.analysis.fitting.validate import ALL_SCORED, PREDICTIONS, validate
 from symsim.cli.case_progress import case_progress
 from symsim.cli.options import json_option
 from symsim.diagnostics import printable
@@ -38,6 +38,7 @@ LISTED = 20
 def command(cases: Path, only: str | None, as_json: bool) -> None:
     """Predict every case of CASES.json and compare with what was measured there.
 
+    A file of Megatron's arguments with the bytes of its last rank is read too (docs/eval.md).
     The error is predicted/measured − 1. A case that cannot be computed is listed with the reason. Up to
     20 cases are listed one by one; --json has all.
     """
@@ -59,6 +60,9 @@ def command(cases: Path, only: str | None, as_json: bool) -> None:
         for name, found in quantities.items()
     ]  # fmt: skip
     print_table(["set", "quantity", "n", "mean %", "median %", "max %", "bias %", "Spearman"], rows)
+    for name, found in result["summary"].get(ALL_SCORED, {}).items():
+        shares = f"{found['within_1_pct']:.0f} % within 1 %, {found['within_5_pct']:.0f} % within 5 %"
+        click.echo(f"{ALL_SCORED}, {QUANTITIES[name]}: {found['n']} runs, {shares}")
     unpredicted = sorted({n for row in result["cases"] for n in row["measured"] if n not in PREDICTIONS})
     if unpredicted:
         click.echo(printable(f"measured, and not predicted yet: {', '.join(unpredicted)}"))

@@ -10,6 +10,7 @@ from symsim.analysis.fitting.agreement import spearman, spearman_within, summary
 def test_summary() -> None:
     assert summary([-2.0, 1.0, 4.0]) == {
         "n": 3, "mean_abs_pct": pytest.approx(7 / 3), "median_abs_pct": 2.0, "max_abs_pct": 4.0, "bias_pct": 1.0,
+        "within_1_pct": pytest.approx(100 / 3), "within_5_pct": 100.0,
     }  # fmt: skip
 
 

@@ -22,6 +22,8 @@ def summary(errors: Sequence[float]) -> dict[str, float]:
         "median_abs_pct": statistics.median(map(abs, errors)),
         "max_abs_pct": max(map(abs, errors)),
         "bias_pct": statistics.fmean(errors),
+        "within_1_pct": 100 * sum(abs(e) <= 1 for e in errors) / len(errors),
+        "within_5_pct": 100 * sum(abs(e) <= 5 for e in errors) / len(errors),
     }
 
 

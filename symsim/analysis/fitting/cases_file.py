@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from symsim.analysis.fitting.run_cases import ENTRIES, cases_of_runs
 from symsim.diagnostics import MAX_SHOWN, Diagnostic, InputError, error
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -64,12 +65,14 @@ _SHIPPED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 def load_cases(path: Path) -> list[dict[str, Any]]:
-    """The cases of a file in the form of docs/eval.md, "Measured cases".
+    """The cases of a file in the form of docs/eval.md, "Measured cases", or of a file of measured runs.
 
     Raises:
         InputError: it cannot be read, is not JSON, is too large, or a case lacks what every case has.
     """
     cases = _json(path, _bytes(path))
+    if isinstance(cases, dict) and ENTRIES in cases:
+        return cases_of_runs(cases, path)
     if not isinstance(cases, list):
         raise error("E602", f"{path} is not a list of cases", hint="expected [ { … }, … ]")
     faults = ((k, fault) for k, case in enumerate(cases) for fault in faults_of(case))

@@ -9,6 +9,7 @@ from typing import Any
 from symsim.analysis.evaluate import Answer, answer, machine_of
 from symsim.analysis.fitting.agreement import error_pct, spearman_within, summary
 from symsim.analysis.fitting.case_question import facts_of, question_of
+from symsim.analysis.fitting.run_cases import SCORED
 from symsim.analysis.memory_fit import memory_fit
 from symsim.diagnostics import InputError
 
@@ -43,6 +44,9 @@ def _row(case: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "predicted": predicted, "error_pct": errors, "fits": fits}
 
 
+ALL_SCORED = "all scored"
+"""The set of all scored runs of a file of runs."""
+
 PREDICTIONS: Mapping[str, Callable[[Answer], Any]] = {
     "iteration_s": lambda found: found.values["time.iteration"],
     "tflops_per_gpu_full_attention": lambda found: found.values["throughput.model_flops_per_gpu"] / 1e12,
@@ -76,6 +80,10 @@ def _summary(cases: list[dict[str, Any]], rows: list[dict[str, Any]]) -> dict[st
     for row in rows:
         for name, errors in row["error_pct"].items():
             collected.setdefault(row["set"], {}).setdefault(name, []).extend(_flat(errors))
+    if any(SCORED in case for case in cases):
+        scored = [row for case, row in zip(cases, rows, strict=True) if case.get(SCORED)]
+        found = {name: [e for r in scored for e in _flat(r["error_pct"].get(name, []))] for name in PREDICTIONS}
+        collected[ALL_SCORED] = {name: errors for name, errors in found.items() if errors}
     return {
         group: {
             name: {**summary(errors), "spearman": _order(group, name, cases, rows)}

@@ -110,7 +110,7 @@ def of_mapping(given: Object, out: Arguments, lenient: bool) -> None:
                 message = f"{key} is a switch, not '{str(value)[:40]}'"
                 out.problems += error("E509", message, place, f"{key}: true, or leave it out").diagnostics
             elif value is not False and value is not None:
-                out.give(key, _texts(value), place, lenient)
+                out.give(key, _texts(value, argument is not None and argument.many), place, lenient)
         else:
             give_named(key, value, place, out, lenient)
 
@@ -132,18 +132,20 @@ def give_named(key: str, value: Any, place: Place, out: Arguments, lenient: bool
         out.put(argument.name, list(value), place)
         return
     try:
-        out.put(argument.name, value_of(argument, _texts(value), place), place)
+        out.put(argument.name, value_of(argument, _texts(value, argument.many), place), place)
     except InputError as problem:
         out.problems += problem.diagnostics
 
 
-def _texts(value: Any) -> list[str]:
+def _texts(value: Any, many: bool = False) -> list[str]:
     """A value of a YAML as the words that a command line would have; ``[a b c]`` is a list without commas."""
     if value is True:
         return []
     if isinstance(value, list | tuple):
-        return [text for part in value for text in _texts(part)]
+        return [text for part in value for text in _texts(part, many)]
     text = str(value)
+    if many:
+        return text.strip("[] ").replace(",", " ").split()
     if text.startswith("[") and text.endswith("]") and not any(c in text for c in "+*("):
         return text[1:-1].replace(",", " ").split()
     return [text]

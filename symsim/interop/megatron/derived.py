@@ -37,6 +37,7 @@ def derive(given: Arguments, defaults: Mapping[str, Any]) -> dict[str, Any]:
         "_window": sum(get("window_size") or (0, 0)) + 1 if get("window_size") else 0,
         "_vp": _virtual(given, get, stages),
         "_layout": _layout(get),
+        "_batch": _batch(get),
         "_zero": _zero(get),
         "_layer_wise": _layer_wise(get),
         "_offload": _offload(get),
@@ -104,6 +105,14 @@ def _virtual(given: Arguments, get: Get, stages: int) -> int | None:
     message = f"{layers} layers on {pp} ranks are not whole chunks of {by_chunk}"
     name = "num_layers_per_virtual_pipeline_stage"
     raise error("E511", message, given.keys.places[name], "Megatron refuses this too")
+
+
+def _batch(get: Get) -> int | None:
+    """Sequences of a step; of a batch that grows (``0:384 200B:768``) the last size."""
+    schedule = str(get("step_batch_size_schedule") or "")
+    last = schedule.rpartition(":")[2].strip()
+    given = get("global_batch_size")
+    return int(last) if given is None and last.isdecimal() and len(last) < 10 else given
 
 
 def _chunks_of(layout: str, pp: int) -> int | None:

@@ -67,7 +67,8 @@ _WORKED_OUT = frozenset(
         "recompute_modules", "recompute_activations", "moe_layer_recompute", "attention_backend", "use_flash_attn",
         "transformer_impl", "cp_comm_type", "moe_token_dispatcher_type", "moe_flex_dispatcher_backend",
         "moe_enable_deepep", "optimizer", "optimizer_cpu_offload", "fine_grained_activation_offloading",
-        "offload_modules", "num_experts", "multi_latent_attention", "padded_vocab_size", "vocab_size", "tokenizer_type",
+        "offload_modules", "num_experts", "multi_latent_attention", "padded_vocab_size", "vocab_size",
+        "global_batch_size", "tokenizer_type",
     }
 )  # fmt: skip
 """What :mod:`~symsim.interop.megatron.derived` reads."""
