@@ -2,7 +2,7 @@
 
 Without multi-token prediction it is one unit, the head. With it there are up to three:
 
-- ``final``: what comes before the first head and the first multi-token layer, the last norm; it lies with the last
+- ``final_norm``: what comes before the first head and the first multi-token layer, the last norm; it lies with the last
   layer;
 - ``mtp``: the layers that are called there, all of multi-token prediction (``m`` in a layout);
 - ``head``: everything else, the head with the losses of all predictions.
@@ -17,6 +17,9 @@ from dataclasses import replace
 
 from symsim.records.graph import AfterLayers, Operator, Tensor, Unit, Weight
 
+MULTI_TOKEN = "mtp"
+"""The unit of these layers."""
+
 
 def cut(unit: Unit, multi_token: frozenset[int]) -> AfterLayers:
     """``multi_token`` are the operators, by their number, that are inside layers of multi-token prediction."""
@@ -26,14 +29,14 @@ def cut(unit: Unit, multi_token: frozenset[int]) -> AfterLayers:
     heads = (k for k, o in enumerate(operators) if k not in multi_token and any(w.embedding for w in o.weights))
     begins = min([*multi_token, *heads])
     groups = {
-        "final": operators[:begins],
-        "mtp": tuple(o for k, o in enumerate(operators) if k in multi_token),
+        "final_norm": operators[:begins],
+        MULTI_TOKEN: tuple(o for k, o in enumerate(operators) if k in multi_token),
         "head": tuple(o for k, o in enumerate(operators) if k >= begins and k not in multi_token),
     }
     made = {t: name for name, own in groups.items() for o in own for t in _made(o)}
     units = {name: _unit(name, own, made, unit) for name, own in groups.items() if own}
     head = units.get("head") or Unit("head", (), unit.input, None)
-    return AfterLayers(head, units.get("final"), units["mtp"])
+    return AfterLayers(head, units.get("final_norm"), units[MULTI_TOKEN])
 
 
 def _made(operator: Operator) -> Iterable[Tensor]:

@@ -15,6 +15,7 @@ import sympy
 from sympy import Expr, Integer
 
 from symsim.compiler.ledger import Ledger
+from symsim.compiler.legality_rules import make_rule
 from symsim.compiler.placement import Placement, Position, forward, mirrored, placement
 from symsim.compiler.profile import Profile
 from symsim.compiler.rounding import rounded_down
@@ -152,10 +153,18 @@ def stages(graph: Graph, structure: Structure, profile: Profile, ledger: Ledger)
     i, pp = symbol("i"), symbol("pp")
     alone = len(chunks) == 1 and alike == 1
     has_previous, has_next = (less(0, i), less(i, pp - 1)) if alone else (less(1, pp), less(1, pp))
+    rules = (*placed.rules, *_recompute_rules(graph, structure))
     sent = _predictions(graph.layers_of_head, placed, _positions(structure)[-1][1]) if placed.apart is not None else ()
-    return Stages(
-        tuple(parts), placed.rules, placed.may_be_empty, len(chunks), alike, copies, has_previous, has_next, *sent
-    )
+    return Stages(tuple(parts), rules, placed.may_be_empty, len(chunks), alike, copies, has_previous, has_next, *sent)
+
+
+def _recompute_rules(graph: Graph, structure: Structure) -> tuple[Rule, ...]:
+    """Source: Megatron-Core 0.16.1, multi_token_prediction.py (_checkpointed_forward)."""
+    uniform = structure["recompute_method"] == "uniform" and "recompute_layers" in structure.symbols
+    if graph.after.multi_token is None or not uniform or structure["recompute"] != "full":
+        return ()
+    message = "{recompute_layers} is not 1: layers of multi-token prediction run again one at a time"
+    return (make_rule(symbol("recompute_layers"), "==", Integer(1), message),)
 
 
 def _predictions(count: int, placed: Placement, at: Position) -> tuple[Expr, Expr]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import sympy
 from sympy import Expr, Integer
 
+from symsim.compiler.after_layers import MULTI_TOKEN
 from symsim.compiler.phases import NOT_REGIONS, Phased, phase
 from symsim.compiler.rounding import rounded_up
 from symsim.compiler.stages import Part, Stages
@@ -14,6 +15,10 @@ from symsim.functions import less, maximum, minimum
 from symsim.records.graph import PHASES, Work
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
+
+MULTI_TOKEN_REGIONS = frozenset({"multi_token"})
+"""What ``recompute = full`` with ``recompute_method = uniform`` runs again of a layer of multi-token prediction; with
+``block`` nothing of it. Source: Megatron-Core 0.16.1, multi_token_prediction.py (_checkpointed_forward)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,9 @@ def held_units(stages: Stages, structure: Structure) -> tuple[Held, ...]:
             chunks = part.recomputed_in_chunks
             out.append(Held(part, part.recomputed, whole, *again, chunk, before, chunks, stages.alike, stages.copies))
         if some_left:
-            kept = phase(part.unit, regions, False, offload, least=least)
+            ahead = uniform and chosen == "full" and name == MULTI_TOKEN
+            again_inside = MULTI_TOKEN_REGIONS if ahead else regions
+            kept = phase(part.unit, again_inside, False, offload, least=least)
             rest = part.count - part.recomputed
             chunks = tuple(a - b for a, b in zip(part.in_chunks, part.recomputed_in_chunks, strict=True))
             out.append(

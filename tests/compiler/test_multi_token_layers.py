@@ -110,3 +110,21 @@ def test_the_projection_is_gathered_over_tp() -> None:
     column_linear = 3 * 2 * whole // 2
     head = 3 * whole // 2
     assert sent[1] - sent[0] - layer == 2 * whole // 2 + column_linear + 2 * whole // 2 + head + logits * 2 // 2
+
+
+def saved(choices: str) -> float:
+    asked = question("deepseek_v2_lite", f"world=8,ep=8,gbs=8,seq=1024,{choices}", None, ("mtp_layers=1",))
+    return float(answer(asked.model, asked.plan, None).of_stage("A_mtp")[0])
+
+
+def test_uniform_recomputation_keeps_the_stream_the_words_and_their_numbers() -> None:
+    assert saved("recompute=full,recompute_method=uniform,recompute_layers=1") == 1024 * (2 * 2 * 2048 + 8)
+
+
+def test_by_blocks_nothing_of_them_runs_again() -> None:
+    assert saved("recompute=full,recompute_layers=1") == saved("recompute=none")
+
+
+def test_uniform_recomputation_takes_one_at_a_time() -> None:
+    with pytest.raises(InputError, match="run again one at a time"):
+        saved("recompute=full,recompute_method=uniform,recompute_layers=2")
