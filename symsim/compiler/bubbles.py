@@ -95,7 +95,8 @@ def _in_turn(structure: Structure, hop: Expr, ledger: Ledger) -> Expr:
     equally long.
 
     In pairs of passes one more forward pass is ahead, and the ``ahead`` passes of each kind run alone, longer by what
-    only a pair hides: exact where all ranks take equally long, hide at most half of that, and messages take no time.
+    only a pair hides: exact where all ranks take equally long, a pair hides no more than the shorter of its passes
+    takes alone, and messages take no time.
     """
     i, pp, m, t = (symbol(n) for n in ("i", "pp", "m", "t"))
     chunks, pairs = virtual_chunks(structure), in_pairs(structure)

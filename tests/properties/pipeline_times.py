@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sympy import Add
+from sympy import Add, Rational
 
 from symsim.compiler.bubbles import bubble, waiting
 from symsim.compiler.ledger import Ledger, free_names
@@ -52,13 +52,19 @@ class Profiles:
 class Form:
     """The closed form of a schedule as a function of profiles and the number of micro-batches."""
 
-    def __init__(self, schedule: str, blocking: bool, vp: int = 1, group: int | None = None) -> None:
+    def __init__(
+        self, schedule: str, blocking: bool, vp: int = 1, group: int | None = None, hidden: float | None = None
+    ) -> None:
+        """``hidden``: passes run in pairs, and one that is alone takes longer by this share."""
         chosen = {"schedule": schedule, "overlap_p2p": not blocking, "vp": vp, "microbatch_group": group}
+        chosen["overlap_moe_expert_parallel_comm"] = hidden is not None
         structure = structure_of({n: chosen.get(n, c.default) for n, c in CHOICES.items()})
         ledger = Ledger()
         for name in ("F", "B", "W"):
             rows = (equal(symbol("i"), k) * symbol(f"{name}_{k}") for k in range(MOST_RANKS))
             ledger.define(name, Add(*rows), "", "s", "time")
+        for name in ("F", "B") if hidden is not None else ():
+            ledger.define(f"{name}.alone", (1 + Rational(hidden)) * symbol(name), "", "s", "time")
         hop = symbol("hop")
         whole = symbol("F") + symbol("B") + waiting(structure, hop)
         ledger.define("t", whole, "", "s", "time")
@@ -105,11 +111,17 @@ def _no_table(name: str, *dimensions: Any) -> Any:
 
 
 def simulated(
-    schedule: str, profiles: Profiles, m: int, blocking: bool, vp: int = 1, group: int | None = None
+    schedule: str,
+    profiles: Profiles,
+    m: int,
+    blocking: bool,
+    vp: int = 1,
+    group: int | None = None,
+    hidden: float | None = None,
 ) -> tuple[Any, Any]:
     """When the last rank ends, and the longest that a rank takes from its first pass to its last."""
     p = profiles.ranks
-    events = events_of(orders_of(schedule, p, m, vp, group), schedule, blocking)
+    events = events_of(orders_of(schedule, p, m, vp, group, hidden is not None), schedule, blocking)
     chunks = {"zb_v": 2, "dualpipe": 2}.get(schedule, vp)
     share = 1 if schedule == "dualpipe" else chunks
     split = schedule in ("zb_h1", "zb_h2", "zb_v", "dualpipe")
@@ -118,7 +130,8 @@ def simulated(
         kind: [[one / share] * chunks for one in rows]
         for kind, rows in (("F", profiles.forward), ("B", inputs), ("W", profiles.weights))
     }
-    ran: Run = run(events, times, profiles.hop)  # type: ignore[arg-type]
+    alone = {kind: [[(1 + (hidden or 0)) * one for one in row] for row in rows] for kind, rows in times.items()}
+    ran: Run = run(events, alone, profiles.hop, times)  # type: ignore[arg-type]
     spread = [np.broadcast_to(x, (PROFILES,)) for x in ran.ended()]
     spans = [np.broadcast_to(b - a, (PROFILES,)) for a, b in zip(ran.begun(), ran.ended(), strict=True)]
     return np.max(spread, axis=0), np.max(spans, axis=0)

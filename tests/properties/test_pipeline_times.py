@@ -78,6 +78,19 @@ def test_interleaving_of_equal_ranks_is_exact(blocking: bool, hop: float) -> Non
         assert exact(Form("interleaved", blocking, v, group).time(profiles, m), ran), (p, v, group, m)
 
 
+@pytest.mark.parametrize("blocking", [False, True])
+@pytest.mark.parametrize("hidden", [0.0, 0.25, 0.5])
+def test_pairs_of_passes_of_equal_ranks_are_exact_where_messages_take_no_time(blocking: bool, hidden: float) -> None:
+    """A pass that is alone takes longer. What a pair hides is at most what the shorter of its passes takes alone."""
+    for p, v, group, m in ((1, 1, 1, 1), (1, 1, 1, 6), *INTERLEAVINGS, *GROUPED):
+        schedule = "interleaved" if v > 1 else "1f1b"
+        profiles = alike(p, 100 * p + m)
+        profiles = replace(profiles, backward=[2 * f for f in profiles.forward])
+        ran, _ = simulated(schedule, profiles, m, blocking, v, group, hidden)
+        form = Form(schedule, blocking, v, group if v > 1 else None, hidden)
+        assert exact(form.time(profiles, m), ran), (p, v, group, m)
+
+
 def test_interleaving_of_equal_ranks_is_exact_where_short_messages_overlap() -> None:
     """In whole groups of p, no message longer than a pass."""
     for p, v, group, m in INTERLEAVINGS:
