@@ -8,10 +8,11 @@ from typing import Any
 import click
 
 from symsim.analysis.fitting.cases_file import load_cases
+from symsim.analysis.fitting.log_case import is_log_name, log_case
 from symsim.analysis.fitting.validate import ALL_SCORED, PREDICTIONS, validate
 from symsim.cli.case_progress import case_progress
-from symsim.cli.options import json_option
-from symsim.diagnostics import printable
+from symsim.cli.options import SYSTEM, json_option, set_option
+from symsim.diagnostics import error, printable
 from symsim.report.strict_json import json_text
 from symsim.units import bytes_text, seconds_text
 
@@ -34,9 +35,15 @@ LISTED = 20
 @click.command("validate", short_help="Predict measured runs and show the errors.")
 @click.argument("cases", metavar="CASES.json", type=click.Path(path_type=Path))
 @click.option("--only", metavar="SET", help="Only the cases of this set.")
+@click.option("-y", "--system", type=SYSTEM, metavar="SYSTEM", help="The machine of a log.")
+@set_option
 @json_option
-def command(cases: Path, only: str | None, as_json: bool) -> None:
+def command(cases: Path, only: str | None, system: str | None, settings: tuple[str, ...], as_json: bool) -> None:
     """Predict every case of CASES.json and compare with what was measured there.
+
+    \b
+    symsim validate cases.json
+    symsim validate run.log -y h100_sxm --set te_version='"2.9.0"'   # a log of Megatron
 
     A file of Megatron's arguments with the bytes of its last rank is read too (docs/eval.md).
     The error is predicted/measured − 1. A case that cannot be computed is listed with the reason. Up to
@@ -44,7 +51,7 @@ def command(cases: Path, only: str | None, as_json: bool) -> None:
     """
     from symsim.report.tables import print_table
 
-    chosen = [c for c in load_cases(cases) if only is None or c["set"] == only]
+    chosen = [c for c in _read(cases, system, settings) if only is None or c["set"] == only]
     with case_progress(len(chosen)) as tick:
         result = validate(chosen, tick)
     if as_json:
@@ -74,6 +81,15 @@ def command(cases: Path, only: str | None, as_json: bool) -> None:
             click.echo(printable(f"cannot be computed: {row['id']}: {row['failed']}"))
 
 
+def _read(path: Path, system: str | None, settings: tuple[str, ...]) -> list[dict[str, Any]]:
+    if is_log_name(path):
+        return [log_case(path, system, settings)]
+    if system is not None or settings:
+        message = "-y and --set are of a log, and cases name their own machines"
+        raise error("E001", message, None, "give a .log file, or leave them out")
+    return load_cases(path)
+
+
 def _cases(cases: list[dict[str, Any]]) -> None:
     """Each quantity of each case, those of a list stage by stage."""
     from symsim.report.tables import print_table
@@ -83,9 +99,9 @@ def _cases(cases: list[dict[str, Any]]) -> None:
         for name, errors in case["error_pct"].items():
             triple = (case["predicted"][name], case["measured"][name], errors)
             several = isinstance(errors, list)
-            for k, (predicted, measured, error) in enumerate(zip(*triple, strict=True) if several else [triple]):
+            for k, (predicted, measured, off) in enumerate(zip(*triple, strict=True) if several else [triple]):
                 place = f" of {k}" if several else ""
-                rows.append([case["id"], name + place, _text(name, predicted), _text(name, measured), f"{error:+.2f}"])
+                rows.append([case["id"], name + place, _text(name, predicted), _text(name, measured), f"{off:+.2f}"])
     if rows:
         print_table(["case", "quantity", "predicted", "measured", "error %"], rows)
         click.echo()

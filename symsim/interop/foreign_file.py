@@ -14,6 +14,8 @@ from symsim.interop.yaml_text import parse_yaml
 JSON = (".json",)
 YAML = (".yaml", ".yml")
 TEXT = (".sh", ".bash", ".slurm", ".sbatch", ".log", ".txt", ".out", ".toml")
+LOGS = (".log", ".out")
+"""Of texts, those that may be long and are read as far as their beginning goes."""
 SUFFIXES = (*JSON, *YAML, *TEXT)
 """Ends of names by which a file is taken for one of another tool."""
 
@@ -50,8 +52,8 @@ def read_foreign(path: Path) -> ForeignFile:
     Raises:
         InputError: it cannot be read, is too long, or is no text.
     """
-    source = json_text.read_text(path)
     suffix = path.suffix.lower()
+    source = json_text.read_beginning(path) if suffix in LOGS else json_text.read_text(path)
     if suffix in TEXT:
         return ForeignFile(path, source, None)
     try:

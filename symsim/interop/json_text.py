@@ -46,6 +46,25 @@ class Object(dict[str, object]):
         self.places: dict[str, Place] = {}
 
 
+MAX_LOG_BYTES = 16 * 1024 * 1024
+"""How far a log is read."""
+
+
+def read_beginning(path: Path) -> Source:
+    """The beginning of a log, whatever bytes there are in it.
+
+    Raises:
+        InputError: it is missing, or a folder.
+    """
+    try:
+        with path.open("rb") as file:
+            return Source(str(path), file.read(MAX_LOG_BYTES).decode("utf-8-sig", errors="replace"))
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
+        hint = "a path is relative to where the command runs"
+        raise error("E500", f"cannot read {path}: {reason}", hint=hint) from None
+
+
 def read_text(path: Path) -> Source:
     """The text of a JSON file.
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
-from symsim.analysis.fitting.run_cases import RUN, question_of_run
+from symsim.analysis.fitting.run_cases import RUN, TEXT, question_of_run
 from symsim.analysis.fitting.stacks import choices_of_stack
 from symsim.diagnostics import Place, Source, error, nearest
 from symsim.language import tree
@@ -34,7 +34,7 @@ def question_of(case: Mapping[str, Any], system: str | None = None) -> Question:
     Raises:
         InputError: the case names what there is not, or contradicts itself.
     """
-    if RUN in case:
+    if RUN in case or TEXT in case:
         return question_of_run(case, system)
     chosen = elaborate_strategy(tree.StrategyFile(None, ()), "inline", tuple(_choices(case)))
     model = case["model"]

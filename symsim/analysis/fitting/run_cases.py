@@ -24,6 +24,10 @@ from symsim.loading.run_files import parts_of
 ENTRIES = "entries"
 RUN = "run"
 """The field of a case that holds the arguments of a run."""
+TEXT = "text"
+"""The field of a case that holds a run as text of the language: a model, and behind it its strategy."""
+SETTINGS = "settings"
+"""What is said besides that text, as NAME=VALUE."""
 SCORED = "scored"
 """Whether a run counts in the summary of all: what it ran on is stated, and it starts from nothing."""
 SYSTEMS = {"gb200": "gb200_nvl72", "h100": "h100_sxm", "a100": "a100_sxm"}
@@ -50,15 +54,18 @@ def cases_of_runs(document: Mapping[str, Any], path: Path) -> list[dict[str, Any
 
 
 def question_of_run(case: Mapping[str, Any], system: str | None = None) -> Question:
-    """The question that the arguments of a run ask.
+    """The question that the arguments of a run, or its text, ask.
 
     Raises:
         InputError: an argument is wrong, or the plan is not possible.
     """
-    source = Source(f"{case['id']}.json", json.dumps(case[RUN]))
-    parts = parts_of(translated([ForeignFile(Path(source.name), source, parse(source))], "megatron"))
+    if TEXT in case:
+        parts, settings = parts_of(Source(case["id"], case[TEXT])), tuple(case[SETTINGS])
+    else:
+        source = Source(f"{case['id']}.json", json.dumps(case[RUN]))
+        parts = parts_of(translated([ForeignFile(Path(source.name), source, parse(source))], "megatron"))
+        settings = tuple(f"{name}={_text(value)}" for name, value in case["known"].items() if value is not None)
     assert parts.model is not None and parts.strategy is not None
-    settings = tuple(f"{name}={_text(value)}" for name, value in case["known"].items() if value is not None)
     return question(parts.model, strategy_of(parts.strategy, settings), system or case.get("system"))
 
 
