@@ -47,7 +47,7 @@ CASES = (
     Case("llama3_8b", "cp_comm=a2a_ring,cp_a2a=2,offload={weights,core_attn}", ("cp_a2a",)),
     Case("qwen3_30b_a3b", "precision=fp8,first_last_layers_bf16=true,overlap_grad_reduce=true,offload={expert_fc1}"),
     Case(
-        "olmo3_7b",
+        "qwen3_8b",
         "optimizer=muon,use_layer_wise_distributed_optimizer=true,min_offloaded_tensor_size=1Mi,offload={attn_norm}",
     ),
     Case(str(BLOCKS / "compressed.sym"), "recompute={core_attn,layernorm}"),
