@@ -54,3 +54,9 @@ def test_before_0_16_they_are_refused() -> None:
 def test_a_search_takes_both_kinds_of_plans() -> None:
     space = load_space(MODEL, "world=16,tp in {2,4,8,16},gbs=16,seq=1024", None)
     assert search(space, 10).feasible == 4
+
+
+def test_gated_attention_has_a_head_for_each_rank() -> None:
+    with pytest.raises(InputError, match="tp·cp = 4 does not divide kv_heads = 2"):
+        asked = question("qwen3_next_80b_a3b", "world=4,tp=4,gbs=1,seq=1024", None, ("layers=4",))
+        answer(asked.model, asked.plan, None)
