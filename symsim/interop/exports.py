@@ -153,7 +153,7 @@ class Expressed:
     def refuse_model(self, reason: str) -> None:
         """A model that the tool has no words for."""
         message = f"{self.tool} cannot express {self.asked.model.name}: {reason}"
-        self._problem(message, None, f"'symsim import {self.tool.lower()}' shows what it has words for")
+        self._problem(message, None, "docs/interop has a page on what each tool has words for")
 
     def need(self, name: str, *values: Value | None, reason: str, hint: str | None = None) -> None:
         """A choice that has one of few values here."""
