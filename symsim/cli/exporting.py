@@ -65,7 +65,7 @@ def _add(word: str, target: Target) -> None:
         paths = {role: _path(output, role, target) for role in target.parts if part in (None, role)}
         check_outputs([(path, "-o") for path in paths.values()])
         found = _export(word, model, strategy, settings)
-        _say(target, found)
+        say_left_out(found)
         parts = [p for p in found.parts if part in (None, p.role)]
         if output is None:
             click.echo(_printed(parts), nl=False)
@@ -93,7 +93,8 @@ def _export(word: str, model: str, strategy: str | None, settings: tuple[str, ..
     return export(word, Settled(asked.model, asked.strategy_name, asked.plan.values, asked.plan.places))
 
 
-def _say(target: Target, found: Export) -> None:
+def say_left_out(found: Export) -> None:
+    """What the tool has no words for, on stderr."""
     for name, reason in found.left_out.items():
         if reason:
             click.echo(f"note: {name} is left out: {reason}", err=True)

@@ -22,10 +22,12 @@ from symsim.analysis.searching.search_json import document
 from symsim.analysis.searching.space import load_space, with_goals
 from symsim.analysis.searching.space_text import goal_lines, space_text
 from symsim.cli.command_line import command_line
+from symsim.cli.exporting import say_left_out
 from symsim.cli.job_options import job_options, run_options, settings_with
 from symsim.cli.options import json_option, model_argument, set_option, strategy_option, system_option
 from symsim.cli.search_progress import progress
 from symsim.diagnostics import error
+from symsim.interop.exports import Settled, export
 from symsim.report.atomic_write import check_outputs, write_whole
 from symsim.report.strict_json import json_text
 
@@ -60,7 +62,9 @@ class _Engine(click.ParamType[str]):
 @click.option("--csv", type=FILE, metavar="FILE", help="Write the plans and the front as comma-separated values.")
 @click.option("--parquet", type=FILE, metavar="FILE", help="The same as Parquet (needs pyarrow).")
 @click.option("--plot", type=FILE, metavar="FILE.png", help="Draw the front (needs matplotlib).")
-@click.option("--save", type=FILE, metavar="FILE.sym", help="Write the best plan as a strategy for 'symsim eval'.")
+@click.option("--save", type=FILE, metavar="FILE.sym",
+              help="Write the best plan as a strategy for 'symsim eval'; FILE.sh and FILE.yaml as Megatron-LM and "
+              "Megatron-Bridge run it.")  # fmt: skip
 @click.option("--rank", type=PLANS, default=1, metavar="N", help="The plan that --save writes.")
 @click.option("--engine", type=_Engine(), metavar="local|processes|dask[://HOST:PORT]",
               help="Where it runs: this process, all cores, or Dask; default: the faster of these two.")  # fmt: skip
@@ -230,4 +234,14 @@ def _saved(result: Result, rank: int, path: Path) -> bytes:
     if rank > len(result.plans):
         few = "one plan is" if len(result.plans) == 1 else f"{len(result.plans)} plans are"
         raise error("E378", f"--rank {rank}: only {few} feasible and different", None, f"--rank {len(result.plans)}")
-    return strategy_text(result, rank, path.stem, command_line()).encode()
+    tool = TOOLS_BY_SUFFIX.get(path.suffix.lower())
+    if tool is None:
+        return strategy_text(result, rank, path.stem, command_line()).encode()
+    asked = result.plans[rank - 1].question
+    written = export(tool, Settled(asked.model, path.stem, asked.plan.values, asked.plan.places))
+    say_left_out(written)
+    return written.parts[0].text.encode()
+
+
+TOOLS_BY_SUFFIX = {".sh": "megatron", ".yaml": "bridge", ".yml": "bridge"}
+"""End of a name after --save → the tool that the plan is written for."""

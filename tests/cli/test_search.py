@@ -269,3 +269,16 @@ def test_the_page_lists_every_field(capsys: pytest.CaptureFixture[str]) -> None:
     nothing = json.loads(run(capsys, *NOTHING, "--json")[1])["closest"]
     fields |= {f"closest.{n}[]" for n in nothing.keys() - found["plans"][0].keys()}
     assert fields <= listed
+
+
+@pytest.mark.parametrize(("name", "first"), [("best.sh", "#!/bin/bash"), ("best.yaml", "# llama3_8b under best")])
+def test_the_best_plan_is_saved_as_another_tool_runs_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str, first: str
+) -> None:
+    path = tmp_path / name
+    status, out, _ = run(capsys, *SMALL, "--save", str(path), "--json")
+    best = json.loads(out)["plans"][0]["strategy"]
+    assert status == 0
+    assert path.read_text("utf-8").startswith(first)
+    _, printed, _ = run(capsys, "import", "megatron", str(path))
+    assert f"tp = {best['tp']}\n" in printed and f"mbs = {best['mbs']}\n" in printed
