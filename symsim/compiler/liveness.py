@@ -9,7 +9,7 @@ identity, a view is its storage, and a gradient that is passed on is one storage
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from sympy import Expr
@@ -49,12 +49,14 @@ class Group:
 @dataclass(frozen=True, slots=True)
 class Lifetimes:
     """``made``: the operator that makes a tensor (absent: it enters the unit). ``need``: the first
-    operator whose backward pass, or whose recomputation, asks for it. ``kept``: held until then."""
+    operator whose backward pass, or whose recomputation, asks for it. ``kept``: held until then. ``cached``: held from
+    an operator on until the unit was recomputed, so that it need not be made again."""
 
     made: Mapping[Tensor, int]
     need: Mapping[Tensor, int]
     kept: tuple[Tensor, ...]
     groups: list[Group]
+    cached: Mapping[Tensor, int] = field(default_factory=dict)
 
 
 def moments_of(unit: Unit, lifetimes: Lifetimes) -> tuple[Moment, ...]:
@@ -109,6 +111,7 @@ class _Walk:
         out: list[Moment] = []
         for index, operator in enumerate(self.operators):
             held = [t for t in self.life.kept if self.life.need[t] < index]
+            held += [t for t, made in self.life.cached.items() if made < index]
             alive = _distinct(held, self.activations(0, index), self._fresh(operator))
             out.append(Moment(operator.name, "forward", alive, operator.work["forward"].workspace))
         for index in reversed(range(len(self.operators))):
@@ -136,6 +139,7 @@ class _Walk:
     def _again(self, group: Group) -> list[Moment]:
         """The group's forward pass once more; the gradient that waits for it is alive."""
         held = [t for t in self.life.kept if self.life.need[t] <= group.again and t not in group.replaced]
+        held += self.life.cached
         others = [t for t in self.remade(group.again) if t not in group.dropped]
         waiting = self.alive_gradients(group.again)
         out: list[Moment] = []

@@ -8,7 +8,7 @@ rack of 72 a job of eights uses what it can. docs/network.md says what each figu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
@@ -42,20 +42,41 @@ def axes() -> Mapping[str, Axis]:
     tp, cp, ep, etp, pp = (symbol(n) for n in ("tp", "cp", "ep", "etp", "pp"))
     dp, edp, world = symbol("dp"), symbol("edp"), symbol("world")
     one, inner = Integer(1), symbol("cp_a2a")
-    return {
-        a.name: a
-        for a in (
-            Axis("tp", tp, one, tp),
-            Axis("cp", cp, tp, tp * cp),
-            Axis("cp_a2a", inner, tp, tp * inner),
-            Axis("cp_ring", cp / inner, tp * inner, tp * cp),
-            Axis("etp", etp, one, etp),
-            Axis("ep", ep, etp, ep * etp),
-            Axis("dp", dp * cp, tp, tp * cp * dp),
-            Axis("edp", edp, ep * etp, ep * etp * edp),
-            Axis("pp", Integer(2), world / pp, world),
-        )
-    }
+    whole = (
+        Axis("tp", tp, one, tp),
+        Axis("cp", cp, tp, tp * cp),
+        Axis("cp_a2a", inner, tp, tp * inner),
+        Axis("cp_ring", cp / inner, tp * inner, tp * cp),
+        Axis("etp", etp, one, etp),
+        Axis("ep", ep, etp, ep * etp),
+        Axis("dp", dp * cp, tp, tp * cp * dp),
+        Axis("edp", edp, ep * etp, ep * etp * edp),
+        Axis("pp", Integer(2), world / pp, world),
+    )
+    return {a.name: a for a in (*whole, *(part for a in whole if a.name in SHARDED for part in _parts(a)))}
+
+
+SHARDED = ("dp", "edp")
+"""Axes over which shards may be spread over a part of the ranks."""
+
+
+def _parts(axis: Axis) -> Iterator[Axis]:
+    """The two ways to go where a set of shards is spread over a part of the ranks, which are neighbours: among those
+    that share a set, and among those that hold the same shard.
+
+    Source: PyTorch, torch/distributed/fsdp/_fully_shard (a mesh of replicas and shards, shards innermost);
+    Megatron-Core, parallel_state.py (RankGenerator), for instances of the distributed optimizer.
+    """
+    for (within, across), shard in (
+        (BY_SHARD, minimum(symbol("zero_shard"), axis.ranks)),
+        (BY_INSTANCE, axis.ranks / symbol("num_distributed_optimizer_instances")),
+    ):
+        yield Axis(f"{axis.name}{within}", shard, axis.stride, axis.stride * shard)
+        yield Axis(f"{axis.name}{across}", axis.ranks / shard, axis.stride * shard, axis.span)
+
+
+BY_SHARD, BY_INSTANCE = ("_shard", "_replicas"), ("_instance", "_instances")
+"""What the two parts of an axis are called, by the choice that makes them."""
 
 
 _PASSES = {"all_reduce": 2, "all_gather": 1, "reduce_scatter": 1, "all_to_all": 1, "dispatch": 1, "send_receive": 1}

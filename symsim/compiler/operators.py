@@ -68,6 +68,7 @@ class OperatorCall:
         self._buffers: list[Tensor] = []
         self._passes: dict[Tensor, Tensor] = {}
         self._holds: list[Tensor] = []
+        self._apart: tuple[sympy.Expr, ...] = ()
         self._exchanges: list[tuple[str, Tensor, Tensor, str]] = []
         self._work: dict[PhaseName, _Phase] = {phase: _Phase() for phase in PHASES}
 
@@ -106,6 +107,7 @@ class OperatorCall:
             tuple(self._holds),
             work,
             has_backward,
+            self._apart,
         )
 
     def _without_gradients(self, read: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> tuple[PhaseName, ...]:
@@ -164,6 +166,9 @@ class OperatorCall:
                 self._passes |= {self._held(n, place): self._held(output, place) for n in names}
             case tree.Holds(names=names, place=place):
                 self._holds += [self._held(n, place) for n in names]
+            case tree.Apart(columns=columns):
+                amounts = [a for a in map(self._amount, columns) if a != 0]
+                self._apart = tuple(a / sympy.Add(*amounts) for a in amounts)
             case tree.Exchange():
                 self._exchange(item)
             case tree.Saves(items=items):

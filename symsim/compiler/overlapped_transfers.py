@@ -7,10 +7,9 @@ from sympy import Expr, Integer
 
 from symsim.compiler.ledger import Ledger
 from symsim.compiler.network import message_time
-from symsim.compiler.sharding import gathers_after_step, trained_elements
+from symsim.compiler.sharding import Group, gathering_message, gathers_after_step, groups, reducing_messages
 from symsim.elements import element_bytes
 from symsim.functions import maximum, minimum
-from symsim.records.graph import Message
 from symsim.records.strategy import Structure
 from symsim.symbols import symbol
 
@@ -23,37 +22,34 @@ def overlapped(messages: Expr, compute: Expr, tier: str) -> Expr:
 def replica_times(structure: Structure, ledger: Ledger) -> tuple[Expr, Expr]:
     """``reduce`` and ``gather``: the gradients of a stage reduced once, its parameters gathered once."""
     reduce, gather = Integer(0), Integer(0)
-    for elements, axis in GROUPS:
-        trained = trained_elements(elements, ledger)
-        gathered = symbol(elements) if structure["zero"] == 3 else trained
-        if trained != 0:
-            gradients = sympy.sympify(element_bytes(str(structure["grad_dtype"]), "bf16")) * trained
-            collective = "all_reduce" if structure["zero"] == 0 else "reduce_scatter"
-            reduce += message_time(Message(collective, gradients, axis), ledger)
-        if gathers_after_step(structure) and elements in ledger and gathered != 0:
-            gather += _gather_time(gathered, axis, structure, ledger)
+    for group in groups(structure, ledger):
+        gathered = group.elements if structure["zero"] == 3 else group.trained
+        if group.trained != 0:
+            gradients = sympy.sympify(element_bytes(str(structure["grad_dtype"]), "bf16")) * group.trained
+            for message in reducing_messages(group, gradients, structure):
+                reduce += message_time(message, ledger)
+        if gathers_after_step(structure) and gathered != 0:
+            gather += _gather_time(group, gathered, structure, ledger)
     reduced = ledger.define("reduce", reduce, "gradients of the stage, reduced once", "s", "time")
     return reduced, ledger.define("gather", gather, "parameters of the stage, gathered once", "s", "time")
 
 
-GROUPS = (("P", "dp"), ("P_expert", "edp"))
-"""Parameter groups, and the axis over which each has its replicas."""
-
-
-def _gather_time(elements: Expr, axis: str, structure: Structure, ledger: Ledger) -> Expr:
+def _gather_time(group: Group, elements: Expr, structure: Structure, ledger: Ledger) -> Expr:
     weights = sympy.sympify(element_bytes("activation", str(structure["precision"]))) * elements
-    return message_time(Message("all_gather", weights, axis), ledger)
+    return message_time(gathering_message(group, weights), ledger)
 
 
 def _gathered_again(gathered: Expr, structure: Structure, ledger: Ledger) -> Expr:
     """What the backward pass gathers: the same, without the weights of units that have no backward pass."""
-    if not any(f"{name}_backward" in ledger for name, _ in GROUPS):
+    found = groups(structure, ledger)
+    if not any(f"{group.name}_backward" in ledger for group in found):
         return gathered
     again = Integer(0)
-    for name, axis in GROUPS:
-        elements = ledger.value(f"{name}_backward") if f"{name}_backward" in ledger else ledger.value(name)
+    for group in found:
+        name = f"{group.name}_backward"
+        elements = ledger.value(name) if name in ledger else group.elements
         if elements != 0:
-            again += _gather_time(elements, axis, structure, ledger)
+            again += _gather_time(group, elements, structure, ledger)
     meaning = "parameters of the stage's units with a backward pass, gathered once"
     return ledger.define("gather_again", again, meaning, "s", "time")
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from sympy import Expr, Integer
 
+from symsim.compiler.kept_outputs import PER_OPERATOR, kept_by_operator
 from symsim.compiler.liveness import Group, Lifetimes, Moment, moments_of
 from symsim.diagnostics import error, nearest
 from symsim.functions import at_most, less
@@ -69,6 +70,8 @@ def phase(
     ``in_parts``: tensor-parallel ranks share what is kept of a unit that is recomputed whole, and gather it again.
     ``least``: tensors of fewer elements are not offloaded.
     """
+    if PER_OPERATOR in recompute:
+        return per_operator(unit)
     operators = unit.operators
     made = _producers(operators)
     spans = (s for s in _spans(operators, recompute, whole) if any(o.has_backward for o in operators[s[0] : s[1] + 1]))
@@ -117,6 +120,32 @@ def _in_parts(group: Group, entering: Tensor, gathering: list[Operator]) -> Grou
     gathering.append(Operator("gather_input", "gather_input", (), (part,), (entering,), (), (), (), {}, (), work))
     kept = tuple(part if t is entering else t for t in group.entering)
     return replace(group, dropped=(*group.dropped, entering), entering=kept, replaced=(part,))
+
+
+def per_operator(unit: Unit) -> Phased:
+    """Order a unit that is recomputed whole, but for what a policy by operators keeps of it.
+
+    Of that, what nothing that runs again reads is not there: a compiled layer does not save it.
+    """
+    operators = unit.operators
+    made = _producers(operators)
+    policy = kept_by_operator(operators)
+    whole = _group(operators, made, 0, len(operators) - 1, False)
+    dropped = tuple(t for t in whole.dropped if t not in policy.saved)
+    last = max((made[t] for t in dropped), default=-1)
+    again = tuple(o for o in map(policy.again, operators[: last + 1]) if o is not None)
+    groups = [replace(whole, dropped=dropped)] if again and unit.has_backward else []
+    need: dict[Tensor, int] = dict.fromkeys(whole.entering, 0)
+    for index, operator in enumerate(operators):
+        for tensor in operator.saves:
+            need.setdefault(tensor, index)
+    kept = tuple(t for t in need if t not in dropped)
+    read = {t for o in operators[: last + 1] if policy.again(o) is not None for t in o.inputs} if groups else set()
+    cached = {t: k for t, k in policy.cached.items() if t not in need and not read.isdisjoint(operators[k].outputs)}
+    lifetimes = Lifetimes(made, need, kept, groups, cached)
+    holder = {t: operators[need[t]].name for t in kept} | {t: operators[k].name for t, k in cached.items()}
+    moments = moments_of(unit, lifetimes)
+    return Phased(unit, (*kept, *cached), (), holder, again if groups else (), moments, False, lifetimes)
 
 
 def _leaves(tensor: Tensor, operators: tuple[Operator, ...], groups: list[Group], offload: frozenset[str]) -> bool:

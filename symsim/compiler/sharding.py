@@ -17,7 +17,7 @@ from sympy import Expr, Integer
 
 from symsim.compiler.dealt_parameters import dealt, fullest
 from symsim.compiler.ledger import Ledger
-from symsim.compiler.network import sent_bytes
+from symsim.compiler.network import BY_INSTANCE, BY_SHARD, sent_bytes
 from symsim.compiler.optimizer import States, kind_of
 from symsim.compiler.profile import Profile
 from symsim.compiler.simplify import terms, tidy, total, undominated
@@ -51,7 +51,8 @@ FRACTION = "optimizer_offload_fraction"
 @dataclass(frozen=True, slots=True)
 class Group:
     """The dense or the expert parameters of a rank: ``elements`` of them, of which ``trained`` have gradients and
-    optimizer states; ``ranks`` hold replicas, a shard is spread over ``shard`` of these."""
+    optimizer states; ``ranks`` hold replicas, a shard is spread over ``shard`` of these. Where these are not all,
+    ``parts`` are the axes of those that share a set of shards and of those that hold the same one."""
 
     name: str
     elements: Expr
@@ -60,6 +61,7 @@ class Group:
     axis: str
     ranks: Expr
     shard: Expr
+    parts: tuple[str, str] | None
 
     def own(self, part: Part) -> list[Weight]:
         return [w for o in part.unit.operators for w in o.weights if w.expert is self.expert]
@@ -85,6 +87,7 @@ def groups(structure: Structure, ledger: Ledger) -> list[Group]:
             axis,
             ranks,
             _shard(ranks, structure),
+            _parts(axis, structure),
         )
         for name, expert, axis, ranks in found
         if name in ledger
@@ -100,6 +103,29 @@ def _shard(ranks: Expr, structure: Structure) -> Expr:
     if INSTANCES in structure.symbols:
         return ranks / symbol(INSTANCES)
     return minimum(symbol("zero_shard"), ranks) if "zero_shard" in structure.symbols else ranks
+
+
+def _parts(axis: str, structure: Structure) -> tuple[str, str] | None:
+    for choice, (within, across) in ((INSTANCES, BY_INSTANCE), ("zero_shard", BY_SHARD)):
+        if choice in structure.symbols:
+            return f"{axis}{within}", f"{axis}{across}"
+    return None
+
+
+def reducing_messages(group: Group, gradients: Expr, structure: Structure) -> list[Message]:
+    """What reduces ``gradients`` bytes once. Shards smaller than the group leave replicas, over which the gradient of a
+    shard is reduced once more."""
+    if structure["zero"] == 0:
+        return [Message("all_reduce", gradients, group.axis)]
+    if group.parts is None:
+        return [Message("reduce_scatter", gradients, group.axis)]
+    within, across = group.parts
+    return [Message("reduce_scatter", gradients, within), Message("all_reduce", gradients / group.shard, across)]
+
+
+def gathering_message(group: Group, weights: Expr) -> Message:
+    """What gathers ``weights`` bytes of shards once."""
+    return Message("all_gather", weights, group.axis if group.parts is None else group.parts[0])
 
 
 def trained_elements(name: str, ledger: Ledger) -> Expr:
@@ -423,22 +449,14 @@ def unit_volumes(held: Held, structure: Structure, ledger: Ledger) -> Iterable[t
 
 
 def _reduced(group: Group, elements: Expr, structure: Structure) -> Expr:
-    """Sent to reduce gradients once. Shards smaller than the group leave replicas, over which the
-    gradient of a shard is reduced once more."""
+    """Sent to reduce gradients once."""
     gradients = sympy.sympify(element_bytes(str(structure["grad_dtype"]), "bf16")) * elements
-    if structure["zero"] == 0:
-        return sent_bytes(Message("all_reduce", gradients, group.axis))
-    if group.shard == group.ranks:
-        return sent_bytes(Message("reduce_scatter", gradients, group.axis))
-    replicas = group.ranks / group.shard
-    return _spread(group, gradients) + 2 * gradients / group.shard * (replicas - 1) / replicas
+    return sympy.Add(*(sent_bytes(message) for message in reducing_messages(group, gradients, structure)))
 
 
 def _spread(group: Group, amount: Expr) -> Expr:
-    """Sent to gather ``amount`` bytes of shards, or to reduce and scatter them."""
-    if group.shard == group.ranks:
-        return sent_bytes(Message("all_gather", amount, group.axis))
-    return amount * (group.shard - 1) / group.shard
+    """Sent to gather ``amount`` bytes of shards."""
+    return sent_bytes(gathering_message(group, amount))
 
 
 def _sent_weights(group: Group, structure: Structure, ledger: Ledger) -> Expr:

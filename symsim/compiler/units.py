@@ -8,6 +8,7 @@ import sympy
 from sympy import Expr, Integer
 
 from symsim.compiler.after_layers import MULTI_TOKEN
+from symsim.compiler.kept_outputs import PER_OPERATOR
 from symsim.compiler.phases import NOT_REGIONS, Phased, phase
 from symsim.compiler.rounding import rounded_up
 from symsim.compiler.stages import Part, Stages
@@ -86,7 +87,8 @@ class Held:
 def held_units(stages: Stages, structure: Structure) -> tuple[Held, ...]:
     """Units as they run under the strategy's recomputation; partly recomputed kinds come twice."""
     chosen = structure["recompute"]
-    regions = chosen if isinstance(chosen, frozenset) else frozenset()
+    regions = chosen if isinstance(chosen, frozenset) else frozenset[str]()
+    regions |= {PER_OPERATOR} if chosen == PER_OPERATOR else frozenset()
     away = structure["offload"]
     offload = away - NOT_REGIONS if isinstance(away, frozenset) else frozenset()
     parts = bool(structure["distribute_saved_activations"])
@@ -110,7 +112,8 @@ def held_units(stages: Stages, structure: Structure) -> tuple[Held, ...]:
             out.append(Held(part, part.recomputed, whole, *again, chunk, before, chunks, stages.alike, stages.copies))
         if some_left:
             ahead = uniform and chosen == "full" and name == MULTI_TOKEN
-            again_inside = MULTI_TOKEN_REGIONS if ahead else regions
+            of_layers = regions if part.is_layer else regions - {PER_OPERATOR}
+            again_inside = MULTI_TOKEN_REGIONS if ahead else of_layers
             kept = phase(part.unit, again_inside, False, offload, least=least)
             rest = part.count - part.recomputed
             chunks = tuple(a - b for a, b in zip(part.in_chunks, part.recomputed_in_chunks, strict=True))

@@ -306,6 +306,9 @@ class Builder:
     def _holds(self, raw: Any, children: list[Any]) -> tree.Holds:
         return tree.Holds(tuple(str(c) for c in children), self._place(raw))
 
+    def _apart(self, raw: Any, children: list[Any]) -> tree.Apart:
+        return tree.Apart(self._all(children), self._place(raw))
+
     def _exchange(self, raw: Any, children: list[Any]) -> tree.Exchange:
         result, kind, operand, axis = children
         return tree.Exchange(str(result), str(kind), str(operand), str(axis), self._place(kind))

@@ -67,6 +67,7 @@ _WORDS: Mapping[tuple[str, str], str] = {
     ("attention", "fused"): "this is flash here",
     ("moe_dispatch", "alltoall"): "this is all_to_all here",
     ("moe_dispatch", "allgather"): "this is all_gather here",
+    ("recompute", "op"): "this is per_op_sac here",
     ("recompute", "selective"): "name what is computed again: Megatron's default is recompute = {core_attn}",
 }
 

@@ -56,6 +56,10 @@ def plan(strategy: Strategy, needs_sizes: bool = True, model: Model | None = Non
     _settle_lengths(values, strategy)
     if model is not None and "tp" in strategy.values:
         values["repeat_kv_heads"] = fewer_kv_heads(model, _int(values, "tp"))
+    away = values["offload"]
+    if values["recompute"] == "per_op_sac" and isinstance(away, frozenset) and away - {"optimizer", "weights"}:
+        message = "what regions save has no formula yet with recompute = per_op_sac, and offload names regions"
+        raise error("E321", message, strategy.places["offload"], "offload = {optimizer, weights}, or recompute regions")
     if values["offload"] == "full":
         hint = "name what leaves the GPU: offload = {core_attn, optimizer}"
         raise error("E324", "offload takes names, not full", strategy.places["offload"], hint)
@@ -122,8 +126,8 @@ def _settle_schedule(values: dict[str, Value | None], strategy: Strategy) -> Non
     if values["microbatch_group"] is not None and values["schedule"] != "interleaved":
         message = "microbatch_group has no meaning without virtual chunks"
         raise error("E324", message, strategy.places["microbatch_group"], "add vp = …, or leave it out")
-    if values["recompute"] == "full" and values["schedule"] in ("zb_v", "dualpipe"):
-        message = f"recompute = full has no formula yet with schedule = {values['schedule']}"
+    if values["recompute"] in ("full", "per_op_sac") and values["schedule"] in ("zb_v", "dualpipe"):
+        message = f"recompute = {values['recompute']} has no formula yet with schedule = {values['schedule']}"
         hint = "what waits for weight gradients would exceed what is saved: recompute regions, or use zb_h1 or zb_h2"
         raise error("E321", message, strategy.places["recompute"], hint)
     _settle_ends(values, strategy)

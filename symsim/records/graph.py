@@ -116,7 +116,8 @@ class Operator:
     ``buffers`` stay allocated from first use on, shared by name and shape. ``passes`` maps an input
     to the output whose gradient it shares. ``holds`` are tensors that are not read here and stay
     alive until the forward pass of the operator is over, as variables of the code around it do. An operator that no
-    gradient leads through has no backward pass (``has_backward``).
+    gradient leads through has no backward pass (``has_backward``). ``apart``: of a product that is several in code that
+    holds its columns apart, the share of each.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Operator:
     holds: tuple[Tensor, ...]
     work: Mapping[PhaseName, Work]
     has_backward: bool = True
+    apart: tuple[Expr, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -47,7 +47,7 @@ def test_what_a_profile_does_not_state_is_megatrons() -> None:
     asked = question(SMALL, "framework=fsdp", None, needs_sizes=False)
     facts = profile_of(library_of(), asked.plan.structure)
     own = {"gate_saved", "gradients_offload", "master_is_weight", "mamba_fused", "delta_fused"}
-    assert facts.own == own | {"main_gradients", "kept_inputs", "whole_parameters_in_buckets"}
+    assert facts.own == own | {"adapters_apart", "main_gradients", "kept_inputs", "whole_parameters_in_buckets"}
     assert facts["layer_split"] == "even"
 
 

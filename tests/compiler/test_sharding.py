@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
+from symsim.analysis.evaluate import answer, machine_of
 from symsim.compiler.pipeline import compile_cost
 from symsim.loading.question import question
 from symsim.symbols import symbol
@@ -103,3 +105,19 @@ def test_weights_that_are_gathered_anew_keep_no_quantised_copy() -> None:
     """With zero = 3 each micro-batch gathers bf16 weights; with zero = 1 the copies of fp8 stay beside them."""
     assert values("precision=fp8,zero=3")["weights"] == values("zero=3")["weights"]
     assert values("precision=fp8,zero=1")["weights"] > values("zero=1")["weights"]
+
+
+def test_shards_of_neighbours_are_gathered_within_an_island() -> None:
+    """Eight ranks of one box share a set: weights come over NVLink, gradients of a shard cross the network."""
+    names = ("gather", "reduce", "rate.dp_shard.all_gather", "rate.dp_replicas.all_reduce")
+    asked = question(SMALL, f"world=64,{PLAN},zero=1,zero_shard=8", "h100_sxm")
+    found = dict(answer(asked.model, asked.plan, machine_of(asked)).values)
+    gather, reduce, inside, outside = (one(found[name]) for name in names)
+    assert inside > 5 * outside
+    assert 2 * one(found["P"]) * 7 / 8 / inside < gather < 2 * one(found["P"]) * 7 / 8 / outside
+    assert reduce > 4 * one(found["P"]) / 8 * 2 * 7 / 8 / outside
+
+
+def one(value: Any) -> float:
+    """A number of a run, or of its one stage."""
+    return float(value[0] if isinstance(value, list) else value)

@@ -52,6 +52,13 @@ def test_adapters_are_split_over_tp() -> None:
     assert values(f"lora_rank={RANK},tp=4")["P_trained"] == 4 * ADAPTERS / 4
 
 
+@pytest.mark.parametrize(("framework", "parameters"), [("megatron", 35_651_584), ("fsdp", 41_943_040)])
+def test_llama_has_the_adapters_of_megatron_bridge_and_of_peft(framework: str, parameters: int) -> None:
+    """Rank 16: queries, keys, values, gate and up are five modules in Hugging Face's class."""
+    found = values(f"lora_rank=16,framework={framework}", model="llama3_8b")
+    assert found["trained_parameters"] == parameters
+
+
 def test_targets_name_the_linear_layers_with_an_adapter() -> None:
     found = values(f"lora_rank={RANK},lora_targets={{attention.qkv, down}}")
     assert found["trained_parameters"] == 4 * RANK * (512 + 1024 + 1024 + 512)

@@ -12,7 +12,7 @@ from symsim.analysis.comparing import attribution, compare
 from symsim.analysis.searching import legal_points, ranking, space
 from symsim.analysis.searching.engines import engine_names
 from symsim.api import evaluating
-from symsim.compiler import expand
+from symsim.compiler import expand, unfold_blocks
 from symsim.language import brackets, builder, expressions, parser, strategies
 from symsim.report import explanation, time_explanation
 
@@ -38,10 +38,13 @@ STATED = [
     ("language.md", f"a number has at most {parser.MAX_NUMBER_DIGITS} digits"),
     ("language.md", f"an integer that arises {expressions.MAX_BITS} bits"),
     ("language.md", f"holds {expressions.MAX_ITEMS:,} values".replace(",", " ")),
-    ("language.md", f"at most {expand.MAX_CALLS} deep, a model has at most {expand.MAX_OPERATORS} operators"),
     (
         "language.md",
-        f"a pattern at most {expand.MAX_PATTERN} layers, `unroll` makes at most {expand.MAX_UNROLLED} copies",
+        f"at most {unfold_blocks.MAX_CALLS} deep, a model has at most {unfold_blocks.MAX_OPERATORS} operators",
+    ),
+    (
+        "language.md",
+        f"a pattern at most {expand.MAX_PATTERN} layers, `unroll` makes at most {unfold_blocks.MAX_UNROLLED} copies",
     ),
 ]
 

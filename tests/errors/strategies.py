@@ -70,7 +70,7 @@ CASES = [
     choice("word for a flag", "E207", "sequence_parallel=yes", "is true or false, not the word 'yes'",
            "sequence_parallel = true"),
     choice("number for a flag", "E207", "sequence_parallel=1", "is true or false, not 1", "sequence_parallel = true"),
-    choice("number for regions", "E207", "recompute=5", "none, full or a set of region names, not 5",
+    choice("number for regions", "E207", "recompute=5", "none, full, per_op_sac or a set of region names, not 5",
            "{core_attn, mlp}"),
     choice("numbers for regions", "E207", "recompute={1}", "'recompute' is a set of region names", "{core_attn, mlp}"),
     choice("sets for regions", "E207", "recompute={{mlp}, {moe}}", "'recompute' is a set of region names",

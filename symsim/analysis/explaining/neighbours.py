@@ -87,7 +87,7 @@ def _recomputed(asked: Question) -> Iterator[Change]:
     from symsim.compiler.pipeline import regions
 
     chosen = asked.plan.values["recompute"]
-    if chosen == "full":
+    if chosen in ("full", "per_op_sac"):
         if asked.plan.values["recompute_layers"] is not None:
             yield {"recompute_layers": None, "recompute_method": "block"}
         return

@@ -155,12 +155,13 @@ def _shards(words: Expressed) -> tuple[int, str]:
 
 def _policy(words: Expressed) -> str:
     values = words.asked.values
-    if values["recompute"] not in ("none", "full"):
+    policy = {"none": "none", "full": "full", "per_op_sac": "selective"}.get(str(values["recompute"]))
+    if policy is None:
         words.refuse("recompute", "it recomputes whole layers, operators of its own choice, or nothing")
     if values["recompute_layers"] is not None:
         words.refuse("recompute_layers", "it recomputes every layer", "--set recompute_layers=none")
     words.leave_out("recompute_method")
-    return f"activation-checkpoint:{values['recompute']}"
+    return f"activation-checkpoint:{policy}"
 
 
 def _line(asked: Settled, module: str, name: str, flags: dict[str, object], policy: str) -> str:

@@ -48,6 +48,7 @@ from symsim.language.tree.items import (
     WordsItem,
 )
 from symsim.language.tree.operators import (
+    Apart,
     Buffer,
     Compute,
     Counted,
@@ -81,6 +82,7 @@ from symsim.language.tree.statements import (
 )
 
 __all__ = [
+    "Apart",
     "Apply",
     "Argument",
     "Assign",

@@ -72,6 +72,14 @@ class Holds:
 
 
 @dataclass(frozen=True, slots=True)
+class Apart:
+    """``apart a, b``: the columns of the products that one GEMM does; 0 for none."""
+
+    columns: tuple[Expression, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """``all = gather(x) over tp``: a communication whose transpose is known."""
 
@@ -163,6 +171,7 @@ Node = (
     | Buffer
     | Passes
     | Holds
+    | Apart
     | Exchange
     | Saves
     | Phase

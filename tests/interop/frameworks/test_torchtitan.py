@@ -69,7 +69,8 @@ def test_it_stands_for_model_and_strategy(folder: Folder) -> None:
 @pytest.mark.parametrize(
     ("flags", "expected"),
     [
-        ("", {"cuda_graph": True, "zero": 3, "mbs": 1, "microbatches": 1, "world": None, "recompute": None}),
+        ("", {"cuda_graph": True, "zero": 3, "mbs": 1, "microbatches": 1, "world": None,
+             "recompute": "per_op_sac"}),
         ("--training.global_batch_size 64", {"gbs": 64, "microbatches": None}),
         ("--parallelism.data_parallel_shard_degree 8", {"world": 8}),
         ("--parallelism.data_parallel_shard_degree 1 --parallelism.data_parallel_replicate_degree 4",
@@ -115,16 +116,18 @@ def test_a_saved_configuration_and_the_line_of_a_log(folder: Folder, form: str) 
 
 
 @pytest.mark.parametrize(
-    ("policy", "note"),
+    ("policy", "recompute", "note"),
     [
-        (None, None),
-        ({"force_recompute_mm_shapes_by_fqns": []}, "recomputation is selective by operator"),
-        ({"memory_budget": 0.5}, "recomputation by a memory budget"),
+        (None, None, None),
+        ({"force_recompute_mm_shapes_by_fqns": []}, "per_op_sac", None),
+        ({"memory_budget": 0.5}, None, "recomputation by a memory budget"),
     ],
 )
-def test_kinds_of_recomputation_differ_by_a_key_alone(folder: Folder, policy: Any, note: str | None) -> None:
+def test_kinds_of_recomputation_differ_by_a_key_alone(
+    folder: Folder, policy: Any, recompute: str | None, note: str | None
+) -> None:
     found = folder.strategy("torchtitan", {"saved.json": {**SAVED, "activation_checkpoint": policy}})
-    assert "recompute" not in found.values
+    assert found.values.get("recompute") == recompute
     assert note is None or any(text.startswith(note) for text in found.notes)
 
 
