@@ -238,9 +238,28 @@ def _number(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
+def _overlap(words: Expressed) -> None:
+    """What Megatron-LM refuses to overlap, or has nothing to overlap."""
+    values = words.asked.values
+    if values["overlap_param_gather"]:
+        if values["zero"] == 0 and not values["use_layer_wise_distributed_optimizer"]:
+            words.leave_out("overlap_param_gather", "nothing is gathered without the distributed optimizer")
+        elif not values["overlap_grad_reduce"]:
+            reason = "it goes with overlap_grad_reduce there"
+            words.refuse("overlap_param_gather", reason, "--set overlap_grad_reduce=true")
+    if values["overlap_tp"]:
+        if values["tp"] == 1:
+            words.leave_out("overlap_tp", "there are no tensor-parallel messages")
+        elif not values["sequence_parallel"]:
+            words.refuse("overlap_tp", "it goes with sequence parallelism there", "--set sequence_parallel=true")
+        elif values["deterministic"]:
+            words.refuse("overlap_tp", "it goes with no deterministic kernels there", "--set deterministic=false")
+
+
 def _kernels(words: Expressed) -> dict[str, Any]:
     values = words.asked.values
     local = values["transformer_impl"] == "local"
+    _overlap(words)
     out: dict[str, Any] = {
         "transformer_impl": values["transformer_impl"],
         "attention_dropout": 0.1 if values["dropout"] else 0.0,
@@ -248,8 +267,8 @@ def _kernels(words: Expressed) -> dict[str, Any]:
         "cross_entropy_loss_fusion": values["fused_cross_entropy"],
         "cuda_graph_impl": "local" if values["cuda_graph"] else "none",
         "overlap_grad_reduce": values["overlap_grad_reduce"],
-        "overlap_param_gather": values["overlap_param_gather"],
-        "tp_comm_overlap": values["overlap_tp"],
+        "overlap_param_gather": values["overlap_param_gather"] and "overlap_param_gather" not in words.left_out,
+        "tp_comm_overlap": values["overlap_tp"] and "overlap_tp" not in words.left_out,
         "delay_wgrad_compute": values["delay_wgrad_compute"],
         "gradient_accumulation_fusion": values["gradient_accumulation_fusion"],
         "make_vocab_size_divisible_by": values["vocab_multiple"],

@@ -66,6 +66,9 @@ def plans(draw: st.DrawFn, of: str) -> dict[str, Value]:
         **{flag: draw(st.booleans()) for flag in flags},
     }  # fmt: skip
     values = {name: value for name, value in values.items() if value is not None}
+    values["overlap_grad_reduce"] |= bool(zero and values["overlap_param_gather"])
+    values["sequence_parallel"] |= tp > 1 and values["overlap_tp"]
+    values["deterministic"] &= not values["overlap_tp"]
     if cp > 1:
         values["cp_comm"] = draw(st.sampled_from(("a2a", "ring", "all_gather")))
     if zero and values["optimizer"] == "adam":
@@ -199,13 +202,26 @@ def test_a_dimension_that_it_lacks_is_refused(of: str, name: str) -> None:
     [
         ("schedule", "zb_h1"), ("framework", "fsdp"), ("recompute", frozenset({"attention"})),
         ("offload", frozenset({"weights"})), ("exp_avg_dtype", "bf16"), ("optimizer", "adafactor"),
-        ("lora_rank", 8),
+        ("lora_rank", 8), ("schedule", "gpipe"),
     ],
 )  # fmt: skip
 def test_a_choice_that_makes_it_another_plan_is_refused(name: str, value: Value) -> None:
     with pytest.raises(InputError, match="Megatron cannot express") as raised:
         export("megatron", settled(model(LLAMA), {**PLAN, "zero": 0, name: value}))
     assert {d.code for d in raised.value.diagnostics} == {"E523"}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"zero": 1, "overlap_param_gather": True},
+        {"overlap_tp": True, "sequence_parallel": False},
+        {"overlap_tp": True, "deterministic": True},
+    ],
+)
+def test_what_megatron_does_not_overlap_is_refused(more: dict[str, Value]) -> None:
+    with pytest.raises(InputError, match="Megatron cannot express overlap"):
+        export("megatron", settled(model(LLAMA), {**PLAN, **more}))
 
 
 @pytest.mark.parametrize(("name", "value"), [("overlap_moe", True), ("moe_imbalance", 2), ("te_version", "2.9.0")])
