@@ -83,6 +83,14 @@ def effect_of(name: str) -> str:
     return next((effect for pattern, effect in effects() if fnmatchcase(name, pattern)), "")
 
 
+def only_with(name: str) -> str:
+    """The argument without which this one has no effect, or nothing; ``name=value`` where it has to be one word."""
+    if name.startswith("moe_"):
+        return "num_experts"
+    rows = _lines("effects.csv")
+    return next((row[2].strip() for row in rows if len(row) > 2 and fnmatchcase(name, row[0].strip())), "")
+
+
 def _argument(row: Mapping[str, Any]) -> Argument:
     return Argument(
         row["name"],
@@ -104,6 +112,11 @@ def _data() -> Mapping[str, Any]:
 
 def _rows(name: str) -> tuple[tuple[str, str], ...]:
     """Pairs of a table, without its heading and its comments."""
+    return tuple((row[0].strip(), row[1].strip()) for row in _lines(name))
+
+
+@cache
+def _lines(name: str) -> tuple[list[str], ...]:
     text = resources.format_file(TOOL, name).read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    return tuple((row[0].strip(), row[1].strip()) for row in csv.reader(lines[1:]))
+    return tuple(csv.reader(lines[1:]))

@@ -20,6 +20,7 @@ from symsim.interop.foreign_file import ForeignFile
 from symsim.interop.json_text import Object
 from symsim.interop.megatron.argument_table import NONE, TOOL, by_name
 from symsim.interop.megatron.arguments import ENVIRONMENT, PEFT, Arguments, give_named
+from symsim.interop.megatron.log_block import DTYPES
 
 SECTIONS = ("model", "train", "optimizer", "ddp", "dist", "comm_overlap", "mixed_precision")
 """Sections whose fields may have the names of arguments, in the order in which they count."""
@@ -27,7 +28,6 @@ EITHER = frozenset({"use_distributed_optimizer", "use_megatron_fsdp"})
 """Fields of two sections; one that is true counts."""
 LAYERS = {"embedding": "E", "decoder": "t", "mtp": "m", "loss": "L"}
 """Words of a layout's list → letters."""
-DTYPES = {"float32": "fp32", "float16": "fp16", "half": "fp16", "bfloat16": "bf16", "uint8": "fp8"}
 ACTIVATIONS = {
     (True, "silu"): "swiglu",
     (True, "swish"): "swiglu",
@@ -120,7 +120,7 @@ def _field(section: str, field: str, value: Any, place: Place, out: Arguments, l
     if name == "fp8_param_gather" and value is None:
         return
     if name.endswith("_dtype") and isinstance(value, str):
-        value = DTYPES.get(value, value)
+        value = {**DTYPES, "half": "fp16"}.get(value, value)
     if field == "grad_reduce_in_fp32":
         out.put("accumulate_allreduce_grads_in_fp32", not value, place)  # what it means under fp16
     give_named(name, value, place, out, lenient)

@@ -24,6 +24,10 @@ DERIVED = {"world_size": "int", "data_parallel_size": "int"}
 """What stands in the block and is no argument: type."""
 
 
+DTYPES = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16", "uint8": "fp8"}
+"""Types as torch prints them → the words of the arguments."""
+
+
 def is_log(text: str) -> bool:
     return FIRST.search(text) is not None
 
@@ -82,4 +86,6 @@ def _value(argument: Argument, text: str, place: Place) -> Any:
         return list(listed) if isinstance(listed, list | tuple) else listed
     if argument.sets is not None:
         raise error("E509", f"{argument.name} is True or False, not '{text[:40]}'", place, "as Python prints it")
+    if text.startswith("torch."):
+        text = DTYPES.get(text.removeprefix("torch."), text)
     return value_of(argument, [text.rpartition(".")[2] if argument.choices and "." in text else text], place)

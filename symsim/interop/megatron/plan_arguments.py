@@ -102,6 +102,8 @@ def _placement(words: Expressed) -> dict[str, Any]:
         "account_for_loss_in_pipeline_split": values["loss_in_split"],
         "pipeline_model_parallel_layout": values["layout"],
     }
+    if interleaved and values["pp"] == 2 and not values["overlap_p2p"]:
+        words.refuse("overlap_p2p", "virtual chunks on two stages need it there", "--set overlap_p2p=true")
     if interleaved:
         out["overlap_p2p_comm"] = values["overlap_p2p"]
         out["microbatch_group_size_per_vp_stage"] = values["microbatch_group"]
@@ -273,13 +275,15 @@ def _kernels(words: Expressed) -> dict[str, Any]:
         "gradient_accumulation_fusion": values["gradient_accumulation_fusion"],
         "make_vocab_size_divisible_by": values["vocab_multiple"],
     }
+    if values["fused_cross_entropy"] and values["deterministic"]:
+        words.refuse("fused_cross_entropy", "it goes with no deterministic kernels there", "--set deterministic=false")
     if values["fused_cross_entropy"]:
         out["cross_entropy_fusion_impl"] = values["cross_entropy_fusion_impl"]
     else:
         words.leave_out("cross_entropy_fusion_impl")
     out["attention_backend"] = KERNELS[str(values["attention_kernel"])]
     if values["attention"] == "unfused":
-        out["attention_backend"] = "local" if local else "unfused"
+        out["attention_backend"] = "auto" if local else "unfused"
         words.leave_out("attention_kernel")
     elif local:
         out["use_flash_attn"] = True

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from symsim.interop.megatron.argument_table import NONE, TOOL, by_name, defaults, effect_of
+from symsim.interop.megatron.argument_table import NONE, TOOL, by_name, defaults, effect_of, only_with
 from symsim.interop.megatron.arguments import ENVIRONMENT, PEFT, Arguments
 from symsim.interop.megatron.derived import derive
 from symsim.interop.model_text import identifier, model_text
@@ -74,6 +74,11 @@ _WORKED_OUT = frozenset(
 """What :mod:`~symsim.interop.megatron.derived` reads."""
 
 
+def _is_usual(value: Any, default: Any) -> bool:
+    """Whether a value is the default; a log prints some as they are after Megatron's checks."""
+    return value in (default, [default]) or (default is None and type(value) is int and value == 1)
+
+
 def _model_rule(keys: Keys) -> Rule:
     from symsim.interop.rules.key_expressions import evaluate
 
@@ -94,7 +99,11 @@ def _not_modelled(given: Mapping[str, Any]) -> list[str]:
     said: list[str] = []
     for name, value in given.items():
         argument = known.get(name)
-        if argument is None or name in used or value == argument.default:
+        if argument is None or name in used or _is_usual(value, argument.default):
+            continue
+        needed, _, word = only_with(name).partition("=")
+        with_it = given.get(needed, known[needed].default) if needed else True
+        if (str(with_it) != word) if word else not with_it:
             continue
         effect = effect_of(name)
         if effect and effect != NONE:

@@ -36,6 +36,19 @@ def test_an_enumeration_stands_with_its_class() -> None:
     assert read(block(attention_backend="AttnBackend.unfused"), "run.log").plan["attention"] == "unfused"
 
 
+def test_types_of_numbers_are_those_of_torch() -> None:
+    types = {"exp_avg_dtype": "torch.bfloat16", "exp_avg_sq_dtype": "torch.uint8", "main_params_dtype": "torch.float32"}
+    found = read(block(use_precision_aware_optimizer=True, **types), "run.log").plan
+    assert (found["exp_avg_dtype"], found["exp_avg_sq_dtype"]) == ("bf16", "fp8")
+
+
+def test_values_after_the_checks_of_megatron_are_no_news() -> None:
+    usual = {"encoder_seq_length": 512, "tensor_parallel_num_weight_shards": 2, "bias_gelu_fusion": False,
+             "add_bias_linear": False, "moe_router_load_balancing_type": "['aux_loss']",
+             "megatron_fsdp_main_grads_dtype": "torch.float32"}  # fmt: skip
+    assert "not modelled" not in read(block(**usual), "run.log").text
+
+
 def test_a_name_of_48_letters_has_no_dots() -> None:
     name = "ddp_param_name_patterns_for_fp32_local_accumulation"
     assert "fp32-local-accumulation" not in read(block(**{name: "[]"}), "run.log").text
