@@ -24,6 +24,17 @@ DERIVED = {"world_size": "int", "data_parallel_size": "int"}
 """What stands in the block and is no argument: type."""
 
 
+PASSED_OVER = frozenset(
+    {
+        "consumed_train_samples", "consumed_valid_samples", "skipped_train_samples", "params_dtype", "rank",
+        "transformer_pipeline_model_parallel_size", "virtual_pipeline_model_parallel_size", "variable_seq_lengths",
+        "gtp_weight_remat_size", "expert_gtp_weight_remat_size", "use_dist_ckpt",
+    }
+)  # fmt: skip
+"""Names that Megatron's checks add, which follow from others."""
+LAYER_WISE = "use_layer_wise_distributed_optimizer"
+"""What the checks make of the distributed optimizer, which they turn off, where whole parameters are dealt out."""
+
 DTYPES = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16", "uint8": "fp8"}
 """Types as torch prints them → the words of the arguments."""
 
@@ -59,9 +70,13 @@ def read_log(source: Source) -> Arguments:
         if name in DERIVED and value.isdigit():
             out.put(name, int(value[:12]), place)
             continue
+        if name == LAYER_WISE:
+            if value == "True":
+                out.put("use_distributed_optimizer", True, place)
+            continue
         argument = by_name().get(name)
         if argument is None:
-            unknown.append(name)
+            unknown += [name] if name not in PASSED_OVER else []
             continue
         try:
             out.put(name, _value(argument, value, place), place)

@@ -49,6 +49,14 @@ def test_values_after_the_checks_of_megatron_are_no_news() -> None:
     assert "not modelled" not in read(block(**usual), "run.log").text
 
 
+def test_whole_parameters_dealt_out_are_a_name_of_their_own_in_a_log() -> None:
+    found = read(
+        block(optimizer="muon", use_distributed_optimizer=False, use_layer_wise_distributed_optimizer=True), "run.log"
+    )
+    assert found.plan["use_layer_wise_distributed_optimizer"] is True
+    assert "left out" not in found.text
+
+
 def test_a_name_of_48_letters_has_no_dots() -> None:
     name = "ddp_param_name_patterns_for_fp32_local_accumulation"
     assert "fp32-local-accumulation" not in read(block(**{name: "[]"}), "run.log").text
