@@ -95,8 +95,6 @@ def test_a_gated_activation_has_one_more_matrix_in_each_feed_forward(family: str
         sparse = int(size["layers"]) - dense
     of_experts = int(size.get("experts", 0)) * int(size.get("expert_ffn", 0)) + int(size.get("shared_ffn", 0))
     gates = int(size["hidden"]) * (dense * int(size.get("dense_ffn", size.get("ffn", 0))) + sparse * of_experts)
-    if family == "gpt_oss":
-        gates += sparse * of_experts  # its experts have biases
     bias = ("bias=false",) if "bias" in size else ()
     more = parameters(model, f"activation={word}", *bias) - parameters(model, "activation=gelu", *bias)
     forwards = dense + sparse * (1 + (int(size.get("shared_ffn", 0)) > 0))
