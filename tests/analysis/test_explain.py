@@ -116,7 +116,11 @@ def test_it_adds_up_at_any_legal_sizes(case: Case) -> None:
             memory = memory_of(asked, found, stage)
             whole = found.of_stage("peak")[stage]
             assert math.isclose(sum(i["bytes"] for i in memory["alive"]), whole, rel_tol=1e-12), sizes
-            assert math.isclose(max(m["bytes"] for m in memory["moments"]), whole, rel_tol=1e-12), sizes
+            worst = max(m["bytes"] for m in memory["moments"])
+            if memory["moment"] is not None and not memory["moment"]["phase"]:
+                assert worst < whole, sizes  # the peak is no operator's: the optimizer's step, or gradients
+            else:
+                assert math.isclose(worst, whole, rel_tol=1e-12), sizes
 
 
 def test_next_is_the_worst_of_the_other_moments() -> None:

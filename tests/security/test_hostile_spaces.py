@@ -69,7 +69,7 @@ def test_every_mesh_of_a_world_is_searched() -> None:
 
 def test_a_set_of_100_000_values() -> None:
     found = search(load_space("llama3_8b", PLAN + "tp in 1..100000,mbs in {1,2}", "h100_sxm"))
-    assert {p.choices["tp"] for p in found.plans} <= {1, 2, 4, 8}
+    assert {p.choices["tp"] for p in found.plans} <= {1, 2, 4, 8, 16, 32}  # of 32 heads; key-value heads may be fewer
     assert found.points == 200_000
 
 

@@ -8,7 +8,6 @@ Source: Megatron-LM d98e8a64dd, megatron/training/global_vars.py and arguments.p
 from __future__ import annotations
 
 import re
-from ast import literal_eval
 from typing import Any
 
 from symsim.diagnostics import InputError, Place, Source, error
@@ -89,16 +88,44 @@ def read_log(source: Source) -> Arguments:
     return out.checked()
 
 
+_ITEM = re.compile(r"""\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([^\s,'"\[\]()]+))\s*(?:,|$)""")
+"""One value of a list of Python: a text in quotes, or a number or a word; then a comma or the end."""
+
+
+def _list(text: str) -> list[Any] | None:
+    """The values of a flat list as Python prints it; ``None`` where it is none."""
+    if text[-1] != {"[": "]", "(": ")"}[text[0]]:
+        return None
+    inner, out, at = text[1:-1], [], 0
+    while at < len(inner):
+        found = _ITEM.match(inner, at)
+        if found is None or found.end() == at:
+            return None
+        single, double, word = found.groups()
+        out.append(_word(word) if word is not None else single if single is not None else double)
+        at = found.end()
+    return out
+
+
+def _word(text: str) -> Any:
+    """A number, a flag or null; any other word as it stands, such as the name of an enumeration."""
+    plain = {"None": None, "True": True, "False": False}
+    if text in plain:
+        return plain[text]
+    if re.fullmatch(r"-?\d{1,18}", text):
+        return int(text)
+    return float(text) if re.fullmatch(r"-?\d{1,18}\.\d{0,18}(e[+-]?\d{1,3})?", text) else text
+
+
 def _value(argument: Argument, text: str, place: Place) -> Any:
     """A value as Python prints it."""
     if text in ("None", "True", "False"):
         return {"None": None, "True": True, "False": False}[text]
     if text.startswith(("[", "(")) and len(text) < 100_000:
-        try:
-            listed = literal_eval(text)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            raise error("E509", f"{argument.name} is a list, not '{text[:40]}'", place, "as Python prints it") from None
-        return list(listed) if isinstance(listed, list | tuple) else listed
+        listed = _list(text)
+        if listed is None:
+            raise error("E509", f"{argument.name} is a list, not '{text[:40]}'", place, "as Python prints it")
+        return listed
     if argument.sets is not None:
         raise error("E509", f"{argument.name} is True or False, not '{text[:40]}'", place, "as Python prints it")
     if text.startswith("torch."):
