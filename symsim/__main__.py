@@ -7,7 +7,7 @@ FAULT = 3
 def run() -> None:
     """Run the command line; Ctrl-C is quiet while it is still being loaded."""
     try:
-        from symsim.cli.interrupt import quiet_from_now
+        from symsim.cli.interrupt import INTERRUPTED, end_quietly, quiet_from_now
 
         quiet_from_now()
     except KeyboardInterrupt:
@@ -16,6 +16,11 @@ def run() -> None:
 
     try:
         main()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            # What was begun is ended: Python's own way out would wake threads of it that are gone, and say so.
+            end_quietly()
+        raise
     except Exception:
         import traceback
 

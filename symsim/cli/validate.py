@@ -43,7 +43,7 @@ def command(cases: Path, only: str | None, system: str | None, settings: tuple[s
 
     \b
     symsim validate cases.json
-    symsim validate run.log -y h100_sxm --set te_version='"2.9.0"'   # a log of Megatron
+    symsim validate run.log -y h100_sxm   # a log of Megatron
 
     A file of Megatron's arguments with the bytes of its last rank is read too (docs/eval.md).
     The error is predicted/measured − 1. A case that cannot be computed is listed with the reason. Up to

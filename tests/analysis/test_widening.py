@@ -42,20 +42,19 @@ def held(left_out: LeftOut, scheme: str) -> list[Held]:
 MISSED = pytest.mark.xfail(strict=True, reason="wanted, and not reached: docs/accuracy.md has the figures")
 
 
-@pytest.mark.parametrize("scheme", ["layout", "set", "framework", "system"])
+@pytest.mark.parametrize("scheme", ["layout", "set", pytest.param("framework", marks=MISSED), "system"])
 def test_one_bar_holds_what_it_says_where_a_group_is_left_out(left_out: LeftOut, scheme: str) -> None:
     found = covered(held(left_out, scheme))
     assert found.runs > 500
     assert 0.60 <= found.one <= 0.76
 
 
-@pytest.mark.parametrize("scheme", ["layout", pytest.param("set", marks=MISSED), "framework", "system"])
+@pytest.mark.parametrize("scheme", ["layout", "set", "framework", "system"])
 def test_two_bars_hold_what_they_say_where_a_group_is_left_out(left_out: LeftOut, scheme: str) -> None:
     """With the shipped widening; learned without the group it is a few points less: docs/accuracy.md."""
     assert covered(held(left_out, scheme)).two >= 0.92
 
 
-@MISSED
 def test_bars_of_plans_that_somebody_measured_are_no_wider_than_their_errors(left_out: LeftOut) -> None:
     """The median bar against 1.6 times the median error; a normal distribution has 1.48."""
     assert covered(held(left_out, "layout")).width <= 1.6
