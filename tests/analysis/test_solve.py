@@ -83,8 +83,11 @@ def at_value(number: int, name: str, value: float) -> Question | None:
 def satisfied(number: int, name: str, value: float, wanted: list[tree.Expression]) -> bool | None:
     """What ``eval`` finds: ``None`` where the plan is not legal. Evaluated by the interpreter, not by the program."""
     asked = at_value(number, name, value)
-    if asked is None:
-        return None
+    if (
+        asked is None
+        or asked.plan.structure["repeat_kv_heads"] != asked_about(number).plan.structure["repeat_kv_heads"]
+    ):
+        return None  # fewer key-value heads than ranks: other formulas, which solve does not look at
     try:
         compiled = evaluator(asked.model, asked.plan.structure)
     except InputError:

@@ -236,6 +236,6 @@ def test_what_counts_elements_is_never_negative(case: Case) -> None:
     assert counts
     for sizes in legal_sizes(compiled, dict(asked.plan.sizes), 20, seed=5):
         values = compiled.scalar(sizes, None)
-        for name in counts:
+        for name in (n for n in counts if n in values):
             value = values[name]
             assert min(value if isinstance(value, list) else [value]) >= 0, name

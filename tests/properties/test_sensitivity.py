@@ -79,6 +79,9 @@ def test_agrees_with_finite_differences(position: int) -> None:
         jumps = [side for side in finite if abs(finite[side]) > JUMP]
         if name.name == "cp" and sizes["tp"] * sizes["cp"] == machine.values["link.span"]:
             jumps.append(1)
+        replicas = sizes["world"] / (sizes["tp"] * sizes["pp"] * sizes.get("zero_shard", 1))
+        if name.name == "world" and "zero_shard" in sizes and replicas == 1:
+            jumps.append(1)  # a ring of one replica, whose messages leave the island where it grows
         for side in finite:
             if side not in jumps:
                 assert math.isclose(exact[side], finite[side], rel_tol=1e-4, abs_tol=loose), (name, side, sizes)
