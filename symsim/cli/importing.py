@@ -167,7 +167,7 @@ _HELP = {
 
 
 def _add(tool: str) -> None:
-    @command.command(tool, help=_HELP.get(tool), short_help=f"Files of {tool}.")
+    @command.command(tool, help=_HELP.get(tool))
     @click.argument("files", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path))
     @click.option("--lenient", is_flag=True, help="Unknown names are remarks, no errors.")
     @output_option

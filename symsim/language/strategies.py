@@ -71,6 +71,8 @@ def largest(name: str) -> int:
 
 
 _TEXT = re.compile(r'"[^"\n]*"|.', re.DOTALL)
+_WORKSPACE = re.compile(r":?\d{1,7}:\d{1,4}(:\d{1,7}:\d{1,4}){0,7}")
+"""CUBLAS_WORKSPACE_CONFIG: sizes in KiB, each with a number of blocks."""
 _VERSION = re.compile(r"[0-9]+(\.[0-9]+)+")
 
 
@@ -377,6 +379,9 @@ def _text(choice: Choice, value: Evaluated, place: Place) -> str:
         hint = (
             "write all parts of the version: 2.8.0" if choice.name.endswith("_version") else "a text has double quotes"
         )
+        raise error("E313", f"'{choice.name}' cannot be {describe(value)}", place, hint)
+    if choice.name == "cublas_workspace" and not _WORKSPACE.fullmatch(value):
+        hint = "pairs of KiB and blocks, as the environment has them: :4096:8 or :4096:2:16:8"
         raise error("E313", f"'{choice.name}' cannot be {describe(value)}", place, hint)
     if choice.name == "layout":
         parse_layout(str(value), Place(place.source, place.line, place.column + 1))

@@ -17,6 +17,7 @@ PAIRS = "overlap_moe_expert_parallel_comm"
 DEALT = "use_layer_wise_distributed_optimizer"
 ENDS = "first_last_layers_bf16"
 SMALLEST = "min_offloaded_tensor_size"
+PUT_OFF = "defer_embedding_wgrad_compute"
 INSTANCES = "num_distributed_optimizer_instances"
 
 
@@ -29,6 +30,7 @@ def check(values: Mapping[str, Value | None], places: Mapping[str, Place]) -> No
     _check_offload(values, places)
     _check_ends(values, places)
     _check_fsdp(values, places)
+    _check_head(values, places)
 
 
 def settle(values: dict[str, Value | None], places: Mapping[str, Place]) -> None:
@@ -112,6 +114,13 @@ def _check_fsdp(values: Mapping[str, Value | None], places: Mapping[str, Place])
         raise _refused("framework", name, values, places, "framework = megatron, or leave it out")
     if values[name] and values[DEALT]:
         raise _refused(DEALT, name, values, places, "one of them")
+
+
+def _check_head(values: Mapping[str, Value | None], places: Mapping[str, Place]) -> None:
+    """What says how a choice is meant has no meaning where the choice is not made."""
+    for name, of in (("wgrad_deferral_limit", PUT_OFF), ("cross_entropy_fusion_impl", "fused_cross_entropy")):
+        if values[name] != CHOICES[name].default and not values[of]:
+            raise error("E324", f"{name} has no meaning without {of}", places[name], f"add {of} = true")
 
 
 def _check_dealt(values: Mapping[str, Value | None], places: Mapping[str, Place]) -> None:

@@ -102,6 +102,7 @@ TOGETHER = {
     ("recompute_method", "uniform"): ("recompute=full",),
     ("fp8_params", "true"): ("precision=mxfp8",),
     ("cp_comm", "a2a_ring"): ("cp_a2a=2",),
+    ("cross_entropy_fusion_impl", "native"): ("fused_cross_entropy=true",),
     ("overlap_moe_expert_parallel_comm", "true"): ("ep=2", "vp=2"),
     ("first_last_layers_bf16", "true"): ("precision=fp8",),
     ("distribute_saved_activations", "true"): ("recompute=full", "sequence_parallel=false"),

@@ -14,7 +14,7 @@ from symsim.interop.megatron.arguments import ENVIRONMENT, PEFT, Arguments
 from symsim.interop.megatron.derived import derive
 from symsim.interop.model_text import identifier, model_text
 from symsim.interop.rules.dimension_values import dimensions_of, remarks_of
-from symsim.interop.rules.key_expressions import Keys
+from symsim.interop.rules.key_expressions import Keys, evaluate
 from symsim.interop.rules.key_facts import KeyFacts
 from symsim.interop.rules.reading import Reading
 from symsim.interop.rules.rule_book import Rule, RuleBook
@@ -80,8 +80,6 @@ def _is_usual(value: Any, default: Any) -> bool:
 
 
 def _model_rule(keys: Keys) -> Rule:
-    from symsim.interop.rules.key_expressions import evaluate
-
     for name in MODELS:
         for item, rule in BOOK.every_rule(name):
             if item.when is None or evaluate(item.when, keys) is True:

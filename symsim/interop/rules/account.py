@@ -6,7 +6,8 @@ the cost and cannot be said here is known too: a ``remark`` of its rule says wha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from symsim.diagnostics import Diagnostic, InputError, error, nearest
 from symsim.interop.json_text import MAX_DEPTH
@@ -14,6 +15,9 @@ from symsim.interop.model_text import printable
 from symsim.interop.rules.key_expressions import asked
 from symsim.interop.rules.reading import Reading
 from symsim.interop.rules.rule_book import Rule
+from symsim.language.expressions import collect
+
+Made = TypeVar("Made")
 
 MOST_SHOWN = 60
 """Letters of a key that a message shows."""
@@ -43,6 +47,23 @@ def account(
     if problems:
         raise InputError(problems)
     return []
+
+
+def accounted(account_of: Callable[[], list[str]], make: Callable[[], Made]) -> tuple[list[str], Made]:
+    """What :func:`account` gives, and what is made of the keys.
+
+    Raises:
+        InputError: all that is unknown and all that is wrong, together.
+    """
+    problems: list[InputError] = []
+    results: list[Any] = []
+    for ask in (account_of, make):
+        try:
+            results.append(ask())
+        except InputError as problem:
+            problems.append(problem)
+    collect(problems)
+    return results[0], results[1]
 
 
 def keys_of(config: Mapping[str, object]) -> Iterator[str]:

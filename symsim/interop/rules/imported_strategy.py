@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from symsim.diagnostics import InputError
-from symsim.interop.rules.account import account
+from symsim.interop.rules.account import account, accounted
 from symsim.interop.rules.dimension_values import remarks_of
 from symsim.interop.rules.key_expressions import Keys
 from symsim.interop.rules.reading import Reading
 from symsim.interop.rules.rule_book import Rule, RuleBook
 from symsim.interop.rules.strategy_values import choices_of
 from symsim.interop.strategy_text import strategy_text
-from symsim.language.expressions import collect
 from symsim.language.quoting import one_line
-from symsim.records.strategy import Value
 
 NEEDED = ("world", "seq")
 """Choices without which nothing is evaluated, apart from the sequences of a step."""
@@ -43,18 +40,9 @@ def imported_strategy(
     """
     keys = Keys(reading, {**book.maps(), **(maps or {})})
     rule = book.rule_of(kind, keys)
-    problems: list[InputError] = []
-    unknown: list[str] = []
-    values: dict[str, Value] = {}
-    try:
-        unknown = account(own or reading, [rule, *others], lenient, silent=silent)
-    except InputError as problem:
-        problems.append(problem)
-    try:
-        values = choices_of(rule, keys)
-    except InputError as problem:
-        problems.append(problem)
-    collect(problems)
+    unknown, values = accounted(
+        lambda: account(own or reading, [rule, *others], lenient, silent=silent), lambda: choices_of(rule, keys)
+    )
     said = [*notes, *remarks_of(rule, keys), *unknown]
     missing = [n for n in NEEDED if n not in values]
     if not {"gbs", "microbatches"} & set(values):
